@@ -1,0 +1,1 @@
+"""From scans to components and features: noise, deconvolution, retention index, alignment."""

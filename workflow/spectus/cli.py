@@ -1,0 +1,297 @@
+"""The command line: one command a stage. Each command imports what it needs only when it runs."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from spectus import __version__
+from spectus.errors import InputError
+
+_ANY_RUN = "raw run (.cdf, .mzML, .mzML.gz, .mzXML, .jdx, Agilent .D) or a runs table written by `spectus convert`"
+_ANY_QUERIES = "features, components or spectra table (.parquet), .msp, .mgf or .jdx"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit code: 0, or 2 with one line on stderr for input that cannot be used."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.handler(options)
+    except InputError as error:
+        print(f"spectus {options.command}: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        return 0
+    except KeyboardInterrupt:
+        print(f"spectus {options.command}: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="spectus", description="Raw GC-MS instrument runs in, identified molecules out."
+    )
+    parser.add_argument("--version", action="version", version=f"spectus {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for add in (
+        _add_convert, _add_deconvolve, _add_calibrate, _add_align, _add_search, _add_translate, _add_rank,
+        _add_report, _add_library, _add_simulate, _add_train, _add_evaluate,
+    ):  # fmt: skip
+        add(commands)
+    return parser
+
+
+def _command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, about: str) -> argparse.ArgumentParser:
+    return commands.add_parser(
+        name, help=about, description=about[0].upper() + about[1:] + ".",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )  # fmt: skip
+
+
+def _add_on_bad_run(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--on-bad-run", choices=["fail", "skip"], default="fail",
+        help="stop at a run that cannot be read, or record why and go on",
+    )  # fmt: skip
+
+
+def _add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = _command(commands, "convert", "raw runs to centroided mzML and a runs table")
+    command.add_argument("runs", nargs="+", type=Path, metavar="RUN", help=_ANY_RUN)
+    command.add_argument("--name", nargs="+", metavar="NAME", help="names of the runs, in order (default: file names)")
+    command.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="folder for the mzML files")
+    command.add_argument("--runs-table", required=True, type=Path, metavar="PARQUET", help="where the runs table goes")
+    _add_on_bad_run(command)
+    command.set_defaults(handler=_convert)
+
+
+def _convert(options: argparse.Namespace) -> None:
+    from spectus.raw.convert import convert_runs
+
+    convert_runs(options.runs, options.name, options.out, options.runs_table, options.on_bad_run)
+
+
+def _add_deconvolve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = _command(commands, "deconvolve", "runs to components: pure spectra with their elution profiles")
+    command.add_argument("runs", nargs="+", type=Path, metavar="RUN", help=_ANY_RUN)
+    command.add_argument("--name", nargs="+", metavar="NAME", help="names of the runs, in order (default: file names)")
+    command.add_argument("--out", required=True, type=Path, metavar="PARQUET", help="where the components go")
+    command.add_argument("--min-snr", type=float, default=4.0, help="lowest apex of an ion, in units of its noise")
+    command.add_argument("--min-ions", type=int, default=3, help="fewest ions that make a component")
+    _add_on_bad_run(command)
+    command.set_defaults(handler=_deconvolve)
+
+
+def _deconvolve(options: argparse.Namespace) -> None:
+    from spectus.chromatography.deconvolution import Settings
+    from spectus.chromatography.runs import deconvolve_runs
+
+    settings = Settings(min_snr=options.min_snr, min_ions=options.min_ions)
+    deconvolve_runs(options.runs, options.name, options.out, settings, options.on_bad_run)
+
+
+def _add_calibrate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = _command(commands, "calibrate", "retention indices from an n-alkane or FAME ladder run")
+    command.add_argument("components", nargs="+", type=Path, metavar="COMPONENTS", help="components tables")
+    ladder = command.add_mutually_exclusive_group(required=True)
+    ladder.add_argument("--ladder", nargs="+", type=Path, metavar="COMPONENTS", help="components of the ladder run")
+    ladder.add_argument("--samples", type=Path, metavar="TSV", help="sample sheet; its runs of type ladder are used")
+    command.add_argument("--series", choices=["auto", "alkane", "fame"], default="auto", help="kind of ladder")
+    command.add_argument("--out", required=True, type=Path, metavar="PARQUET", help="components with retention index")
+    command.add_argument("--rungs", required=True, type=Path, metavar="PARQUET", help="where the ladder's rungs go")
+    command.set_defaults(handler=_calibrate)
+
+
+def _calibrate(options: argparse.Namespace) -> None:
+    from spectus.chromatography.calibrate import calibrate_components
+
+    calibrate_components(
+        options.components, options.ladder, options.samples, options.series, options.out, options.rungs
+    )
+
+
+def _add_align(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = _command(commands, "align", "components of all runs to features of the campaign, with abundances")
+    command.add_argument("components", nargs="+", type=Path, metavar="COMPONENTS", help="components tables")
+    command.add_argument("--samples", type=Path, metavar="TSV", help="sample sheet; ladder runs are left out")
+    command.add_argument("--runs-table", nargs="+", type=Path, metavar="PARQUET", help="runs tables; gaps are filled from their mzML")
+    command.add_argument("--max-ri-shift", type=float, default=10.0, help="widest shift between runs, index units")
+    command.add_argument("--max-rt-shift", type=float, default=10.0, help="widest shift between runs, s")
+    command.add_argument("--min-similarity", type=float, default=0.7, help="lowest weighted cosine of two spectra of one feature")
+    command.add_argument("--out", required=True, type=Path, metavar="PARQUET", help="where the features go")
+    command.add_argument("--abundances", required=True, type=Path, metavar="PARQUET", help="where the areas go")
+    command.set_defaults(handler=_align)
+
+
+def _align(options: argparse.Namespace) -> None:
+    from spectus.chromatography.align import AlignSettings, align_components
+
+    settings = AlignSettings(
+        max_ri_shift=options.max_ri_shift,
+        max_rt_shift_s=options.max_rt_shift,
+        min_similarity=options.min_similarity,
+    )
+    align_components(
+        options.components, options.samples, options.runs_table or [], settings, options.out, options.abundances
+    )
+
+
+def _add_search(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = _command(commands, "search", "spectra against spectral libraries")
+    command.add_argument("queries", type=Path, metavar="QUERIES", help=_ANY_QUERIES)
+    command.add_argument("--library", nargs="+", required=True, type=Path, metavar="LIB", help=".msp, .msl, .mgf, .jdx or .parquet")
+    command.add_argument("--out", required=True, type=Path, metavar="PARQUET", help="where the hits go")
+    command.add_argument("--top", type=int, default=10, help="hits kept for each query")
+    command.add_argument("--min-score", type=float, default=0.5, help="lowest score of a hit")
+    command.add_argument("--ri-tolerance", type=float, default=20.0, help="scale of the RI penalty, index units")
+    command.set_defaults(handler=_search)
+
+
+def _search(options: argparse.Namespace) -> None:
+    from spectus.library.search import search_libraries
+
+    search_libraries(
+        options.queries, options.library, options.out, options.top, options.min_score, options.ri_tolerance
+    )
+
+
+def _add_translate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = _command(commands, "translate", "spectra to structures, by the SpecTUS model")
+    command.add_argument("queries", type=Path, metavar="QUERIES", help=_ANY_QUERIES)
+    command.add_argument("--model", required=True, metavar="DIR", help="folder of the model, or its name on the hub")
+    command.add_argument("--out", required=True, type=Path, metavar="PARQUET", help="where the structures go")
+    command.add_argument("--beams", type=int, default=10, help="beams, and the most structures of a query")
+    command.add_argument("--batch-size", type=int, default=0, help="spectra decoded together; 0: by memory")
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    command.add_argument("--precision", choices=["auto", "fp32", "bf16"], default="auto", help="bf16 on a GPU, fp32 on a CPU")
+    command.add_argument("--part", default="1/1", metavar="I/N", help="every N-th query from the I-th")
+    command.set_defaults(handler=_translate)
+
+
+def _translate(options: argparse.Namespace) -> None:
+    from spectus.model.translate import translate_queries
+
+    translate_queries(
+        options.queries, options.model, options.out, beams=options.beams, batch_size=options.batch_size,
+        device=options.device, precision=options.precision, part=_part(options.part),
+    )  # fmt: skip
+
+
+def _part(text: str) -> tuple[int, int]:
+    index, _, total = text.partition("/")
+    if not (index.isdigit() and total.isdigit() and 1 <= int(index) <= int(total)):
+        raise InputError(f"--part {text}", "is not I/N with 1 <= I <= N", "write for example --part 2/8")
+    return int(index), int(total)
+
+
+def _add_rank(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = _command(commands, "rank", "library hits and translations to one ranked list of candidates")
+    command.add_argument("--features", required=True, type=Path, metavar="PARQUET", help="the queries: " + _ANY_QUERIES)
+    command.add_argument("--hits", required=True, type=Path, metavar="PARQUET", help="library hits")
+    command.add_argument("--translations", nargs="+", required=True, type=Path, metavar="PARQUET", help="translations")
+    command.add_argument("--out", required=True, type=Path, metavar="PARQUET", help="where the candidates go")
+    command.add_argument("--top", type=int, default=20, help="candidates kept for each query")
+    command.add_argument("--library-score", type=float, default=0.8, help="a library hit of this score goes before any translation")
+    command.add_argument("--ri-window", type=float, default=20.0, help="largest RI difference of a level 2a identification")
+    command.set_defaults(handler=_rank)
+
+
+def _rank(options: argparse.Namespace) -> None:
+    from spectus.identify.rank import rank_queries
+
+    rank_queries(
+        options.features, options.hits, options.translations, options.out,
+        top=options.top, library_score=options.library_score, ri_window=options.ri_window,
+    )  # fmt: skip
+
+
+def _add_report(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = _command(commands, "report", "the campaign's Parquet data set and report.html")
+    for name in ("runs", "components", "rungs", "features", "abundances", "hits", "translations", "candidates"):
+        command.add_argument(f"--{name}", nargs="+", required=True, type=Path, metavar="PARQUET", help=f"{name} tables")
+    command.add_argument("--samples", type=Path, metavar="TSV", help="sample sheet, for the types of the runs")
+    command.add_argument("--library", nargs="*", default=[], type=Path, metavar="LIB", help="libraries, for the mirror plots")
+    command.add_argument("--truth", type=Path, metavar="PARQUET", help="what was simulated, to say what was found")
+    command.add_argument("--settings", type=Path, metavar="YAML", help="the configuration, shown with the provenance")
+    command.add_argument("--title", default="GC-MS campaign", help="heading of the page")
+    command.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="folder for the data set and the page")
+    command.set_defaults(handler=_report)
+
+
+def _report(options: argparse.Namespace) -> None:
+    from spectus.report.campaign import Campaign, write_report
+
+    tables = ("runs", "components", "rungs", "features", "abundances", "hits", "translations", "candidates")
+    campaign = Campaign.read(
+        {name: getattr(options, name) for name in tables}, options.samples, options.library, options.truth, options.settings
+    )
+    print(write_report(campaign, options.out, options.title))
+
+
+def _add_library(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = _command(commands, "library", "spectral libraries to one Parquet library that loads at once")
+    command.add_argument("sources", nargs="+", type=Path, metavar="LIB", help=".msp, .msl, .mgf, .jdx or .parquet")
+    command.add_argument("--out", required=True, type=Path, metavar="PARQUET", help="where the library goes")
+    command.set_defaults(handler=_library)
+
+
+def _library(options: argparse.Namespace) -> None:
+    from spectus.library.build import build_library
+
+    build_library(options.sources, options.out)
+
+
+def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = _command(commands, "simulate", "runs with a known truth, from a spectral library")
+    command.add_argument("--library", nargs="+", required=True, type=Path, metavar="LIB", help=".msp, .msl, .mgf, .jdx or .parquet")
+    command.add_argument("--preset", default="benchmark", help="recipe: see spectus/simulation/presets.py")
+    command.add_argument("--seed", type=int, default=1, help="the same seed gives the same runs")
+    command.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="folder for mzML, truth.parquet and samples.tsv")
+    command.add_argument(
+        "--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings of the recipe to change, e.g. compounds=400"
+    )
+    command.set_defaults(handler=_simulate)
+
+
+def _simulate(options: argparse.Namespace) -> None:
+    from spectus.simulation.campaign import simulate_campaign
+
+    simulate_campaign(options.library, options.preset, options.set, options.seed, options.out)
+
+
+def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = _command(commands, "train", "a translation model on a spectral library with structures")
+    command.add_argument("library", type=Path, metavar="LIB", help="spectra with structures; a column `split` names train and valid")
+    command.add_argument("--settings", required=True, type=Path, metavar="YAML", help="sizes, schedule, augmentation; see config/training")
+    command.add_argument("--held-out", type=Path, metavar="FILE", help="sha1 of InChIKey first blocks that no training may see")
+    command.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="folder for checkpoints and the model; resumed if it exists")
+    command.add_argument("--threads", type=int, default=0, help="CPU threads; 0: all")
+    command.set_defaults(handler=_train)
+
+
+def _train(options: argparse.Namespace) -> None:
+    from spectus.training.train import train_model
+
+    train_model(options.library, options.settings, options.held_out, options.out, options.threads)
+
+
+def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = _command(commands, "evaluate", "scores of a model on a library with structures")
+    command.add_argument("model", metavar="MODEL", help="folder of the model, or its name on the hub")
+    command.add_argument("library", type=Path, metavar="LIBRARY", help=".msp or .parquet with structures")
+    command.add_argument("--split", help="only records with this value in the column `split`")
+    command.add_argument("--beams", type=int, default=10, help="beams, and the most structures of a query")
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    command.add_argument("--out", type=Path, metavar="JSON", help="where the scores go; printed in any case")
+    command.set_defaults(handler=_evaluate)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from spectus.training.evaluate import evaluate_model
+
+    evaluate_model(options.model, options.library, options.split, options.beams, options.device, options.out)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

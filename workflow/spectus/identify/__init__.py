@@ -1,0 +1,1 @@
+"""Candidates: merging, ranking, identification levels."""

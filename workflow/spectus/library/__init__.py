@@ -1,0 +1,1 @@
+"""Spectral libraries: reading, similarity, search."""

@@ -1,0 +1,1 @@
+"""SpecTUS: encoding a spectrum, tokenizer, network, decoding."""

@@ -1,0 +1,1 @@
+"""Readers of raw runs, one file a format family; writing mzML."""

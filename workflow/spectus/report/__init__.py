@@ -1,0 +1,1 @@
+"""The campaign for people: the Parquet data set, figures, the page."""

@@ -1,0 +1,1 @@
+"""Runs with a known truth, from a spectral library."""

@@ -1,0 +1,246 @@
+"""The schema of every table, and the only two functions that write and read them.
+
+Times are seconds, masses m/z in Th, spectra two list columns with ascending `mz` and a base peak of 1.0.
+A column's unit and meaning stand in the field's metadata (`schema.field(name).metadata[b"about"]`).
+"""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from spectus import __version__
+from spectus.errors import InputError
+from spectus.files import replacing, require_file
+
+
+def _field(name: str, kind: pa.DataType, about: str, nullable: bool = True) -> pa.Field:
+    return pa.field(name, kind, nullable=nullable, metadata={"about": about})
+
+
+_SPECTRUM = [
+    _field("mz", pa.list_(pa.float32()), "m/z of the peaks, ascending"),
+    _field("intensity", pa.list_(pa.float32()), "intensity of the peaks, base peak = 1.0"),
+]
+
+RUNS = pa.schema(
+    [
+        _field("run", pa.string(), "name of the run in the sample sheet", nullable=False),
+        _field("path", pa.string(), "raw file or folder, as given", nullable=False),
+        _field("format", pa.string(), "format found by content, e.g. 'ANDI/netCDF', 'mzML', 'Agilent ChemStation'"),
+        _field("sha256", pa.string(), "of the raw file's bytes"),
+        _field("instrument", pa.string(), "as the file says"),
+        _field("acquired_at", pa.string(), "start of acquisition as ISO 8601, local time of the instrument"),
+        _field("n_scans", pa.int32(), "MS1 scans"),
+        _field("rt_min_s", pa.float64(), "time of the first scan, s"),
+        _field("rt_max_s", pa.float64(), "time of the last scan, s"),
+        _field("mz_min", pa.float64(), "lowest m/z, Th"),
+        _field("mz_max", pa.float64(), "highest m/z, Th"),
+        _field("status", pa.string(), "'ok' or 'failed'", nullable=False),
+        _field("error", pa.string(), "why the run failed, and the remedy"),
+        _field("mzml", pa.string(), "the centroided mzML made of it; null if it failed"),
+    ]
+)
+
+COMPONENTS = pa.schema(
+    [
+        _field("run", pa.string(), "", nullable=False),
+        _field("component", pa.int32(), "number within the run, by retention time, from 1", nullable=False),
+        _field("rt_s", pa.float64(), "apex, s", nullable=False),
+        _field("rt_start_s", pa.float64(), "where the model peak rises above 1 % of its apex, s"),
+        _field("rt_end_s", pa.float64(), "where it has fallen below 1 %, s"),
+        _field("ri", pa.float64(), "retention index (van den Dool and Kratz 1963); null without a ladder"),
+        _field("ri_extrapolated", pa.bool_(), "the apex lies outside the ladder"),
+        _field("area", pa.float64(), "unmixed ion current under the model peak, counts x s"),
+        _field("height", pa.float64(), "unmixed ion current at the apex, counts"),
+        _field("snr", pa.float64(), "apex of the model peak over the noise of its trace"),
+        _field("purity", pa.float64(), "share of the ion current under the peak that the component explains, 0-1"),
+        _field("n_peaks", pa.int32(), "peaks in the spectrum"),
+        _field("saturated", pa.bool_(), "some of its ions reached the detector's ceiling"),
+        *_SPECTRUM,
+        _field("profile_rt_s", pa.list_(pa.float32()), "times of the model peak's points, s"),
+        _field("profile", pa.list_(pa.float32()), "model peak at those times, apex = 1.0"),
+    ]
+)
+
+RUNGS = pa.schema(
+    [
+        _field("run", pa.string(), "the ladder run", nullable=False),
+        _field("series", pa.string(), "'alkane' or 'fame'", nullable=False),
+        _field("carbon", pa.int32(), "carbon number of the rung (of the acid, for a FAME)", nullable=False),
+        _field("ri", pa.float64(), "retention index the rung stands for", nullable=False),
+        _field("component", pa.int32(), "component of the ladder run; null if the rung is missing"),
+        _field("rt_s", pa.float64(), "apex, s; null if the rung is missing"),
+        _field("score", pa.float64(), "how well the spectrum fits the series, 0-1"),
+        _field("missing", pa.bool_(), "the rung lies between found rungs but was not seen", nullable=False),
+    ]
+)
+
+FEATURES = pa.schema(
+    [
+        _field("feature", pa.string(), "identifier, by retention order", nullable=False),
+        _field("rt_s", pa.float64(), "median apex over its runs, s", nullable=False),
+        _field("ri", pa.float64(), "median retention index over its runs; null without a ladder"),
+        _field("ri_extrapolated", pa.bool_(), "the index lies outside the ladder"),
+        _field("n_runs", pa.int32(), "runs in which it was perceived as a component", nullable=False),
+        _field("best_run", pa.string(), "the run that gave its spectrum"),
+        _field("best_component", pa.int32(), "the component of that run"),
+        _field("snr", pa.float64(), "of that component"),
+        _field("purity", pa.float64(), "of that component"),
+        *_SPECTRUM,
+    ]
+)
+
+ABUNDANCES = pa.schema(
+    [
+        _field("feature", pa.string(), "", nullable=False),
+        _field("run", pa.string(), "", nullable=False),
+        _field("component", pa.int32(), "the component of that run; null where the area was filled in"),
+        _field("rt_s", pa.float64(), "apex in that run, s"),
+        _field("area", pa.float64(), "counts x s"),
+        _field("filled", pa.bool_(), "true where no component was perceived and the area was read at the expected time"),
+    ]
+)
+
+SPECTRA = pa.schema(
+    [
+        _field("entry", pa.int32(), "position of the record in its file, from 0", nullable=False),
+        _field("name", pa.string(), "name of the record; unique within the file", nullable=False),
+        _field("smiles", pa.string(), "structure, as the file says"),
+        _field("inchikey", pa.string(), ""),
+        _field("formula", pa.string(), ""),
+        _field("ri", pa.float64(), "retention index"),
+        *_SPECTRUM,
+        _field("reason", pa.string(), "why the record cannot be used; null if it can"),
+    ]
+)
+
+LIBRARY_HITS = pa.schema(
+    [
+        _field("query", pa.string(), "feature, or the record's name", nullable=False),
+        _field("rank", pa.int32(), "from 1", nullable=False),
+        _field("library", pa.string(), "name of the library file without its suffix"),
+        _field("entry", pa.int32(), "position of the record in the library, from 0"),
+        _field("name", pa.string(), ""),
+        _field("smiles", pa.string(), ""),
+        _field("inchikey", pa.string(), ""),
+        _field("formula", pa.string(), ""),
+        _field("score", pa.float64(), "cosine with the RI penalty, 0-1"),
+        _field("cosine", pa.float64(), "weighted cosine, 0-1"),
+        _field("ri_delta", pa.float64(), "query's RI minus the library's; null unless both have one"),
+        _field("reason", pa.string(), "why the query has no hits; null otherwise"),
+    ]
+)
+
+TRANSLATIONS = pa.schema(
+    [
+        _field("query", pa.string(), "feature, or the record's name", nullable=False),
+        _field("rank", pa.int32(), "by log_prob, from 1", nullable=False),
+        _field("smiles", pa.string(), "canonical, without stereochemistry; null where nothing could be translated"),
+        _field("log_prob", pa.float64(), "natural logarithm of the summed probability of the strings that mean it"),
+        _field("n_invalid", pa.int32(), "decoded strings of this query that are no molecule"),
+        _field("model", pa.string(), "name of the model"),
+        _field("reason", pa.string(), "why the query has no translation; null otherwise"),
+    ]
+)
+
+CANDIDATES = pa.schema(
+    [
+        _field("query", pa.string(), "feature, or the record's name", nullable=False),
+        _field("rank", pa.int32(), "from 1", nullable=False),
+        _field("smiles", pa.string(), "null where the library record has no structure"),
+        _field("inchikey", pa.string(), ""),
+        _field("formula", pa.string(), ""),
+        _field("name", pa.string(), "of the library record, if there is one"),
+        _field("source", pa.string(), "'library', 'model' or 'library+model'"),
+        _field("library_score", pa.float64(), "0-1"),
+        _field("log_prob", pa.float64(), "of the translation"),
+        _field("forward_score", pa.float64(), "agreement with the spectrum predicted from the structure, 0-1"),
+        _field("ri_delta", pa.float64(), "query's RI minus the candidate's"),
+        _field("probability", pa.float64(), "calibrated probability that the structure is right; null until calibrated"),
+        _field("level", pa.string(), "identification level (Schymanski 2014): 2a, 2b, 3, 5"),
+        _field("reason", pa.string(), "why the query has no candidate; null otherwise"),
+    ]
+)
+
+TRUTH = pa.schema(
+    [
+        _field("run", pa.string(), "", nullable=False),
+        _field("compound", pa.int32(), "number of the compound in the campaign, from 1", nullable=False),
+        _field("name", pa.string(), ""),
+        _field("smiles", pa.string(), ""),
+        _field("inchikey", pa.string(), ""),
+        _field("rt_s", pa.float64(), "apex, s", nullable=False),
+        _field("ri", pa.float64(), "retention index of the library record"),
+        _field("fwhm_s", pa.float64(), "s"),
+        _field("height", pa.float64(), "of the base peak's trace at the apex, counts"),
+        _field("area", pa.float64(), "of all its ions, counts x s"),
+        _field("group", pa.int32(), "compounds that elute together share a number"),
+        _field("nearest_s", pa.float64(), "distance to the nearest other compound, s"),
+        *_SPECTRUM,
+    ]
+)
+
+
+def table(schema: pa.Schema, columns: Mapping[str, Sequence[Any]] | Iterable[Mapping[str, Any]]) -> pa.Table:
+    """A table of `schema` from columns (a mapping) or rows (an iterable of mappings); absent columns are null."""
+    if isinstance(columns, Mapping):
+        n_rows = len(next(iter(columns.values()))) if columns else 0
+        arrays = [
+            pa.array(columns[field.name], type=field.type) if field.name in columns else pa.nulls(n_rows, field.type)
+            for field in schema
+        ]
+        unknown = set(columns) - set(schema.names)
+        if unknown:
+            raise KeyError(f"not in the schema: {sorted(unknown)}")
+        return pa.Table.from_arrays(arrays, schema=schema)
+    return pa.Table.from_pylist(list(columns), schema=schema)
+
+
+def provenance(extra: Mapping[str, str] | None = None) -> dict[bytes, bytes]:
+    """Metadata every file carries: the package's version, the configuration's hash, and what a stage adds."""
+    entries = {"spectus_version": __version__, "spectus_config": os.environ.get("SPECTUS_CONFIG_HASH", ""), **(extra or {})}
+    return {key.encode(): value.encode() for key, value in entries.items()}
+
+
+def write(rows: pa.Table, path: Path, schema: pa.Schema, extra: Mapping[str, str] | None = None) -> None:
+    """Write `rows` as `schema` to a Parquet file, whole or not at all.
+
+    Raises
+    ------
+    ValueError, pa.ArrowInvalid: the rows do not fit the schema (a mistake of the program, not of the user).
+    """
+    checked = rows.select(schema.names).cast(schema)
+    for field in schema:
+        if not field.nullable and checked[field.name].null_count:
+            raise ValueError(f"column {field.name!r} of {path.name} must not hold nulls")
+    with replacing(path) as temporary:
+        pq.write_table(checked.replace_schema_metadata(provenance(extra)), temporary, compression="zstd")
+
+
+def read(path: Path, schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a table of `schema`, or the named columns of it.
+
+    Raises
+    ------
+    InputError: the file is missing, no Parquet file, or lacks a column of the schema.
+    """
+    wanted = list(columns or schema.names)
+    try:
+        found = pq.read_schema(require_file(path))
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(path, f"not a readable Parquet file ({_first_line(error)})", "make it again") from error
+    missing = [name for name in wanted if name not in found.names]
+    if missing:
+        raise InputError(path, f"lacks the columns {', '.join(missing)}", "give the table that the stage before writes")
+    try:
+        return pq.read_table(path, columns=wanted).cast(pa.schema([schema.field(name) for name in wanted]))
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(path, f"cannot be read ({_first_line(error)})", "make it again") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
