@@ -1,0 +1,96 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spectus import tables
+from spectus.errors import InputError
+from spectus.identify.rank import rank_queries
+
+TOLUENE, BENZENE, PHENOL, ETHANOL = "Cc1ccccc1", "c1ccccc1", "Oc1ccccc1", "CCO"
+
+
+def hit(query: str, smiles: str | None, score: float, **more: Any) -> dict[str, Any]:
+    return {
+        "query": query,
+        "rank": 1,
+        "library": "lib",
+        "entry": 0,
+        "name": f"the {smiles}",
+        "smiles": smiles,
+        "score": score,
+        **more,
+    }
+
+
+def answer(
+    query: str, smiles: str | None, log_prob: float | None, rank: int = 1, reason: str | None = None
+) -> dict[str, Any]:
+    return {"query": query, "rank": rank, "smiles": smiles, "log_prob": log_prob, "model": "m", "reason": reason}
+
+
+def ranked(
+    tmp_path: Path, hits: list[dict[str, Any]], answers: list[dict[str, Any]], queries: str = "q"
+) -> list[dict[str, Any]]:
+    """Candidates of queries named by one letter each."""
+    names = list(queries)
+    features = [{"feature": name, "rt_s": 1.0, "n_runs": 1, "mz": [40.0], "intensity": [1.0]} for name in names]
+    paths = [tmp_path / f"{name}.parquet" for name in ("features", "hits", "translations", "candidates")]
+    tables.write(tables.table(tables.FEATURES, features), paths[0], tables.FEATURES)
+    tables.write(tables.table(tables.LIBRARY_HITS, hits), paths[1], tables.LIBRARY_HITS)
+    tables.write(tables.table(tables.TRANSLATIONS, answers), paths[2], tables.TRANSLATIONS)
+    rank_queries(paths[0], paths[1], [paths[2]], paths[3], top=4)
+    return tables.read(paths[3], tables.CANDIDATES).to_pylist()
+
+
+def test_good_hits_go_before_translations_and_weak_ones_after(tmp_path: Path) -> None:
+    rows = ranked(
+        tmp_path,
+        [hit("q", TOLUENE, 0.95), hit("q", BENZENE, 0.6)],
+        [answer("q", PHENOL, -0.1), answer("q", ETHANOL, -2.0, 2)],
+    )
+    assert [row["smiles"] for row in rows] == [TOLUENE, PHENOL, ETHANOL, BENZENE]
+    assert [row["rank"] for row in rows] == [1, 2, 3, 4]
+    assert [row["source"] for row in rows] == ["library", "model", "model", "library"]
+    assert all(row["probability"] is None for row in rows)
+
+
+def test_one_compound_by_both_ways_is_one_candidate(tmp_path: Path) -> None:
+    """Stereoisomers and other spellings of a structure are the same compound to an EI spectrum."""
+    hits = [hit("q", "C[C@H](N)C(=O)O", 0.9, ri_delta=3.0), hit("q", "C[C@@H](N)C(=O)O", 0.95, ri_delta=1.0)]
+    (row,) = ranked(tmp_path, hits, [answer("q", "CC(N)C(=O)O", -0.5)])
+    assert (row["source"], row["library_score"], row["log_prob"]) == ("library+model", 0.95, -0.5)
+    assert (row["smiles"], row["formula"], row["ri_delta"]) == ("CC(N)C(=O)O", "C3H7NO2", 1.0)
+    assert row["inchikey"].startswith("QNAYBMKLOCPYGJ-")
+
+
+@pytest.mark.parametrize(
+    ("hits", "level"),
+    [
+        ([hit("q", TOLUENE, 0.9, ri_delta=-19.0)], "2a"),
+        ([hit("q", TOLUENE, 0.9, ri_delta=25.0)], "3"),
+        ([hit("q", TOLUENE, 0.9)], "2b"),
+        ([hit("q", TOLUENE, 0.9), hit("q", BENZENE, 0.85)], "3"),
+        ([hit("q", TOLUENE, 0.7, ri_delta=0.0)], "3"),
+    ],
+)
+def test_levels(tmp_path: Path, hits: list[dict[str, Any]], level: str) -> None:
+    assert ranked(tmp_path, hits, [])[0]["level"] == level
+
+
+def test_a_query_without_candidates_keeps_its_reasons(tmp_path: Path) -> None:
+    no_hit = {"query": "a", "rank": 1, "reason": "no hit above 0.5"}
+    rows = ranked(tmp_path, [no_hit], [answer("a", None, None, reason="301 peaks")], queries="ab")
+    assert [(row["query"], row["level"], row["smiles"]) for row in rows] == [("a", "5", None), ("b", "5", None)]
+    assert rows[0]["reason"] == "library: no hit above 0.5; model: 301 peaks"
+    assert rows[1]["reason"] == "was not searched"
+
+
+def test_a_hit_without_structure_keeps_what_the_library_says(tmp_path: Path) -> None:
+    (row,) = ranked(tmp_path, [hit("q", None, 0.9, formula="C7H8")], [])
+    assert (row["name"], row["smiles"], row["formula"]) == ("the None", None, "C7H8")
+
+
+def test_tables_of_another_campaign_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="'z', which is not among the features"):
+        ranked(tmp_path, [hit("z", TOLUENE, 0.9)], [])

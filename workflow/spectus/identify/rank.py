@@ -1,0 +1,138 @@
+"""The command `spectus rank`: library hits and translations to one ranked list of candidates a query.
+
+A library hit of at least `library_score` goes before any translation, since a measured spectrum of the compound itself
+is the stronger evidence; weaker hits follow the translations. Within a source the order is its own score. A structure
+that both name is one candidate and takes the better of its places. `probability` stays null until a calibration on
+held-out spectra fills it.
+
+Levels follow Schymanski et al. 2014 (Environ. Sci. Technol. 48, 2097) as far as one run without a reference standard
+of its own can go: 2a, library spectrum and retention index agree; 2b, library spectrum alone, which nothing
+contradicts; 3, a tentative structure; 5, nothing but the spectrum.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from tqdm import tqdm
+
+from spectus import tables
+from spectus.errors import InputError
+from spectus.library.records import read_spectra
+from spectus.structures import Structure, quiet_rdkit, structure
+
+_SOURCES = {(True, False): "library", (False, True): "model", (True, True): "library+model"}
+
+
+def rank_queries(
+    features: Path, hits: Path, translations: Sequence[Path], out: Path,
+    *, top: int = 20, library_score: float = 0.8, ri_window: float = 20.0,
+) -> None:  # fmt: skip
+    """Merge both kinds of candidates and write the table CANDIDATES; a query without any keeps one row with the reason.
+
+    Raises
+    ------
+    InputError: an unreadable table, or one that names queries which are not among the features.
+    """
+    queries = read_spectra(features)["name"].to_pylist()
+    found = _by_query(hits, tables.read(hits, tables.LIBRARY_HITS), queries)
+    translated: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for path in translations:
+        for query, answers in _by_query(path, tables.read(path, tables.TRANSLATIONS), queries).items():
+            translated[query] += answers
+    known: dict[str, Structure | None] = {}
+    rows: list[dict[str, Any]] = []
+    with quiet_rdkit():
+        for query in tqdm(queries, disable=None, unit="query", desc="rank"):
+            rows += rank_query(query, found[query], translated[query], known, top, library_score, ri_window)
+    tables.write(tables.table(tables.CANDIDATES, rows), out, tables.CANDIDATES)
+
+
+def rank_query(
+    query: str, hits: Iterable[dict[str, Any]], translations: Iterable[dict[str, Any]],
+    known: dict[str, Structure | None], top: int, library_score: float, ri_window: float,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Candidates of one query, best first. `known` remembers the structures of SMILES between queries."""
+    hits, translations = list(hits), list(translations)
+    merged: dict[str, dict[str, Any]] = {}
+    for hit in (hit for hit in hits if hit["reason"] is None):
+        candidate = _candidate(query, hit, known)
+        held = merged.setdefault(_identity(candidate), candidate)
+        if hit["score"] > (held["library_score"] or 0.0):
+            held.update({key: candidate[key] for key in ("library_score", "name", "ri_delta")})
+    for translation in (row for row in translations if row["reason"] is None):
+        candidate = _candidate(query, translation, known)
+        merged.setdefault(_identity(candidate), candidate)["log_prob"] = translation["log_prob"]
+    if not merged:
+        reasons = [
+            f"{kind}: {row['reason']}" for kind, rows in (("library", hits), ("model", translations)) for row in rows
+        ]
+        return [{"query": query, "rank": 1, "level": "5", "reason": "; ".join(reasons) or "was not searched"}]
+    ranked = sorted(merged.values(), key=lambda candidate: _place(candidate, library_score))[:top]
+    contested = sum((row["library_score"] or 0.0) >= library_score for row in ranked) > 1
+    return [
+        row | {"rank": rank, "source": _source(row), "level": _level(row, library_score, ri_window, contested)}
+        for rank, row in enumerate(ranked, start=1)
+    ]
+
+
+def _candidate(query: str, row: dict[str, Any], known: dict[str, Structure | None]) -> dict[str, Any]:
+    """A row of CANDIDATES from a hit or a translation; what the structure gives goes before what a record claims."""
+    smiles = row["smiles"]
+    if smiles not in known:
+        known[smiles] = structure(smiles)
+    drawn = known[smiles]
+    return {
+        "query": query,
+        "smiles": drawn.smiles if drawn else None,
+        "inchikey": drawn.inchikey if drawn else row.get("inchikey"),
+        "formula": drawn.formula if drawn else row.get("formula"),
+        "name": row.get("name"),
+        "library_score": row.get("score"),
+        "log_prob": row.get("log_prob"),
+        "ri_delta": row.get("ri_delta"),
+    }
+
+
+def _identity(candidate: dict[str, Any]) -> str:
+    """What makes two candidates the same compound: the first block of the InChIKey, else the name."""
+    return candidate["inchikey"][:14] if candidate["inchikey"] else f"name {candidate['name']}"
+
+
+def _place(candidate: dict[str, Any], library_score: float) -> tuple[int, float, str]:
+    """Sort key: trusted library hits by score, then translations by probability, then the other hits by score."""
+    score, log_prob = candidate["library_score"], candidate["log_prob"]
+    if score is not None and score >= library_score:
+        return 0, -score, _identity(candidate)
+    if log_prob is not None:
+        return 1, -log_prob, _identity(candidate)
+    return 2, -score, _identity(candidate)
+
+
+def _source(candidate: dict[str, Any]) -> str:
+    return _SOURCES[candidate["library_score"] is not None, candidate["log_prob"] is not None]
+
+
+def _level(candidate: dict[str, Any], library_score: float, ri_window: float, contested: bool) -> str:
+    score, ri_delta = candidate["library_score"], candidate["ri_delta"]
+    if score is None or score < library_score:
+        return "3"
+    if ri_delta is not None:
+        return "2a" if abs(ri_delta) <= ri_window else "3"
+    return "3" if contested else "2b"
+
+
+def _by_query(path: Path, rows: pa.Table, queries: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """Rows of a table by query, in the order of their rank."""
+    grouped: dict[str, list[dict[str, Any]]] = {query: [] for query in queries}
+    for row in rows.to_pylist():
+        if row["query"] not in grouped:
+            raise InputError(
+                path,
+                f"names the query {row['query']!r}, which is not among the features",
+                "rank tables of one campaign",
+            )
+        grouped[row["query"]].append(row)
+    return {query: sorted(found, key=lambda row: row["rank"]) for query, found in grouped.items()}

@@ -1,0 +1,64 @@
+"""SMILES to tokens and back: the published byte-level character vocabulary of 267 entries."""
+
+from pathlib import Path
+
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
+
+from spectus.errors import InputError
+from spectus.files import replacing, require_file
+
+SPECIAL_TOKENS = (
+    "<eos>", "<unk>", "<pad>", "<bos>", "<neims>", "<nist>", "<rassp>", "<trafo>",
+    "<source1>", "<source2>", "<source3>",
+)  # fmt: skip
+FILE_NAMES = ("tokenizer.json", "tokenizer_mf10M.model")
+
+
+class SmilesTokenizer:
+    """A `tokenizers` tokenizer without merges: one token a byte, every SMILES led by the token of a blank.
+
+    >>> SmilesTokenizer.published().encode("CCO")
+    [231, 45, 45, 57]
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.tokenizer = tokenizer
+
+    @classmethod
+    def published(cls) -> "SmilesTokenizer":
+        """The vocabulary of `tokenizer_mf10M.model`: special tokens, then the 256 byte symbols of GPT-2 in order."""
+        symbols = sorted(pre_tokenizers.ByteLevel.alphabet())
+        vocabulary = {token: index for index, token in enumerate((*SPECIAL_TOKENS, *symbols))}
+        tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[], unk_token="<unk>"))
+        tokenizer.normalizer = normalizers.NFKC()
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True, use_regex=True)
+        tokenizer.decoder = decoders.ByteLevel()
+        tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
+        return cls(tokenizer)
+
+    @classmethod
+    def from_pretrained(cls, folder: Path) -> "SmilesTokenizer":
+        """The tokenizer file of a model's folder; the published vocabulary if it brings none."""
+        for path in (folder / name for name in FILE_NAMES):
+            if path.exists():
+                try:
+                    return cls(Tokenizer.from_file(str(require_file(path))))
+                except InputError:
+                    raise
+                except Exception as error:  # the Rust library raises bare Exception
+                    raise InputError(path, f"is no tokenizer ({error})", "copy the model again") from error
+        return cls.published()
+
+    def save_pretrained(self, folder: Path) -> None:
+        with replacing(folder / FILE_NAMES[0]) as temporary:
+            self.tokenizer.save(str(temporary))
+
+    def encode(self, smiles: str) -> list[int]:
+        return self.tokenizer.encode(smiles, add_special_tokens=False).ids
+
+    def decode(self, tokens: list[list[int]]) -> list[str]:
+        """SMILES of token sequences, special tokens and the leading blank left out."""
+        return [text.strip() for text in self.tokenizer.decode_batch(tokens, skip_special_tokens=True)]
+
+    def __len__(self) -> int:
+        return self.tokenizer.get_vocab_size()
