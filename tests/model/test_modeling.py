@@ -4,38 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import BartConfig, BartForConditionalGeneration
 
+from peers import bart
 from spectus.errors import InputError
-from spectus.model.encoding import Batch, EncodedSpectrum, collate
-from spectus.model.modeling import POSITION_OFFSET, SpectusConfig, SpectusForConditionalGeneration
+from spectus.model.encoding import EncodedSpectrum, collate
+from spectus.model.modeling import SpectusConfig, SpectusForConditionalGeneration
 from spectus.model.tokenizer import SmilesTokenizer
-
-
-def reference_logits(model: SpectusForConditionalGeneration, batch: Batch, tokens: torch.Tensor) -> torch.Tensor:
-    """Logits of transformers' BART with the same weights, its encoder fed with the sums of peak embeddings."""
-    c = model.config
-    bart = BartForConditionalGeneration(
-        BartConfig(
-            vocab_size=c.vocab_size, d_model=c.d_model, encoder_layers=c.encoder_layers,
-            decoder_layers=c.decoder_layers,
-            encoder_attention_heads=c.encoder_attention_heads, decoder_attention_heads=c.decoder_attention_heads,
-            encoder_ffn_dim=c.encoder_ffn_dim, decoder_ffn_dim=c.decoder_ffn_dim, activation_function="gelu",
-            max_position_embeddings=c.decoder_max_position_embeddings, scale_embedding=False, dropout=0.0,
-            tie_word_embeddings=False,
-            pad_token_id=c.pad_token_id, bos_token_id=c.bos_token_id, eos_token_id=c.eos_token_id,
-        )
-    ).eval()  # fmt: skip
-    weights = {k: v for k, v in model.state_dict().items() if not k.startswith("model.encoder.embed_")}
-    missing, unexpected = bart.load_state_dict(weights, strict=False)
-    assert not unexpected
-    assert all("encoder.embed" in key or "shared" in key for key in missing)
-    bart.model.decoder.embed_tokens.weight.data = model.model.decoder.embed_tokens.weight.data
-    bart.model.encoder.embed_positions.weight.data.zero_()
-    encoder = model.model.encoder
-    embedded = encoder.embed_tokens(batch.input_ids) + encoder.embed_positions(batch.position_ids + POSITION_OFFSET)
-    encoded = bart.model.encoder(inputs_embeds=embedded, attention_mask=batch.attention_mask)
-    return bart(encoder_outputs=encoded, attention_mask=batch.attention_mask, decoder_input_ids=tokens).logits
 
 
 @torch.no_grad()
@@ -45,7 +19,7 @@ def test_logits_equal_an_independent_bart(
     for group in (spectra[:1], spectra):  # without padding and with, both with a real peak at m/z 2
         batch = collate(group)
         tokens = torch.randint(3, 267, (len(group), 9), generator=torch.Generator().manual_seed(1))
-        assert torch.allclose(model(*batch, tokens).logits, reference_logits(model, batch, tokens), atol=1e-4)
+        assert torch.allclose(model(*batch, tokens).logits, bart.logits(model, batch, tokens), atol=1e-4)
 
 
 @torch.no_grad()

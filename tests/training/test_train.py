@@ -1,0 +1,146 @@
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from spectus.errors import InputError
+from spectus.model.modeling import SpectusForConditionalGeneration
+from spectus.training.evaluate import best_similarity, bootstrap, evaluate_model, score
+from spectus.training.settings import Schedule, TrainingSettings
+from spectus.training.train import learning_rate, train_model
+
+SETTINGS = """
+seed: 7
+model: {d_model: 32, encoder_layers: 1, decoder_layers: 1, encoder_attention_heads: 2, decoder_attention_heads: 2,
+  encoder_ffn_dim: 64, decoder_ffn_dim: 64, max_length: 16, decoder_max_position_embeddings: 20, dropout: 0.0}
+schedule: {steps: %d, batch_size: 4, learning_rate: 0.01, warmup_steps: 5, checkpoint_every: 20, average_decay: 0.9}
+augmentation: {intensity_jitter: 0.01, drop_share: 0.0, background_peaks: 0.0, low_mass_cut: 0.0}
+"""
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    """Four compounds with spectra that tell them apart, and one to watch."""
+    path = tmp_path / "library.parquet"
+    smiles = ["CCO", "c1ccccc1", "CCN", "CCCl", "CC"]
+    columns = {
+        "name": smiles, "smiles": smiles, "split": ["train"] * 4 + ["valid"],
+        "mz": [[31.0, 45.0], [77.0, 78.0], [30.0, 44.0], [49.0, 64.0], [15.0, 30.0]], "intensity": [[1.0, 0.5]] * 5,
+    }  # fmt: skip
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+def settings(tmp_path: Path, steps: int) -> Path:
+    path = tmp_path / f"{steps}.yaml"
+    path.write_text(SETTINGS % steps)
+    return path
+
+
+def test_a_model_learns_its_examples_and_is_evaluated(
+    library: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "model"
+    train_model(library, settings(tmp_path, 120), None, out)
+    log = pq.read_table(out / "log.parquet").to_pydict()
+    assert log["step"] == list(range(20, 121, 20))
+    assert log["loss"][-1] < 0.2 < log["loss"][0]
+    capsys.readouterr()
+    evaluate_model(str(out), library, "train", 3, "cpu", tmp_path / "scores.json")
+    assert '"exact_top_1": {\n    "value": 1.0' in capsys.readouterr().out
+    assert (tmp_path / "scores.json").exists()
+
+
+def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(
+    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = settings(tmp_path, 40)
+    train_model(library, plan, None, tmp_path / "whole")
+    from spectus.training.train import Training
+
+    real = Training.record
+
+    def stop(self: Training, loss: float) -> None:
+        real(self, loss)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Training, "record", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train_model(library, plan, None, tmp_path / "parts")
+    monkeypatch.undo()
+    train_model(library, plan, None, tmp_path / "parts")
+    whole, parts = (
+        SpectusForConditionalGeneration.from_pretrained(tmp_path / name).state_dict() for name in ("whole", "parts")
+    )
+    assert all(whole[name].equal(parts[name]) for name in whole)
+
+
+def test_a_checkpoint_of_another_training_is_refused(library: Path, tmp_path: Path) -> None:
+    train_model(library, settings(tmp_path, 20), None, tmp_path / "model")
+    with pytest.raises(InputError, match="another training"):
+        train_model(library, settings(tmp_path, 25), None, tmp_path / "model")
+
+
+def test_a_library_without_valid_examples_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "library.parquet"
+    columns = {"name": ["a"], "smiles": ["CCO"], "split": ["train"], "mz": [[31.0]], "intensity": [[1.0]]}
+    pq.write_table(pa.table(columns), path)
+    with pytest.raises(InputError, match="1 train and 0 valid"):
+        train_model(path, settings(tmp_path, 20), None, tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("sed: 1", "unknown key sed"),
+        ("model: {d_modle: 3}", "unknown key model.d_modle"),
+        ("schedule: {steps: many}", "schedule.steps is 'many'"),
+        ("model: 3", "model is not a mapping"),
+        ("a: [", "is not YAML"),
+    ],
+)
+def test_mistyped_settings_are_named(tmp_path: Path, text: str, problem: str) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=problem):
+        TrainingSettings.read(path)
+
+
+def test_the_shipped_settings_are_read() -> None:
+    folder = Path(__file__).parents[2] / "config" / "training"
+    assert [TrainingSettings.read(path).seed for path in sorted(folder.glob("*.yaml"))]
+
+
+def test_learning_rate_warms_up_and_decays_to_a_tenth() -> None:
+    plan = Schedule(steps=100, warmup_steps=10, learning_rate=1.0)
+    assert learning_rate(0, plan) == pytest.approx(0.1)
+    assert learning_rate(10, plan) == pytest.approx(1.0)
+    assert learning_rate(100, plan) == pytest.approx(0.1)
+
+
+def test_scores_by_their_definitions() -> None:
+    from spectus.model.translate import Answer
+
+    truths = ["CCO", "CCN", "CCC", "CC"]
+    answers = [
+        Answer([("CCO", -1.0), ("CCN", -2.0)], 2, 0, None),
+        Answer([("CCC", -1.0), ("CCN", -2.0)], 3, 1, None),
+        Answer([], 0, 2, "none of the 2 decoded strings is a molecule"),
+        Answer([], 0, 0, "301 peaks"),
+    ]
+    scores = score(truths, answers)
+    assert (scores.n_queries, scores.n_compounds, scores.n_unusable) == (3, 3, 1)
+    assert scores.exact_top_1.value == pytest.approx(1 / 3)
+    assert scores.exact_any_10.value == pytest.approx(2 / 3)
+    assert scores.formula_top_1.value == pytest.approx(1 / 3)
+    assert scores.valid_share.value == pytest.approx((1 + 0.75 + 0) / 3)
+    assert scores.similarity_top_1.value == pytest.approx((1 + best_similarity("CCN", ["CCC"]) + 0) / 3)
+
+
+def test_replicates_of_a_compound_are_drawn_together() -> None:
+    """Forty spectra of two compounds, one always right: the interval is that of two draws, not of forty."""
+    import numpy as np
+
+    estimate = bootstrap(np.repeat([1.0, 0.0], 20), ["a"] * 20 + ["b"] * 20)
+    assert (estimate.value, estimate.low, estimate.high) == (0.5, 0.0, 1.0)
