@@ -42,7 +42,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, about: str) -> argparse.ArgumentParser:
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, about: str
+) -> argparse.ArgumentParser:
     return commands.add_parser(
         name, help=about, description=about[0].upper() + about[1:] + ".",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
@@ -115,10 +117,14 @@ def _add_align(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     command = _command(commands, "align", "components of all runs to features of the campaign, with abundances")
     command.add_argument("components", nargs="+", type=Path, metavar="COMPONENTS", help="components tables")
     command.add_argument("--samples", type=Path, metavar="TSV", help="sample sheet; ladder runs are left out")
-    command.add_argument("--runs-table", nargs="+", type=Path, metavar="PARQUET", help="runs tables; gaps are filled from their mzML")
+    command.add_argument(
+        "--runs-table", nargs="+", type=Path, metavar="PARQUET", help="runs tables; gaps are filled from their mzML"
+    )
     command.add_argument("--max-ri-shift", type=float, default=10.0, help="widest shift between runs, index units")
     command.add_argument("--max-rt-shift", type=float, default=10.0, help="widest shift between runs, s")
-    command.add_argument("--min-similarity", type=float, default=0.7, help="lowest weighted cosine of two spectra of one feature")
+    command.add_argument(
+        "--min-similarity", type=float, default=0.7, help="lowest weighted cosine of two spectra of one feature"
+    )
     command.add_argument("--out", required=True, type=Path, metavar="PARQUET", help="where the features go")
     command.add_argument("--abundances", required=True, type=Path, metavar="PARQUET", help="where the areas go")
     command.set_defaults(handler=_align)
@@ -140,7 +146,9 @@ def _align(options: argparse.Namespace) -> None:
 def _add_search(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     command = _command(commands, "search", "spectra against spectral libraries")
     command.add_argument("queries", type=Path, metavar="QUERIES", help=_ANY_QUERIES)
-    command.add_argument("--library", nargs="+", required=True, type=Path, metavar="LIB", help=".msp, .msl, .mgf, .jdx or .parquet")
+    command.add_argument(
+        "--library", nargs="+", required=True, type=Path, metavar="LIB", help=".msp, .msl, .mgf, .jdx or .parquet"
+    )
     command.add_argument("--out", required=True, type=Path, metavar="PARQUET", help="where the hits go")
     command.add_argument("--top", type=int, default=10, help="hits kept for each query")
     command.add_argument("--min-score", type=float, default=0.5, help="lowest score of a hit")
@@ -164,7 +172,9 @@ def _add_translate(commands: "argparse._SubParsersAction[argparse.ArgumentParser
     command.add_argument("--beams", type=int, default=10, help="beams, and the most structures of a query")
     command.add_argument("--batch-size", type=int, default=0, help="spectra decoded together; 0: by memory")
     command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    command.add_argument("--precision", choices=["auto", "fp32", "bf16"], default="auto", help="bf16 on a GPU, fp32 on a CPU")
+    command.add_argument(
+        "--precision", choices=["auto", "fp32", "bf16"], default="auto", help="bf16 on a GPU, fp32 on a CPU"
+    )
     command.add_argument("--part", default="1/1", metavar="I/N", help="every N-th query from the I-th")
     command.set_defaults(handler=_translate)
 
@@ -192,8 +202,12 @@ def _add_rank(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     command.add_argument("--translations", nargs="+", required=True, type=Path, metavar="PARQUET", help="translations")
     command.add_argument("--out", required=True, type=Path, metavar="PARQUET", help="where the candidates go")
     command.add_argument("--top", type=int, default=20, help="candidates kept for each query")
-    command.add_argument("--library-score", type=float, default=0.8, help="a library hit of this score goes before any translation")
-    command.add_argument("--ri-window", type=float, default=20.0, help="largest RI difference of a level 2a identification")
+    command.add_argument(
+        "--library-score", type=float, default=0.8, help="a library hit of this score goes before any translation"
+    )
+    command.add_argument(
+        "--ri-window", type=float, default=20.0, help="largest RI difference of a level 2a identification"
+    )
     command.set_defaults(handler=_rank)
 
 
@@ -211,11 +225,15 @@ def _add_report(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     for name in ("runs", "components", "rungs", "features", "abundances", "hits", "translations", "candidates"):
         command.add_argument(f"--{name}", nargs="+", required=True, type=Path, metavar="PARQUET", help=f"{name} tables")
     command.add_argument("--samples", type=Path, metavar="TSV", help="sample sheet, for the types of the runs")
-    command.add_argument("--library", nargs="*", default=[], type=Path, metavar="LIB", help="libraries, for the mirror plots")
+    command.add_argument(
+        "--library", nargs="*", default=[], type=Path, metavar="LIB", help="libraries, for the mirror plots"
+    )
     command.add_argument("--truth", type=Path, metavar="PARQUET", help="what was simulated, to say what was found")
     command.add_argument("--settings", type=Path, metavar="YAML", help="the configuration, shown with the provenance")
     command.add_argument("--title", default="GC-MS campaign", help="heading of the page")
-    command.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="folder for the data set and the page")
+    command.add_argument(
+        "--out", required=True, type=Path, metavar="FOLDER", help="folder for the data set and the page"
+    )
     command.set_defaults(handler=_report)
 
 
@@ -224,7 +242,11 @@ def _report(options: argparse.Namespace) -> None:
 
     tables = ("runs", "components", "rungs", "features", "abundances", "hits", "translations", "candidates")
     campaign = Campaign.read(
-        {name: getattr(options, name) for name in tables}, options.samples, options.library, options.truth, options.settings
+        {name: getattr(options, name) for name in tables},
+        options.samples,
+        options.library,
+        options.truth,
+        options.settings,
     )
     print(write_report(campaign, options.out, options.title))
 
@@ -244,10 +266,14 @@ def _library(options: argparse.Namespace) -> None:
 
 def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     command = _command(commands, "simulate", "runs with a known truth, from a spectral library")
-    command.add_argument("--library", nargs="+", required=True, type=Path, metavar="LIB", help=".msp, .msl, .mgf, .jdx or .parquet")
+    command.add_argument(
+        "--library", nargs="+", required=True, type=Path, metavar="LIB", help=".msp, .msl, .mgf, .jdx or .parquet"
+    )
     command.add_argument("--preset", default="benchmark", help="recipe: see spectus/simulation/presets.py")
     command.add_argument("--seed", type=int, default=1, help="the same seed gives the same runs")
-    command.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="folder for mzML, truth.parquet and samples.tsv")
+    command.add_argument(
+        "--out", required=True, type=Path, metavar="FOLDER", help="folder for mzML, truth.parquet and samples.tsv"
+    )
     command.add_argument(
         "--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings of the recipe to change, e.g. compounds=400"
     )
@@ -262,10 +288,26 @@ def _simulate(options: argparse.Namespace) -> None:
 
 def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     command = _command(commands, "train", "a translation model on a spectral library with structures")
-    command.add_argument("library", type=Path, metavar="LIB", help="spectra with structures; a column `split` names train and valid")
-    command.add_argument("--settings", required=True, type=Path, metavar="YAML", help="sizes, schedule, augmentation; see config/training")
-    command.add_argument("--held-out", type=Path, metavar="FILE", help="sha1 of InChIKey first blocks that no training may see")
-    command.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="folder for checkpoints and the model; resumed if it exists")
+    command.add_argument(
+        "library", type=Path, metavar="LIB", help="spectra with structures; a column `split` names train and valid"
+    )
+    command.add_argument(
+        "--settings",
+        required=True,
+        type=Path,
+        metavar="YAML",
+        help="sizes, schedule, augmentation; see config/training",
+    )
+    command.add_argument(
+        "--held-out", type=Path, metavar="FILE", help="sha1 of InChIKey first blocks that no training may see"
+    )
+    command.add_argument(
+        "--out",
+        required=True,
+        type=Path,
+        metavar="FOLDER",
+        help="folder for checkpoints and the model; resumed if it exists",
+    )
     command.add_argument("--threads", type=int, default=0, help="CPU threads; 0: all")
     command.set_defaults(handler=_train)
 

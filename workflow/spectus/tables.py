@@ -5,7 +5,8 @@ A column's unit and meaning stand in the field's metadata (`schema.field(name).m
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,9 @@ ABUNDANCES = pa.schema(
         _field("component", pa.int32(), "the component of that run; null where the area was filled in"),
         _field("rt_s", pa.float64(), "apex in that run, s"),
         _field("area", pa.float64(), "counts x s"),
-        _field("filled", pa.bool_(), "true where no component was perceived and the area was read at the expected time"),
+        _field(
+            "filled", pa.bool_(), "true where no component was perceived and the area was read at the expected time"
+        ),
     ]
 )
 
@@ -160,7 +163,9 @@ CANDIDATES = pa.schema(
         _field("log_prob", pa.float64(), "of the translation"),
         _field("forward_score", pa.float64(), "agreement with the spectrum predicted from the structure, 0-1"),
         _field("ri_delta", pa.float64(), "query's RI minus the candidate's"),
-        _field("probability", pa.float64(), "calibrated probability that the structure is right; null until calibrated"),
+        _field(
+            "probability", pa.float64(), "calibrated probability that the structure is right; null until calibrated"
+        ),
         _field("level", pa.string(), "identification level (Schymanski 2014): 2a, 2b, 3, 5"),
         _field("reason", pa.string(), "why the query has no candidate; null otherwise"),
     ]
@@ -202,7 +207,11 @@ def table(schema: pa.Schema, columns: Mapping[str, Sequence[Any]] | Iterable[Map
 
 def provenance(extra: Mapping[str, str] | None = None) -> dict[bytes, bytes]:
     """Metadata every file carries: the package's version, the configuration's hash, and what a stage adds."""
-    entries = {"spectus_version": __version__, "spectus_config": os.environ.get("SPECTUS_CONFIG_HASH", ""), **(extra or {})}
+    entries = {
+        "spectus_version": __version__,
+        "spectus_config": os.environ.get("SPECTUS_CONFIG_HASH", ""),
+        **(extra or {}),
+    }
     return {key.encode(): value.encode() for key, value in entries.items()}
 
 
@@ -213,12 +222,31 @@ def write(rows: pa.Table, path: Path, schema: pa.Schema, extra: Mapping[str, str
     ------
     ValueError, pa.ArrowInvalid: the rows do not fit the schema (a mistake of the program, not of the user).
     """
-    checked = rows.select(schema.names).cast(schema)
-    for field in schema:
-        if not field.nullable and checked[field.name].null_count:
-            raise ValueError(f"column {field.name!r} of {path.name} must not hold nulls")
+    checked = _checked(rows, path, schema)
     with replacing(path) as temporary:
         pq.write_table(checked.replace_schema_metadata(provenance(extra)), temporary, compression="zstd")
+
+
+class Writer:
+    """Appends tables of one schema to a Parquet file, a row group each; made by `writing`."""
+
+    def __init__(self, path: Path, schema: pa.Schema, parquet: pq.ParquetWriter) -> None:
+        self._path, self._schema, self._parquet = path, schema, parquet
+
+    def append(self, rows: pa.Table) -> None:
+        """Add `rows`; raises as `write` does. A table without rows adds nothing."""
+        if rows.num_rows:
+            self._parquet.write_table(_checked(rows, self._path, self._schema))
+
+
+@contextmanager
+def writing(path: Path, schema: pa.Schema, extra: Mapping[str, str] | None = None) -> Iterator[Writer]:
+    """A `Writer` for a table too long for memory; the file appears whole when the block ends, or not at all."""
+    with (
+        replacing(path) as temporary,
+        pq.ParquetWriter(temporary, schema.with_metadata(provenance(extra)), compression="zstd") as parquet,
+    ):
+        yield Writer(path, schema, parquet)
 
 
 def read(path: Path, schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
@@ -228,18 +256,43 @@ def read(path: Path, schema: pa.Schema, columns: Sequence[str] | None = None) ->
     ------
     InputError: the file is missing, no Parquet file, or lacks a column of the schema.
     """
-    wanted = list(columns or schema.names)
+    wanted = _wanted(path, schema, columns)
+    try:
+        return pq.read_table(path, columns=wanted.names).cast(wanted)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(path, f"cannot be read ({_first_line(error)})", "make it again") from error
+
+
+def read_parts(path: Path, schema: pa.Schema, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """Read as `read` does, row group by row group: for tables too long for memory."""
+    wanted = _wanted(path, schema, columns)
+    try:
+        with pq.ParquetFile(path) as parquet:
+            for part in range(parquet.num_row_groups):
+                yield parquet.read_row_group(part, columns=wanted.names).cast(wanted)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(path, f"cannot be read ({_first_line(error)})", "make it again") from error
+
+
+def _wanted(path: Path, schema: pa.Schema, columns: Sequence[str] | None) -> pa.Schema:
+    """The part of `schema` to read, once it is sure that the file has it."""
+    names = list(columns or schema.names)
     try:
         found = pq.read_schema(require_file(path))
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(path, f"not a readable Parquet file ({_first_line(error)})", "make it again") from error
-    missing = [name for name in wanted if name not in found.names]
+    missing = [name for name in names if name not in found.names]
     if missing:
         raise InputError(path, f"lacks the columns {', '.join(missing)}", "give the table that the stage before writes")
-    try:
-        return pq.read_table(path, columns=wanted).cast(pa.schema([schema.field(name) for name in wanted]))
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(path, f"cannot be read ({_first_line(error)})", "make it again") from error
+    return pa.schema([schema.field(name) for name in names])
+
+
+def _checked(rows: pa.Table, path: Path, schema: pa.Schema) -> pa.Table:
+    checked = rows.select(schema.names).cast(schema)
+    for field in schema:
+        if not field.nullable and checked[field.name].null_count:
+            raise ValueError(f"column {field.name!r} of {path.name} must not hold nulls")
+    return checked
 
 
 def _first_line(error: Exception) -> str:

@@ -40,7 +40,7 @@ class Run:
     @property
     def tic(self) -> NDArray[np.float64]:
         """(n_scans,) float64: total ion current, counts."""
-        return np.bincount(self.scan, weights=self.intensity, minlength=self.n_scans)
+        return np.bincount(self.scan, weights=self.intensity, minlength=self.n_scans).astype(np.float64)
 
     def with_peaks(self, keep: NDArray[np.bool_]) -> "Run":
         """The run with only the peaks where `keep` (n_peaks,) is true."""

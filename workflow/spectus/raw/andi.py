@@ -1,0 +1,152 @@
+"""ANDI mass spectrometry files (ASTM E1947, E1948): netCDF classic, and netCDF-4 as some newer software writes it."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectus.errors import InputError
+from spectus.raw.content import damaged, first_line
+from spectus.raw.netcdf_hdf5 import read_netcdf_hdf5
+from spectus.raw.run import Run
+from spectus.raw.timestamps import iso_from_andi
+
+_WANTED = (
+    "mass_values", "intensity_values", "scan_index", "point_count", "scan_acquisition_time",
+    "instrument_name", "instrument_mfr", "instrument_model", "ordinate_values",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Variable:
+    values: NDArray[Any]
+    attributes: Mapping[str, Any]
+
+    def scaled(self) -> NDArray[np.float64]:
+        """Values times `scale_factor` plus `add_offset`, where the file gives them."""
+        scale, offset = (
+            float(np.ravel(self.attributes.get(name, neutral))[0])
+            for name, neutral in (("scale_factor", 1.0), ("add_offset", 0.0))
+        )
+        with np.errstate(invalid="ignore"):  # what is no number is refused with all else that is
+            values = self.values.astype(np.float64)
+        return values if (scale, offset) == (1.0, 0.0) else values * scale + offset
+
+
+def read_andi(content: bytes, path: Path) -> tuple[Run, bool | None]:
+    """The scans of an ANDI/MS file, and whether it calls itself profile data (None: it does not say).
+
+    Parameters
+    ----------
+    content: the bytes of the file.
+    path: what the user gave, for errors.
+
+    Raises
+    ------
+    InputError: the file is damaged, a chromatogram without masses, or lacks a variable the standard demands.
+    """
+    try:
+        variables, attributes = _classic(content) if content[:3] == b"CDF" else _netcdf4(content)
+    except Exception as error:  # scipy and netCDF4 raise nearly anything on a damaged file
+        raise damaged(path, f"netCDF: {first_line(error)}") from error
+    _require_mass_spectra(variables, path)
+    mz, intensity = variables["mass_values"].scaled().ravel(), variables["intensity_values"].scaled().ravel()
+    if len(mz) != len(intensity):
+        raise damaged(path, f"{len(mz):,} m/z but {len(intensity):,} intensities")
+    rt_s = _times(variables["scan_acquisition_time"])
+    starts, counts = _extents(variables, len(rt_s), len(mz), path)
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    peaks = np.repeat(starts - offsets[:-1], counts) + np.arange(offsets[-1])
+    run = Run(
+        rt_s=rt_s, offsets=offsets, mz=mz[peaks], intensity=intensity[peaks], format="ANDI/netCDF",
+        instrument=_instrument(variables),
+        acquired_at=iso_from_andi(_text(attributes.get("experiment_date_time_stamp", b""))),
+    )  # fmt: skip
+    return run, _declared_profile(_text(attributes.get("experiment_type", b"")))
+
+
+def _classic(content: bytes) -> tuple[dict[str, _Variable], Mapping[str, Any]]:
+    from scipy.io import netcdf_file
+
+    with netcdf_file(io.BytesIO(content), mmap=False) as file:
+        # `_attributes` holds what the file says; the public way to it also reaches the reader's own fields.
+        variables = {
+            name: _Variable(np.array(file.variables[name][...]), dict(file.variables[name]._attributes))
+            for name in _WANTED
+            if name in file.variables
+        }
+        return variables, dict(file._attributes)
+
+
+def _netcdf4(content: bytes) -> tuple[dict[str, _Variable], Mapping[str, Any]]:
+    values, attributes, of_file = read_netcdf_hdf5(content, _WANTED)
+    return {name: _Variable(values[name], attributes[name]) for name in values}, of_file
+
+
+def _require_mass_spectra(variables: Mapping[str, _Variable], path: Path) -> None:
+    if "mass_values" not in variables and "ordinate_values" in variables:
+        raise InputError(path, "is a chromatogram without masses (ANDI/AIA)", "export the mass spectra, not the TIC")
+    missing = [name for name in ("mass_values", "intensity_values", "scan_acquisition_time") if name not in variables]
+    if missing:
+        raise InputError(
+            path, f"is netCDF but lacks {', '.join(missing)} of ANDI/MS", "export the run as ANDI/MS (ASTM E1947)"
+        )
+
+
+def _times(variable: _Variable) -> NDArray[np.float64]:
+    """(n_scans,) s. The standard says seconds; a few writers use minutes and say so."""
+    times = variable.scaled().ravel()
+    return times * 60.0 if _text(variable.attributes.get("units", b"")).lower().startswith("min") else times
+
+
+def _extents(
+    variables: Mapping[str, _Variable], n_scans: int, n_points: int, path: Path
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(n_scans,) first point and number of points of each scan, from `scan_index`, `point_count` or both."""
+    index, counts = (
+        variables[name].values.ravel().astype(np.int64) if name in variables else None
+        for name in ("scan_index", "point_count")
+    )
+    if index is None and counts is None:
+        raise InputError(path, "has neither scan_index nor point_count", "export the run as ANDI/MS (ASTM E1947)")
+    if any(numbers is not None and len(numbers) != n_scans for numbers in (index, counts)):
+        raise damaged(path, f"scan_index or point_count do not have one number for each of {n_scans:,} scans")
+    if counts is None:
+        assert index is not None
+        counts = np.diff(np.append(index, n_points))
+    if index is None:
+        index = np.cumsum(counts) - counts
+    # The index of a scan without points means nothing; some writers put -1 or the end of the data there.
+    index = np.where(counts == 0, 0, index)
+    wrong = (counts < 0) | (index < 0) | (index + counts > n_points)
+    if wrong.any():
+        raise damaged(path, f"scan {wrong.argmax() + 1:,} of {n_scans:,} lies outside the {n_points:,} points")
+    if counts.sum() > n_points:
+        raise damaged(path, f"the scans have {counts.sum():,} points but the file {n_points:,}")
+    return index, counts
+
+
+def _instrument(variables: Mapping[str, _Variable]) -> str | None:
+    """Maker, model and name, each once."""
+    texts = (
+        _text(variables[name].values[:1].tobytes())
+        for name in ("instrument_mfr", "instrument_model", "instrument_name")
+        if name in variables and variables[name].values.dtype.kind == "S"
+    )
+    return " ".join(dict.fromkeys(text for text in texts if text)) or None
+
+
+def _declared_profile(experiment_type: str) -> bool | None:
+    kind = experiment_type.lower()
+    if "continuum" in kind:
+        return True
+    return False if "centroid" in kind else None
+
+
+def _text(value: Any) -> str:
+    text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+    return text.split("\0")[0].strip()

@@ -1,0 +1,96 @@
+"""`spectus convert`: raw runs to centroided mzML, and the runs table that says what became of each."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from spectus import tables
+from spectus.errors import InputError
+from spectus.raw.mzml import write_mzml
+from spectus.raw.read import NamedRun, named_runs, raw_file, read_run
+from spectus.raw.run import Run
+
+_LONGEST_NAME = 200
+
+
+def convert_runs(
+    paths: Sequence[Path], names: Sequence[str] | None, out_dir: Path, runs_table: Path, on_bad_run: str
+) -> None:
+    """Write `out_dir/<name>.mzML` for each run and one row for each to `runs_table` (schema RUNS).
+
+    Each file is written whole or not at all, and no other file is touched. The table is written last: it stands for all
+    runs of the call or is not there.
+
+    Parameters
+    ----------
+    paths, names: as `spectus.raw.read.named_runs` takes them.
+    on_bad_run: 'skip' gives a run that cannot be read a row with status 'failed' and the reason, and goes on;
+        'fail' stops there. The mzML files written before stay in either case.
+
+    Raises
+    ------
+    InputError: names that occur twice or cannot name a file; an output that would overwrite an input; with 'fail', a
+    run that cannot be read.
+    """
+    runs = named_runs(paths, names)
+    targets = [out_dir / f"{run.name}.mzML" for run in runs]
+    _require_file_names(runs)
+    _require_inputs_kept([*paths, *(run.path for run in runs)], [*targets, runs_table])
+    rows = [
+        _converted(run, target, on_bad_run)
+        for run, target in zip(tqdm(runs, desc="convert", unit="run", disable=None), targets, strict=True)
+    ]
+    tables.write(tables.table(tables.RUNS, rows), runs_table, tables.RUNS)
+
+
+def _converted(named: NamedRun, target: Path, on_bad_run: str) -> dict[str, Any]:
+    """The row of one run, once its mzML is written."""
+    row: dict[str, Any] = {"run": named.name, "path": str(named.path)}
+    try:
+        run = read_run(named.path)
+    except InputError as error:
+        if on_bad_run != "skip":
+            raise
+        return row | {"status": "failed", "error": str(error), "sha256": _sha256_or_none(named.path)}
+    write_mzml(run, target, named.path.name)
+    return row | _about(run) | {"status": "ok", "mzml": str(target), "sha256": _sha256_or_none(named.path)}
+
+
+def _about(run: Run) -> dict[str, Any]:
+    return {
+        "format": run.format, "instrument": run.instrument, "acquired_at": run.acquired_at, "n_scans": run.n_scans,
+        "rt_min_s": float(run.rt_s[0]), "rt_max_s": float(run.rt_s[-1]),
+        "mz_min": float(run.mz.min()), "mz_max": float(run.mz.max()),
+    }  # fmt: skip
+
+
+def _sha256_or_none(path: Path) -> str | None:
+    try:
+        with raw_file(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (InputError, OSError):
+        return None
+
+
+def _require_file_names(runs: Sequence[NamedRun]) -> None:
+    """Names become file names, on any system: no two that differ in case only, nothing that leads out of the folder."""
+    met: set[str] = set()
+    for run in runs:
+        unfit = run.name != run.name.strip() or run.name.startswith(".") or not run.name.isprintable()
+        if unfit or set(run.name) & set('/\\:*?"<>|') or len(run.name.encode()) > _LONGEST_NAME:
+            raise InputError(run.path, f"the name {run.name!r} cannot name a file", "give it another with --name")
+        if run.name.casefold() in met:
+            raise InputError(
+                run.path, f"the name {run.name!r} differs from another in case only", "give it another with --name"
+            )
+        met.add(run.name.casefold())
+
+
+def _require_inputs_kept(inputs: Sequence[Path], outputs: Sequence[Path]) -> None:
+    resolved = {path.resolve() for path in inputs}
+    for output in outputs:
+        if output.resolve() in resolved:
+            raise InputError(output, "would be overwritten, but is an input", "choose another folder with --out")
