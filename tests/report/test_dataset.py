@@ -1,0 +1,101 @@
+import json
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from spectus import tables
+from spectus.errors import InputError
+from spectus.report.campaign import Campaign, write_report
+from spectus.report.dataset import KINDS, merge
+from spectus.samples import read_samples
+
+from .conftest import Made
+from .synthetic import RUNS, SCHEMAS, Rows, make_rows
+
+
+def written(rows: Rows, folder: Path, sheet: Path | None = None) -> Path:
+    write_report(Campaign.read(rows.write(folder), sheet), folder / "out", "A campaign")
+    return folder / "out" / "dataset"
+
+
+def test_pandas_reads_back_what_went_in(made: Made, tmp_path: Path) -> None:
+    write_report(made.read(), tmp_path, "A campaign")
+    for name, schema in SCHEMAS.items():
+        kind = "library_hits" if name == "hits" else name
+        expected = tables.table(schema, getattr(made.rows, name)).to_pandas()
+        if name == "translations":  # its files hold every second query, as --part does
+            place = {feature["feature"]: i for i, feature in enumerate(made.rows.features)}
+            order = expected["query"].map(place) * 100 + expected["rank"]
+            expected = expected.loc[order.sort_values().index].reset_index(drop=True)
+        found = pd.read_parquet(tmp_path / "dataset" / f"{kind}.parquet")
+        assert len(found) > 0
+        pd.testing.assert_frame_equal(found, expected)
+
+
+def test_the_data_set_explains_itself(made: Made, tmp_path: Path) -> None:
+    write_report(made.read(), tmp_path, "A campaign")
+    about = json.loads((tmp_path / "dataset" / "dataset.json").read_text())
+    assert set(about) == set(KINDS)
+    for name, part in about.items():
+        table = pq.read_table(tmp_path / "dataset" / part["file"])
+        assert part["rows"] == table.num_rows and list(part["columns"]) == table.schema.names
+        assert table.schema.metadata[b"spectus_version"], name
+    assert about["features"]["columns"]["rt_s"]["about"].endswith("s")
+    translations = pq.read_schema(tmp_path / "dataset" / "translations.parquet")
+    assert translations.metadata[b"model_sha256"] == b"0" * 64
+
+
+def test_batches_come_back_in_the_order_of_the_sheet(made: Made, tmp_path: Path) -> None:
+    rows = make_rows(tmp_path, 6)
+    rows.runs.reverse()
+    rows.components.sort(key=lambda row: (row["run"], -row["component"]))
+    rows.abundances.reverse()
+    rows.candidates.reverse()
+    folder = written(rows, tmp_path, made.sheet)
+    assert pd.read_parquet(folder / "runs.parquet")["run"].tolist() == RUNS
+    components = pd.read_parquet(folder / "components.parquet")
+    assert components["run"].unique().tolist() == RUNS[:4]
+    assert all(part["component"].is_monotonic_increasing for _, part in components.groupby("run"))
+    assert components.loc[0, "mz"].tolist() == rows.components[-1]["mz"] or len(components.loc[0, "mz"]) == 24
+    candidates = pd.read_parquet(folder / "candidates.parquet")
+    assert candidates["query"].is_monotonic_increasing
+    assert all(part["rank"].is_monotonic_increasing for _, part in candidates.groupby("query"))
+    abundances = pd.read_parquet(folder / "abundances.parquet")
+    assert abundances["run"].tolist()[:3] == RUNS[1:4]
+
+
+def test_reordered_components_keep_their_rows_whole(made: Made, tmp_path: Path) -> None:
+    rows = make_rows(tmp_path, 6)
+    expected = tables.table(tables.COMPONENTS, rows.components).to_pandas()
+    rows.components.reverse()
+    found = pd.read_parquet(written(rows, tmp_path, made.sheet) / "components.parquet")
+    pd.testing.assert_frame_equal(found, expected)
+
+
+def test_a_row_given_twice_is_named(made: Made) -> None:
+    files = {**made.files, "library_hits": made.files["hits"], "translations": made.files["translations"] * 2}
+    with pytest.raises(InputError, match="query 'F0001', rank 1 occurs twice"):
+        merge(files, [])
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "stranger"),
+    [
+        ("candidates", {"query": "F9999"}, "F9999"),
+        ("abundances", {"run": "elsewhere"}, "elsewhere"),
+        ("components", {"run": "elsewhere"}, "elsewhere"),
+    ],
+)
+def test_tables_of_two_campaigns_are_refused(table: str, change: dict[str, str], stranger: str, tmp_path: Path) -> None:
+    rows = make_rows(tmp_path, 3)
+    getattr(rows, table)[0].update(change)
+    with pytest.raises(InputError, match=rf"{table}.*names '{stranger}'.*one campaign"):
+        Campaign.read(rows.write(tmp_path))
+
+
+def test_runs_that_the_sheet_does_not_name_come_last(made: Made) -> None:
+    sheet = [sample for sample in read_samples(made.sheet) if sample.run not in ("ladder", "blank")]
+    parts = merge({**made.files, "library_hits": made.files["hits"]}, sheet)
+    assert parts["runs"].rows["run"].to_pylist() == ["river_up", "river_down", "broken", "ladder", "blank"]

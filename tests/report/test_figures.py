@@ -1,0 +1,102 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spectus import tables
+from spectus.report import figures
+from spectus.report.figures import Amounts, apexes, chromatogram, decimals, decimate, significant, spectrum
+
+from .conftest import Made
+from .synthetic import MEASURED, RUNS
+
+
+@pytest.mark.parametrize("n", [1, 1499, 1500, 1501, 9865, 100_003])
+def test_thinning_keeps_every_tall_peak_and_the_order(n: int) -> None:
+    rng = np.random.default_rng(n)
+    x = np.cumsum(rng.uniform(0.1, 0.3, n))
+    y = rng.normal(0, 1, n)
+    peaks = rng.choice(n, size=min(n, 20), replace=False)
+    y[peaks] = 100 + np.arange(len(peaks))
+    thin_x, thin_y = decimate(x, y)
+    assert len(thin_x) == len(thin_y) <= figures.TIC_POINTS
+    assert np.all(np.diff(thin_x) > 0)
+    assert y.max() in thin_y and y.min() in thin_y
+    assert np.isin(thin_x, x).all()
+    if n <= figures.TIC_POINTS:
+        assert np.array_equal(thin_y, y)
+
+
+def test_a_chromatogram_can_be_rebuilt(made: Made) -> None:
+    from spectus.raw.read import read_run
+
+    path = made.rows.runs[1]["mzml"]
+    run = read_run(Path(path))
+    thin = chromatogram(path)
+    at = np.cumsum(thin["t"]) / 100
+    height = np.array(thin["y"]) / 9999 * thin["top"]
+    assert thin["scans"] == run.n_scans
+    assert at[0] == pytest.approx(run.rt_s[0], abs=0.01) and at[-1] == pytest.approx(run.rt_s[-1], abs=1.0)
+    assert height.max() == pytest.approx(run.tic.max(), rel=1e-3)
+    assert at[height.argmax()] == pytest.approx(run.rt_s[run.tic.argmax()], abs=0.01)
+
+
+def test_a_chromatogram_that_cannot_be_read_says_why(tmp_path: Path) -> None:
+    assert chromatogram(None) == {"missing": "no mzML was made of this run"}
+    gone = tmp_path / "gone.mzML"
+    assert str(gone) in chromatogram(str(gone))["missing"]
+    broken = tmp_path / "broken.mzML"
+    broken.write_text("<mzML>")
+    assert str(broken) in chromatogram(str(broken))["missing"]
+
+
+def test_apexes_know_their_feature(made: Made) -> None:
+    rows = made.rows
+    components = tables.table(tables.COMPONENTS, rows.components)
+    amounts = Amounts.of(
+        tables.table(tables.ABUNDANCES, rows.abundances), [row["feature"] for row in rows.features], RUNS
+    )
+    assert amounts.runs == MEASURED
+    found = apexes(components, amounts, RUNS)
+    assert list(found) == RUNS
+    assert found["ladder"]["f"] == [-1] * 9 and found["broken"] == {"t": [], "f": []}
+    assert found["river_up"]["f"] == list(range(len(rows.features)))
+    in_blank = [i if i % 2 == 0 else -1 for i in range(len(rows.features))]
+    assert found["blank"]["f"] == in_blank
+    own = [row["rt_s"] for row in rows.components if row["run"] == "river_down"]
+    assert np.cumsum(found["river_down"]["t"]) / 100 == pytest.approx(own, abs=0.006)
+
+
+def test_amounts_hold_what_was_filled_and_what_is_missing() -> None:
+    rows = [
+        {"feature": "a", "run": "two", "component": 7, "area": 5.0, "filled": False},
+        {"feature": "b", "run": "one", "component": None, "area": 0.5, "filled": True},
+        {"feature": "b", "run": "two", "component": None, "area": None, "filled": True},
+    ]
+    amounts = Amounts.of(tables.table(tables.ABUNDANCES, rows), ["a", "b"], ["one", "none", "two"])
+    assert amounts.runs == ["one", "two"]
+    np.testing.assert_equal(amounts.area, [[np.nan, 5.0], [0.5, np.nan]])
+    assert amounts.filled.tolist() == [[False, False], [True, True]]
+    assert amounts.component.tolist() == [[0, 7], [0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("mz", "intensity", "expected"),
+    [
+        ([41.0, 43.0], [0.5, 1.0], [[41, 43], [500, 1000]]),
+        ([41.0203, 43.5], [1.0, 0.25], [[41.02, 43.5], [1000, 250]]),
+        ([41.0, 42.0], [1.0, 0.0001], [[41], [1000]]),
+        ([], [], [[], []]),
+        (None, None, [[], []]),
+        ([50.0], [0.0], [[], []]),
+    ],
+)
+def test_spectra_are_short(mz: list[float] | None, intensity: list[float] | None, expected: list[list[float]]) -> None:
+    assert spectrum(mz, intensity) == expected
+
+
+def test_numbers_lose_only_what_they_may() -> None:
+    assert significant(1234567.0, 3) == 1230000 and isinstance(significant(1234567.0, 3), int)
+    assert significant(0.00123456, 3) == 0.00123
+    assert significant(None, 3) is None and significant(float("nan"), 3) is None
+    assert decimals(2.0004, 2) == 2 and decimals(-2.126, 2) == -2.13 and decimals(float("inf"), 2) is None

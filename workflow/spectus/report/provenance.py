@@ -1,0 +1,105 @@
+"""Where the results came from: raw files, libraries, models, tables, software, settings."""
+
+from collections.abc import Iterable, Mapping
+from html import escape
+from importlib.metadata import PackageNotFoundError, version
+
+from spectus import __version__
+from spectus.report.campaign import Campaign
+from spectus.report.markup import table
+
+_PACKAGES = ("numpy", "pandas", "pyarrow", "scipy", "pyopenms", "rdkit", "torch", "transformers")
+
+
+def provenance(campaign: Campaign) -> str:
+    return "".join(
+        [
+            "<h3>Raw files</h3>",
+            _raw_files(campaign),
+            "<h3>Libraries and models</h3>",
+            _libraries_and_models(campaign),
+            "<h3>Tables</h3>",
+            "<p>The data set holds everything on this page and more: one Parquet file a table in dataset/, times in "
+            "seconds, each column explained in dataset/dataset.json. Read them for example with "
+            "<code>pandas.read_parquet(&quot;dataset/candidates.parquet&quot;)</code>.</p>",
+            _dataset(campaign),
+            "<h3>Software</h3>",
+            f"<p>{escape(', '.join([f'spectus {__version__}', *_versions()]))}</p>",
+            "<h3>Settings</h3>",
+            f"<pre><code>{escape(campaign.settings)}</code></pre>"
+            if campaign.settings is not None
+            else '<p class="empty">No configuration was given to the report.</p>',
+        ]
+    )
+
+
+def _raw_files(campaign: Campaign) -> str:
+    rows = [
+        [
+            escape(run["run"]),
+            f'<span class="break">{escape(run["path"])}</span>',
+            escape(run["instrument"] or ""),
+            escape((run["acquired_at"] or "").replace("T", " ")),
+            f'<code class="hash break">{escape(run["sha256"] or "")}</code>',
+        ]
+        for run in campaign.table("runs").to_pylist()
+    ]
+    return table(["Run", "File", "Instrument", "Acquired", "SHA-256"], rows, "scroll tall", "Raw files")
+
+
+def _libraries_and_models(campaign: Campaign) -> str:
+    rows = [
+        [
+            escape(library.name),
+            "library",
+            f"{library.records:,} records",
+            f'<code class="hash break">{library.sha256}</code>',
+        ]
+        for library in campaign.libraries
+    ]
+    translations = campaign.table("translations")
+    queries: dict[str, set[str]] = {}
+    for query, model in zip(translations["query"].to_pylist(), translations["model"].to_pylist(), strict=True):
+        if model:
+            queries.setdefault(model, set()).add(query)
+    weights = campaign.parts["translations"].metadata.get("model_sha256", "")
+    rows += [
+        [
+            escape(model),
+            "model",
+            f"{len(asked):,} features translated",
+            f'<code class="hash break">{escape(weights)}</code>',
+        ]
+        for model, asked in queries.items()
+    ]
+    if not rows:
+        return '<p class="empty">The report was given no library, and no model translated anything.</p>'
+    return table(["Name", "Kind", "Used", "SHA-256"], rows, "scroll", "Libraries and models")
+
+
+def _dataset(campaign: Campaign) -> str:
+    rows = [
+        [
+            f"{name}.parquet",
+            f"{part.rows.num_rows:,}",
+            escape(part.metadata.get("spectus_version", "")),
+            f'<code class="hash">{escape(part.metadata.get("spectus_config", ""))}</code>',
+            f'<span class="break">{escape(_stage_notes(part.metadata))}</span>',
+        ]
+        for name, part in campaign.parts.items()
+    ]
+    head = ["File", "#Rows", "spectus", "Configuration", "What its stage recorded"]
+    return table(head, rows, "scroll", "Tables of the data set")
+
+
+def _stage_notes(metadata: Mapping[str, str]) -> str:
+    """What a stage wrote into its tables beside the version and the configuration's hash."""
+    return ", ".join(f"{key} {text}" for key, text in metadata.items() if not key.startswith("spectus_"))
+
+
+def _versions() -> Iterable[str]:
+    for package in _PACKAGES:
+        try:
+            yield f"{package} {version(package)}"
+        except PackageNotFoundError:
+            continue
