@@ -1,0 +1,55 @@
+"""Merging libraries into one."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from spectus import tables
+from spectus.cli import main
+from spectus.errors import InputError
+from spectus.library.build import build_library
+from spectus.library.records import read_spectra
+
+FIRST = "Name: a\nSMILES: C\nRI: 900\nNum Peaks: 2\n50 1\n51 2\n\nName: b\nNum Peaks: 2\n50 1\n"
+SECOND = "BEGIN IONS\nNAME=a\n60 1\nEND IONS\nBEGIN IONS\nNAME=c\nEND IONS\nBEGIN IONS\nNAME=d\n1 x\nEND IONS\n"
+
+
+def test_merging(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second, out = tmp_path / "first.msp", tmp_path / "second.mgf", tmp_path / "both.parquet"
+    first.write_text(FIRST)
+    second.write_text(SECOND)
+    assert main(["library", str(first), str(second), "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("\n") == 1
+    assert "5 records of 2 files, 3 not usable" in printed
+    for reason in ("peak count differs: 1", "no peaks: 1", "peaks that are not numbers: 1"):
+        assert reason in printed
+    records = tables.read(out, tables.SPECTRA).to_pylist()
+    assert [(record["entry"], record["name"]) for record in records] == [
+        (0, "a"),
+        (1, "b"),
+        (2, "a#2"),
+        (3, "c"),
+        (4, "d"),
+    ]
+    assert (records[0]["smiles"], records[0]["ri"], records[0]["intensity"]) == ("C", 900, [0.5, 1.0])
+    assert records[1]["reason"] == "peak count differs: 2 announced, 1 found"
+    assert read_spectra(out).to_pylist() == records
+    metadata = pq.read_schema(out).metadata
+    assert metadata[b"sources"] == b"first.msp:2 second.mgf:3"
+    assert b"spectus_version" in metadata
+
+
+def test_nothing_is_written_when_nothing_is_usable(tmp_path: Path) -> None:
+    (tmp_path / "a.msp").write_text("Name: a\nNum Peaks: 0\n")
+    with pytest.raises(InputError, match="no usable record among 1 \\(no peaks: 1\\)"):
+        build_library([tmp_path / "a.msp"], tmp_path / "out.parquet")
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_a_library_that_cannot_be_read_stops_it(tmp_path: Path) -> None:
+    (tmp_path / "a.msp").write_text(FIRST)
+    with pytest.raises(InputError, match="absent"):
+        build_library([tmp_path / "a.msp", tmp_path / "absent.msp"], tmp_path / "out.parquet")
+    assert not (tmp_path / "out.parquet").exists()

@@ -1,0 +1,212 @@
+"""Weighted unit-mass spectra and their cosine: which library spectra are nearest to a query.
+
+A spectrum becomes a vector over nominal masses with entries intensity^0.53 * mass^1.3, scaled to length 1. Stein and
+Scott (J. Am. Soc. Mass Spectrom. 1994, 5, 859) found such weights to matter more than the measure; these exponents rank
+replicate EI spectra best (benchmarks/library_search.py compares them).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from tqdm import tqdm
+
+from spectus.chromatography.unit_mass import to_unit_mass
+
+INTENSITY_POWER = 0.53
+MASS_POWER = 1.3
+
+QUERIES_AT_ONCE = 256
+LIBRARY_AT_ONCE = 8192
+_PAIRS_AT_ONCE = 16384
+_SLACK = 1e-4
+"""More than float32 products of unit vectors can be off: what comes this near to a limit is computed again, exactly."""
+
+Factor = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]
+
+
+class Hits(NamedTuple):
+    """Pairs of a query and a library spectrum, by query, then rank. All (n_hits,).
+
+    `query` and `entry` are rows of the two matrices; `score` is the cosine times the factor.
+    """
+
+    query: NDArray[np.int64]
+    entry: NDArray[np.int64]
+    score: NDArray[np.float64]
+    cosine: NDArray[np.float64]
+
+    def at(self, which: NDArray[np.int64] | NDArray[np.bool_]) -> "Hits":
+        """The pairs at these positions."""
+        return Hits(self.query[which], self.entry[which], self.score[which], self.cosine[which])
+
+
+def weighted_matrix(
+    mz: pa.ListArray | pa.ChunkedArray,
+    intensity: pa.ListArray | pa.ChunkedArray,
+    *,
+    intensity_power: float = INTENSITY_POWER,
+    mass_power: float = MASS_POWER,
+    n_masses: int | None = None,
+) -> csr_array:
+    """Spectra as rows of length 1 over nominal masses, floor(m/z + 0.3).
+
+    Peaks that share a nominal mass are summed before they are weighted. A row without peaks stays empty.
+
+    Parameters
+    ----------
+    mz, intensity: list columns, n_spectra long; m/z in Th, intensities not negative.
+    n_masses: columns of the matrix; None: up to the highest nominal mass. Matrices to be multiplied need the same.
+
+    Returns
+    -------
+    (n_spectra, n_masses) csr_array of float32, column indices ascending in each row.
+
+    Raises
+    ------
+    ValueError: a peak lies beyond `n_masses`.
+    """
+    lengths = pc.fill_null(pc.list_value_length(mz), 0).to_numpy()
+    mass = to_unit_mass(pc.list_flatten(mz).to_numpy()).astype(np.int32)
+    width = int(mass.max(initial=-1)) + 1
+    if n_masses is not None and width > n_masses:
+        raise ValueError(f"nominal mass {width - 1} does not fit into {n_masses} columns")
+    matrix = csr_array(
+        (pc.list_flatten(intensity).to_numpy().astype(np.float32), mass, np.concatenate([[0], np.cumsum(lengths)])),
+        shape=(len(lengths), n_masses or max(width, 1)),
+    )
+    matrix.sum_duplicates()
+    matrix.data = matrix.data**intensity_power * matrix.indices.astype(np.float32) ** mass_power
+    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    norm = np.sqrt(np.bincount(row, weights=matrix.data.astype(np.float64) ** 2, minlength=matrix.shape[0]))
+    matrix.data = (matrix.data / np.where(norm > 0, norm, 1.0)[row]).astype(np.float32)
+    return matrix
+
+
+def cosine_top(
+    queries: csr_array, library: csr_array, k: int, *, min_score: float = 0.0, factor: Factor | None = None
+) -> Hits:
+    """The `k` best library rows of each query by cosine, or by cosine times a factor.
+
+    Works on blocks, in bounded memory beyond the two matrices. The result depends neither on the blocks nor on the
+    number of threads: dense float32 products only choose the pairs that can be among the best, whose cosines are then
+    summed in one fixed order in float64. Equal scores are ranked by library row.
+
+    Parameters
+    ----------
+    queries, library: from `weighted_matrix`; their numbers of columns may differ.
+    min_score: pairs below are no hits; neither are pairs of cosine 0.
+    factor: called with query rows and library rows (n_pairs,) of pairs, gives a number of 0-1 for each.
+    """
+    best = [_Best(at, k, min_score) for at in _blocks(queries.shape[0], QUERIES_AT_ONCE)]
+    masses = np.unique(queries.indices)
+    with tqdm(total=library.shape[0], desc="search", unit=" spectra", disable=None, leave=False, delay=1) as bar:
+        for at in _growing_blocks(library.shape[0]):
+            dense_library = _dense(library, at, masses)
+            for of_block in best:
+                of_block.add(_dense(queries, of_block.queries, masses), dense_library, at.start, factor)
+            bar.update(at.stop - at.start)
+    return _joined([of_block.hits for of_block in best])
+
+
+class _Best:
+    """The best pairs met so far for a block of queries, and the score a new pair of each must reach."""
+
+    def __init__(self, queries: slice, k: int, min_score: float) -> None:
+        self.queries, self.k, self.min_score = queries, k, min_score
+        self.limit = np.full(queries.stop - queries.start, min_score)
+        self.hits = _joined([])
+
+    def add(
+        self, queries: NDArray[np.float32], library: NDArray[np.float32], first: int, factor: Factor | None
+    ) -> None:
+        """Compare with a block of the library that begins at row `first`."""
+        row, column, cosine = _above(queries @ library.T, self.limit)
+        query, entry = row + self.queries.start, column + first
+        weight = np.ones(len(query)) if factor is None else factor(query, entry)
+        likely = _likely(row, cosine * weight, self.k)
+        exact = _exact(queries, library, row[likely], column[likely])
+        found = _joined([self.hits, Hits(query[likely], entry[likely], exact * weight[likely], exact)])
+        ranked = found.at(np.lexsort((found.entry, -found.score, found.query)))
+        rank = rank_within(ranked.query)
+        self.hits = ranked.at((rank < self.k) & (ranked.score >= self.min_score) & (ranked.score > 0))
+        last = rank == self.k - 1
+        limit = np.maximum(ranked.score[last], self.min_score)
+        self.limit[ranked.query[last] - self.queries.start] = limit
+
+
+def _joined(parts: Sequence[Hits]) -> Hits:
+    none = np.zeros(0, np.int64)
+    parts = [Hits(none, none, np.zeros(0), np.zeros(0)), *parts]
+    return Hits(
+        np.concatenate([part.query for part in parts]),
+        np.concatenate([part.entry for part in parts]),
+        np.concatenate([part.score for part in parts]),
+        np.concatenate([part.cosine for part in parts]),
+    )
+
+
+def _blocks(n: int, size: int) -> Iterator[slice]:
+    return (slice(start, min(start + size, n)) for start in range(0, n, size))
+
+
+def _growing_blocks(n: int) -> Iterator[slice]:
+    """Small blocks first: they raise the limits, so that the large ones leave few pairs to be looked at."""
+    start, size = 0, LIBRARY_AT_ONCE // 16
+    while start < n:
+        yield slice(start, min(start + size, n))
+        start, size = start + size, min(2 * size, LIBRARY_AT_ONCE)
+
+
+def _dense(matrix: csr_array, at: slice, masses: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Rows `at` of the matrix, only the columns `masses`: (n_rows, n_masses) float32."""
+    column = np.full(max(matrix.shape[1], int(masses.max(initial=0)) + 1), -1)
+    column[masses] = np.arange(len(masses))
+    peaks = slice(matrix.indptr[at.start], matrix.indptr[at.stop])
+    target = column[matrix.indices[peaks]]
+    row = np.repeat(np.arange(at.stop - at.start), np.diff(matrix.indptr[at.start : at.stop + 1]))
+    dense = np.zeros((at.stop - at.start, len(masses)), np.float32)
+    wanted = target >= 0
+    dense[row[wanted], target[wanted]] = matrix.data[peaks][wanted]
+    return dense
+
+
+def _above(
+    cosine: NDArray[np.float32], limit: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """Row, column and value of the entries that may reach their row's limit."""
+    lowest = np.maximum(limit - _SLACK, 0).astype(np.float32)[:, None]
+    at = np.flatnonzero(cosine > lowest)
+    row, column = np.divmod(at, cosine.shape[1])
+    return row, column, cosine.ravel()[at]
+
+
+def _likely(row: NDArray[np.int64], score: NDArray[np.float64], k: int) -> NDArray[np.int64]:
+    """Positions of the pairs that may be among the `k` best of their row; ties with the last all stay."""
+    order = np.lexsort((-score, row))
+    row, score = row[order], score[order]
+    last = np.flatnonzero(rank_within(row) == k - 1)
+    limit = np.full(int(row.max(initial=-1)) + 1, -np.inf)
+    limit[row[last]] = score[last]
+    return order[score >= limit[row] - 2 * _SLACK]
+
+
+def _exact(
+    queries: NDArray[np.float32], library: NDArray[np.float32], row: NDArray[np.int64], column: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """The cosines of pairs in float64, rounded to what no order of summation changes."""
+    cosine = np.empty(len(row))
+    for at in _blocks(len(row), _PAIRS_AT_ONCE):
+        cosine[at] = np.einsum("ij,ij->i", queries[row[at]], library[column[at]], dtype=np.float64)
+    return np.minimum(np.round(cosine, 9), 1.0)
+
+
+def rank_within(group: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Position within its group, from 0, of each element of a grouped array."""
+    start = np.ones(len(group), dtype=bool)
+    start[1:] = np.diff(group) != 0
+    return np.arange(len(group)) - np.flatnonzero(start)[np.cumsum(start) - 1]
