@@ -1,8 +1,11 @@
 """Fixtures every test may use."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does, before anything loads OpenMP
 
 ROOT = Path(__file__).parents[1]
 

@@ -1,6 +1,7 @@
 """The command line: one command a stage. Each command imports what it needs only when it runs."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,9 @@ _ANY_QUERIES = "features, components or spectra table (.parquet), .msp, .mgf or 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code: 0, or 2 with one line on stderr for input that cannot be used."""
     options = _parser().parse_args(arguments)
+    # Threads of a matrix product that wait for each other must not spin: on a busy machine they take the time from
+    # those they wait for. Read by the OpenMP runtime when it is loaded, so it stands before any import of it.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         options.handler(options)
     except InputError as error:

@@ -1,0 +1,69 @@
+"""The files of a simulated campaign: the runs, the truth, the sample sheet (the command `spectus simulate`)."""
+
+import csv
+import gzip
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+from tqdm import tqdm
+
+from spectus import tables
+from spectus.errors import InputError
+from spectus.files import replacing
+from spectus.library.records import read_spectra
+from spectus.raw.mzml import write_mzml
+from spectus.raw.run import Run
+from spectus.simulation.presets import settings_for
+from spectus.simulation.runs import simulate
+
+
+def simulate_campaign(libraries: Sequence[Path], preset: str, overrides: Sequence[str], seed: int, out: Path) -> None:
+    """Write a campaign to a folder: mzML of every run, truth.parquet and samples.tsv.
+
+    Parameters
+    ----------
+    preset: name of a recipe in `spectus.simulation.presets`.
+    overrides: "key=value" texts that change its settings.
+
+    Raises
+    ------
+    InputError: unknown recipe or setting, negative seed, a library that cannot be read or has too few usable compounds.
+    """
+    settings = settings_for(preset, overrides)
+    if seed < 0:
+        raise InputError(f"--seed {seed}", "is negative", "take a whole number from 0 up")
+    library = pa.concat_tables([read_spectra(path) for path in libraries])
+    source = f"spectus simulate --preset {preset} --seed {seed}"
+    suffix = ".mzML.gz" if settings.gzip else ".mzML"
+    total = bool(settings.ladder) + settings.samples + settings.blanks
+    sheet, truths = [], []
+    for simulated in tqdm(simulate(library, settings, seed), total=total, desc="simulate", unit="run", disable=None):
+        path = out / f"{simulated.name}{suffix}"
+        _write_run(simulated.run, path, source)
+        sheet.append((simulated.name, str(path), simulated.type, simulated.amount))
+        truths.append(simulated.truth)
+    tables.write(
+        pa.concat_tables(truths), out / "truth.parquet", tables.TRUTH, {"simulation": repr(settings), "seed": str(seed)}
+    )
+    _write_sheet(sheet, out / "samples.tsv")
+
+
+def _write_run(run: Run, path: Path, source: str) -> None:
+    """mzML, or gzipped mzML without the time and name that gzip would note: the same run gives the same bytes."""
+    if path.suffix != ".gz":
+        write_mzml(run, path, source)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / path.stem
+        write_mzml(run, plain, source)
+        with replacing(path) as temporary:
+            temporary.write_bytes(gzip.compress(plain.read_bytes(), compresslevel=9, mtime=0))
+
+
+def _write_sheet(rows: Sequence[tuple[str, str, str, float | None]], path: Path) -> None:
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+        writer.writerow(["run", "path", "type", "amount", "batch"])
+        writer.writerows([name, file, kind, "" if amount is None else amount, ""] for name, file, kind, amount in rows)

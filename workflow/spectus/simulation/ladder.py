@@ -1,0 +1,47 @@
+"""Which records of a library are rungs of a retention ladder."""
+
+import re
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+# Trivial names of the straight acids, since the markers of a ladder often come without a structure.
+_ACIDS = {
+    "butyrate": 4, "valerate": 5, "caproate": 6, "hexanoate": 6, "enanthate": 7, "heptanoate": 7, "caprylate": 8,
+    "octanoate": 8, "pelargonate": 9, "nonanoate": 9, "caprate": 10, "decanoate": 10, "undecanoate": 11, "laurate": 12,
+    "dodecanoate": 12, "tridecanoate": 13, "myristate": 14, "tetradecanoate": 14, "pentadecanoate": 15,
+    "palmitate": 16, "hexadecanoate": 16, "margarate": 17, "heptadecanoate": 17, "stearate": 18, "octadecanoate": 18,
+    "nonadecanoate": 19, "arachidate": 20, "eicosanoate": 20, "icosanoate": 20, "heneicosanoate": 21, "behenate": 22,
+    "docosanoate": 22, "tricosanoate": 23, "lignocerate": 24, "tetracosanoate": 24, "pentacosanoate": 25,
+    "cerotate": 26, "hexacosanoate": 26, "heptacosanoate": 27, "montanate": 28, "octacosanoate": 28,
+    "nonacosanoate": 29, "melissate": 30, "triacontanoate": 30,
+}  # fmt: skip
+_FAME_SMILES = [
+    re.compile(pattern)
+    for pattern in (r"(C+)C\(=O\)OC", r"COC\(=O\)(C+)", r"(C+)C\(OC\)=O", r"O=C\((C+)\)OC", r"O=C\(OC\)(C+)")
+]
+
+
+def carbon_numbers(records: pa.Table, series: str) -> NDArray[np.int64]:
+    """Carbon number of the rung that each record (schema SPECTRA) is, 0 for all others.
+
+    Parameters
+    ----------
+    series: "alkane" (n-alkanes) or "fame" (methyl esters of straight saturated acids, counted by the acid).
+    """
+    rung = _alkane if series == "alkane" else _fame
+    pairs = zip(records["smiles"].to_pylist(), records["name"].to_pylist(), strict=True)
+    return np.array([rung(smiles or "", name) for smiles, name in pairs], dtype=np.int64)
+
+
+def _alkane(smiles: str, name: str) -> int:
+    return len(smiles) if re.fullmatch("C{5,}", smiles) else 0
+
+
+def _fame(smiles: str, name: str) -> int:
+    for pattern in _FAME_SMILES:
+        if match := pattern.fullmatch(smiles):
+            return len(match.group(1)) + 1
+    first, _, acid = name.lower().split("#")[0].strip().partition(" ")
+    return _ACIDS.get(acid, 0) if first == "methyl" and not smiles else 0

@@ -1,0 +1,206 @@
+"""Which compounds a run holds: spectra taken from a library, with their times, widths and heights."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from spectus.chromatography.unit_mass import to_unit_mass
+from spectus.errors import InputError
+from spectus.simulation.elution import Floats, grouped, index_times, place_in_groups
+from spectus.simulation.ladder import carbon_numbers
+from spectus.simulation.presets import Settings
+
+# A record is taken only if the scanned range shows most of it, so that it can be recognised.
+_LEAST_SHOWN = 0.9
+_LEAST_PEAKS = 6
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Compounds that one run holds, or all of a campaign.
+
+    Attributes
+    ----------
+    compound: (n,) numbers within the campaign, from 1.
+    names, smiles, inchikeys: (n,) texts of the library records; None where the record has none.
+    ri: (n,) retention index of the record; NaN where it has none.
+    spectra: (n, n_masses) intensities at the nominal masses of the scan, base peak 1.
+    rt_s, fwhm_s: (n,) s. tau_fwhm: (n,) in units of the width. height: (n,) counts of the base peak at the apex.
+    group: (n,) compounds that elute together share a number.
+    """
+
+    compound: NDArray[np.int64]
+    names: NDArray[np.object_]
+    smiles: NDArray[np.object_]
+    inchikeys: NDArray[np.object_]
+    ri: Floats
+    spectra: Floats
+    rt_s: Floats
+    fwhm_s: Floats
+    tau_fwhm: Floats
+    height: Floats
+    group: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.compound)
+
+    def only(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> "Mixture":
+        """The compounds where `which` is true, or at those places."""
+        return replace(self, **{name: getattr(self, name)[which] for name in self.__dataclass_fields__})
+
+
+def draw_compounds(library: pa.Table, settings: Settings, rng: np.random.Generator) -> Mixture:
+    """The campaign's compounds: distinct structures of a library (schema SPECTRA), at their times and heights.
+
+    Raises
+    ------
+    InputError: the library has too few usable compounds.
+    """
+    usable, spectra = _usable(library, settings)
+    candidates = _distinct(usable, settings, rng)
+    if settings.elution == "index":
+        candidates, times = _eluting(candidates, _floats(usable, "ri")[candidates], settings, rng)
+        group = grouped(times, 1.5 * _mean_fwhm(settings))
+    else:
+        _require(len(candidates), settings, "that the scan range shows")
+        candidates = candidates[: settings.compounds]
+        times, group = place_in_groups(settings.compounds, settings, rng)
+    return _mixture(usable, spectra, candidates, times, group, _heights(group, settings, rng), settings, rng)
+
+
+def draw_ladder(library: pa.Table, settings: Settings, rng: np.random.Generator) -> Mixture:
+    """The rungs of the settings' ladder series that the library has and the run has time for.
+
+    A rung of n carbons stands for the index 100 n; a record with another index is not taken for one.
+
+    Raises
+    ------
+    InputError: fewer than three rungs.
+    """
+    usable, spectra = _usable(library, settings)
+    carbon = carbon_numbers(usable, settings.ladder)
+    on_scale = ~(np.abs(_floats(usable, "ri") - 100.0 * carbon) > 1.0)  # or without an index
+    carbon, records = np.unique(np.where(on_scale, carbon, 0), return_index=True)
+    carbon, records = carbon[carbon > 0], records[carbon > 0]
+    times = index_times((100.0 * carbon).astype(np.float64), settings)
+    inside = _inside(times, settings)
+    if inside.sum() < 3:
+        raise InputError(
+            "--library", f"has {inside.sum()} rungs of the {settings.ladder} ladder within the run, three are needed",
+            "add a library that has the ladder's compounds, e.g. FAMES_REF.msp",
+        )  # fmt: skip
+    height = settings.ladder_counts * 10.0 ** rng.uniform(-0.2, 0.2, size=inside.sum())
+    group = np.arange(inside.sum())
+    return _mixture(usable, spectra, records[inside], times[inside], group, height, settings, rng)
+
+
+def _mixture(
+    usable: pa.Table,
+    spectra: Floats,
+    records: NDArray[np.int64],
+    times: Floats,
+    group: NDArray[np.int64],
+    height: Floats,
+    settings: Settings,
+    rng: np.random.Generator,
+) -> Mixture:
+    """Put together and numbered in order of time."""
+    order = np.argsort(times, kind="stable")
+    n = len(order)
+    rows = usable.take(pa.array(records[order]))
+    return Mixture(
+        compound=np.arange(1, n + 1),
+        names=np.array(rows["name"].to_pylist(), dtype=object),
+        smiles=np.array(rows["smiles"].to_pylist(), dtype=object),
+        inchikeys=np.array(rows["inchikey"].to_pylist(), dtype=object),
+        ri=_floats(rows, "ri"),
+        spectra=spectra[records[order]],
+        rt_s=times[order],
+        fwhm_s=rng.uniform(settings.fwhm_low_s, settings.fwhm_high_s, size=n),
+        tau_fwhm=rng.uniform(settings.tau_low_fwhm, settings.tau_high_fwhm, size=n),
+        height=height[order],
+        group=group[order],
+    )
+
+
+def _usable(library: pa.Table, settings: Settings) -> tuple[pa.Table, Floats]:
+    """Records that the scan range shows, and their spectra (n, n_masses) at nominal mass."""
+    rows = library.filter(pc.is_null(library["reason"]))
+    lists = rows["mz"].combine_chunks()
+    record = np.repeat(np.arange(len(rows)), np.asarray(lists.value_lengths()))
+    mass = to_unit_mass(np.asarray(lists.flatten(), dtype=np.float64))
+    intensity = np.asarray(rows["intensity"].combine_chunks().flatten(), dtype=np.float64)
+    inside = (mass >= settings.mz_low) & (mass <= settings.mz_high)
+    n_masses = settings.mz_high - settings.mz_low + 1
+    cell = record[inside] * n_masses + mass[inside] - settings.mz_low
+    spectra = np.bincount(cell, weights=intensity[inside], minlength=len(rows) * n_masses).reshape(-1, n_masses)
+    total = np.bincount(record, weights=intensity, minlength=len(rows))
+    shown = (spectra.sum(axis=1) >= _LEAST_SHOWN * total) & ((spectra > 0).sum(axis=1) >= _LEAST_PEAKS)
+    spectra = spectra[shown]
+    return rows.filter(pa.array(shown)), spectra / spectra.max(axis=1, keepdims=True, initial=1e-300)
+
+
+def _distinct(usable: pa.Table, settings: Settings, rng: np.random.Generator) -> NDArray[np.int64]:
+    """One record of each structure, in random order, without ladder rungs.
+
+    Records without an InChIKey are told apart by SMILES, those without either by name.
+    """
+    identities = zip(*(usable[column].to_pylist() for column in ("inchikey", "smiles", "name")), strict=True)
+    named = [key[:14] if key else smiles or name for key, smiles, name in identities]
+    order = rng.permutation(len(named))
+    if settings.ladder:
+        order = order[carbon_numbers(usable, settings.ladder)[order] == 0]
+    _, first = np.unique(np.array(named, dtype=str)[order], return_index=True)
+    return order[np.sort(first)]
+
+
+def _eluting(
+    candidates: NDArray[np.int64], ri: Floats, settings: Settings, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], Floats]:
+    """The first of the candidates (n,) with indices (n,) that the run has room for, and their times."""
+    times = index_times(ri + rng.normal(0.0, settings.index_sd, size=len(ri)), settings)
+    taken: list[int] = []
+    for place in np.flatnonzero(_inside(times, settings)):
+        gap = np.abs(times[taken] - times[place]).min(initial=np.inf)
+        if len(taken) < settings.compounds and gap >= settings.least_gap_fwhm * _mean_fwhm(settings):
+            taken.append(int(place))
+    _require(len(taken), settings, "with a retention index within the run")
+    return candidates[taken], times[taken]
+
+
+def _mean_fwhm(settings: Settings) -> float:
+    return (settings.fwhm_low_s + settings.fwhm_high_s) / 2
+
+
+def _inside(times: Floats, settings: Settings) -> NDArray[np.bool_]:
+    """Whether the run holds the whole peak."""
+    margin = 3 * settings.fwhm_high_s
+    return (times > settings.solvent_s) & (times < settings.run_s - margin)
+
+
+def _require(found: int, settings: Settings, what: str) -> None:
+    if found < settings.compounds:
+        raise InputError(
+            "--library", f"has {found} usable compounds {what}, the recipe needs {settings.compounds}",
+            "add a library or lower the number with --set compounds=N",
+        )  # fmt: skip
+
+
+def _heights(group: NDArray[np.int64], settings: Settings, rng: np.random.Generator) -> Floats:
+    """Log-uniform heights (n,): over the whole range for the first of a group, near the first for the others."""
+    low, high = np.log10(settings.height_low_counts), np.log10(settings.height_high_counts)
+    _, first, member = np.unique(group, return_index=True, return_inverse=True)
+    centre = rng.uniform(low, high, size=len(group))[first][member]
+    lowest = np.maximum(low, centre - settings.group_spread_decades)
+    highest = np.minimum(high, centre + settings.group_spread_decades)
+    height = rng.uniform(lowest, highest)
+    height[first] = centre[first]
+    return np.asarray(10.0**height)
+
+
+def _floats(rows: pa.Table, column: str) -> Floats:
+    """A column as numbers, NaN for null."""
+    return rows[column].to_numpy(zero_copy_only=False).astype(np.float64)

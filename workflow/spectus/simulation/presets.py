@@ -1,0 +1,197 @@
+"""Settings of the simulator, and the named recipes: one frozen dataclass, every unit in the name."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from spectus.errors import InputError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is simulated. The defaults are the recipe `benchmark`."""
+
+    # The campaign
+    compounds: int = 160  # in all samples together
+    samples: int = 1  # runs with compounds
+    blanks: int = 0  # runs with contaminants only
+    ladder: str = ""  # "", "fame" or "alkane": a ladder run before the samples
+    shared: float = 1.0  # share of the compounds that are in every sample; the others are in one each
+    contaminants: int = 0  # weak compounds that are in every run but the ladder, blanks too
+    amount_sd_decades: float = 0.0  # spread of a compound's amount between samples, standard deviation of log10
+    dilution_decades: float = 0.0  # > 0: the samples are one mixture, diluted evenly over so many decades
+    gzip: bool = False  # write .mzML.gz
+
+    # Elution
+    elution: str = "random"  # "random": groups at random times; "index": by the library's retention index
+    run_s: float = 1500.0  # length of a run
+    solvent_s: float = 20.0  # no compound before
+    fwhm_low_s: float = 3.2  # full width at half maximum, uniform between the two
+    fwhm_high_s: float = 4.4
+    tau_low_fwhm: float = 0.08  # exponential time constant in units of the FWHM, uniform between the two
+    tau_high_fwhm: float = 0.45
+    group_shares: tuple[float, ...] = (0.45, 0.33, 0.15, 0.07)  # share of groups of 1, 2, 3, 4 compounds
+    separations_fwhm: tuple[float, ...] = (0.15, 0.25, 0.35, 0.5, 0.75, 1.0, 1.5)  # neighbours of a group
+    group_gap_fwhm: float = 2.5  # least distance of two groups, less where the run is too full for it
+    index_low: float = 700.0  # retention indices at `solvent_s` and at the run's end
+    index_high: float = 3200.0
+    index_curvature: float = 0.9  # 0: time grows linearly with the index; 0.9: as on a measured FAME ladder
+    index_sd: float = 1.0  # of the column's indices against the library's
+    least_gap_fwhm: float = 0.0  # by index: no two compounds nearer than this
+    drift_s: float = 0.0  # scale of the smooth shift of retention times between runs
+
+    # Amounts
+    height_low_counts: float = 1e3  # base peak at the apex, log-uniform between the two
+    height_high_counts: float = 2e6
+    group_spread_decades: float = 1.3  # within a group, up and down
+    ladder_counts: float = 4e5  # base peak of a rung of the ladder, within 0.2 decades
+
+    # Background
+    bleed_counts: float = 6000.0  # m/z 207 at the end of the run
+    air_counts: float = 30000.0  # m/z 28
+    chemical_noise_counts: float = 120.0  # at the lowest m/z, falling with m/z
+    hump_counts: float = 1500.0  # unresolved hydrocarbons, m/z 57 at the hump's top
+
+    # Instrument
+    scan_s: float = 0.3  # from scan to scan
+    mz_low: int = 40
+    mz_high: int = 500
+    mass_defect_per_th: float = 0.0004  # m/z written = nominal mass x (1 + this), in steps of 0.05 Th
+    noise_factor: float = 1.6  # noise of a signal A: noise_factor x sqrt(ion_counts x A) + noise_floor_counts
+    ion_counts: float = 3.0
+    noise_floor_counts: float = 12.0
+    threshold_counts: float = 40.0  # weaker points are not recorded
+    ceiling_counts: float = 0.0  # of the detector; 0: none
+    skew_scans: float = 0.0  # time of the sweep over the mass range, in scans
+
+
+PRESETS: dict[str, Settings] = {
+    "benchmark": Settings(),
+    "dense": Settings(compounds=400),
+    "crowded": Settings(compounds=700),
+    "saturated": Settings(ceiling_counts=3e5),
+    "skewed": Settings(skew_scans=1.0),
+    "slow": Settings(scan_s=0.75),
+    "ladder": Settings(samples=0, compounds=0, ladder="fame", elution="index"),
+    "dilution": Settings(
+        compounds=40,
+        samples=10,
+        dilution_decades=3.0,
+        group_shares=(1.0,),
+        height_low_counts=2e5,
+    ),
+    "example": Settings(
+        compounds=60,
+        samples=2,
+        blanks=1,
+        ladder="fame",
+        shared=0.4,
+        contaminants=4,
+        amount_sd_decades=0.3,
+        gzip=True,
+        elution="index",
+        run_s=780.0,
+        fwhm_low_s=2.8,
+        fwhm_high_s=3.6,
+        least_gap_fwhm=0.1,
+        drift_s=0.6,
+        height_low_counts=1.5e3,
+        height_high_counts=1.5e6,
+        bleed_counts=2000.0,
+        air_counts=20000.0,
+        chemical_noise_counts=50.0,
+        hump_counts=400.0,
+        scan_s=0.35,
+        mz_low=50,
+        mz_high=500,
+    ),
+}
+
+
+def settings_for(preset: str, overrides: Sequence[str] = ()) -> Settings:
+    """Settings of a recipe, changed by "key=value" texts; numbers of a list are separated by commas.
+
+    Raises
+    ------
+    InputError: no such recipe, no such key, or a value that is not of the key's type or out of its range.
+    """
+    if preset not in PRESETS:
+        raise InputError(f"--preset {preset}", "no such recipe", f"take one of {', '.join(PRESETS)}")
+    base = PRESETS[preset]
+    changes: dict[str, Any] = {}
+    for text in overrides:
+        key, separator, value = text.partition("=")
+        if not separator:
+            raise InputError(f"--set {text}", "is not KEY=VALUE", "write for example --set compounds=400")
+        if key not in _names():
+            raise InputError(
+                f"--set {text}", f"the recipe has no setting {key!r}", f"take one of {', '.join(_names())}"
+            )
+        changes[key] = _parse(text, value, getattr(base, key))
+    return _checked(replace(base, **changes))
+
+
+def _names() -> list[str]:
+    return [field.name for field in fields(Settings)]
+
+
+def _parse(option: str, value: str, default: Any) -> Any:
+    """`value` as the type of `default`."""
+    kind = type(default)
+    try:
+        if kind is bool:
+            return {"true": True, "1": True, "false": False, "0": False}[value.lower()]
+        if kind is tuple:
+            return tuple(_finite(part) for part in value.split(","))
+        return _finite(value) if kind is float else kind(value)
+    except (ValueError, KeyError):
+        wanted = {bool: "true or false", int: "a whole number", float: "a number", tuple: "numbers with commas"}
+        raise InputError(f"--set {option}", f"{value!r} is not {wanted[kind]}", "correct the value") from None
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
+
+
+def _levels(settings: Settings) -> tuple[float, ...]:
+    return (
+        settings.bleed_counts, settings.air_counts, settings.chemical_noise_counts, settings.hump_counts,
+        settings.noise_factor, settings.ion_counts, settings.noise_floor_counts, settings.threshold_counts,
+        settings.ceiling_counts, settings.amount_sd_decades, settings.dilution_decades, settings.group_gap_fwhm,
+        settings.group_spread_decades, settings.index_sd, settings.least_gap_fwhm,
+    )  # fmt: skip
+
+
+def _checked(settings: Settings) -> Settings:
+    """The settings themselves; an InputError that names the first rule they break."""
+    rules = [
+        (settings.compounds >= 0, "compounds must not be negative"),
+        (min(settings.samples, settings.blanks, settings.contaminants) >= 0, "counts must not be negative"),
+        (settings.samples + settings.blanks + bool(settings.ladder) > 0, "there must be at least one run"),
+        (settings.contaminants <= settings.compounds, "contaminants must not be more than compounds"),
+        (settings.ladder in ("", "fame", "alkane"), "ladder must be fame, alkane or empty"),
+        (settings.elution in ("random", "index"), "elution must be random or index"),
+        (0 <= settings.shared <= 1, "shared must lie between 0 and 1"),
+        (settings.run_s / 2e5 < settings.scan_s < settings.run_s / 10, "a run must have 10 to 200,000 scans"),
+        (0 <= settings.solvent_s < settings.run_s, "solvent_s must lie within the run"),
+        (0 < settings.fwhm_low_s <= settings.fwhm_high_s, "fwhm_low_s must be above 0 and not above fwhm_high_s"),
+        (0.02 <= settings.tau_low_fwhm <= settings.tau_high_fwhm <= 1.2, "tau must lie between 0.02 and 1.2 FWHM"),
+        (min(settings.group_shares) >= 0 < sum(settings.group_shares), "group_shares must be shares, not all 0"),
+        (min(settings.separations_fwhm) >= 0, "separations_fwhm must not be negative"),
+        (0 < settings.height_low_counts <= settings.height_high_counts, "heights must be above 0, low before high"),
+        (settings.ladder_counts > 0, "ladder_counts must be above 0"),
+        (min(_levels(settings)) >= 0, "levels, spreads and gaps must not be negative"),
+        (0 < settings.mz_low < settings.mz_high <= 2000, "mz_low must be above 0 and below mz_high, which may be 2000"),
+        (settings.index_low < settings.index_high, "index_low must be below index_high"),
+        (0 <= settings.skew_scans <= 1, "skew_scans must lie between 0 and 1"),
+        (0 <= settings.index_curvature <= 5, "index_curvature must lie between 0 and 5"),
+        (0 <= settings.drift_s < (settings.run_s - settings.solvent_s) / 20, "drift_s must be small against the run"),
+    ]  # fmt: skip
+    for holds, rule in rules:
+        if not holds:
+            raise InputError("--set", rule, "correct the value")
+    return settings

@@ -1,0 +1,185 @@
+"""How well components agree with the truth of simulated runs: what was found, how pure, and what was made up."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from spectus.chromatography.unit_mass import to_unit_mass
+from spectus.errors import InputError
+
+Floats = NDArray[np.float64]
+
+FALSE_BELOW = 0.7
+"""A component is false if no true compound within the time window has this weighted cosine with it."""
+
+STRATA = ("isolated", ">= 0.5 FWHM", "< 0.5 FWHM")
+"""By the distance to the nearest other compound: over 2 FWHM, 0.5 to 2 FWHM, under 0.5 FWHM."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """Agreement of components with the truth; shares are 0-1 and NaN where there is nothing to count.
+
+    Attributes
+    ----------
+    n_true, n_components: how many there are.
+    recall_70, recall_80, recall_90: share of true compounds with a matched component of at least this weighted cosine.
+    median_cosine: of all true compounds; one without a component counts 0.
+    false: components with no true compound of cosine >= 0.7 in the window.
+    duplicates: components that are no compound's match though a compound of cosine >= 0.7 is in the window.
+    rt_error_s: median absolute apex error of the matches of cosine >= 0.8, s.
+    area_ratio, area_spread: median of component area over true area for these, and the spread of its log10
+        (1.4826 x median absolute deviation).
+    strata: for each of `STRATA` the number of true compounds and the recall at 0.8.
+    """
+
+    n_true: int
+    n_components: int
+    recall_70: float
+    recall_80: float
+    recall_90: float
+    median_cosine: float
+    false: int
+    duplicates: int
+    rt_error_s: float
+    area_ratio: float
+    area_spread: float
+    strata: dict[str, tuple[int, float]]
+
+    def __str__(self) -> str:
+        strata = ", ".join(f"{name} {recall:.3f} ({n})" for name, (n, recall) in self.strata.items())
+        return (
+            f"recall at .7/.8/.9: {self.recall_70:.3f} {self.recall_80:.3f} {self.recall_90:.3f} of {self.n_true}; "
+            f"median cosine {self.median_cosine:.3f}; of {self.n_components} components {self.false} false, "
+            f"{self.duplicates} duplicate; at .8: {strata}; apex error {self.rt_error_s:.2f} s; "
+            f"area ratio {self.area_ratio:.2f}, spread {self.area_spread:.2f} decades"
+        )
+
+
+@dataclass(frozen=True)
+class Matches:
+    """One-to-one matches of true compounds (rows of the truth) with components (rows of the components).
+
+    Attributes
+    ----------
+    component: (n_true,) row of the matched component, -1 where there is none.
+    cosine: (n_true,) its weighted cosine, 0 where there is none.
+    best_of_component: (n_components,) highest cosine with any true compound in the window, 0 if none is there.
+    """
+
+    component: NDArray[np.int64]
+    cosine: Floats
+    best_of_component: Floats
+
+
+def score(components: pa.Table, truth: pa.Table) -> Score:
+    """Score components (schema COMPONENTS) of one or more runs against the truth of these runs (schema TRUTH).
+
+    Raises
+    ------
+    InputError: no run of the components is in the truth, so that the names cannot be those of the same runs.
+    """
+    found = match(components, truth)
+    good = np.flatnonzero(found.cosine >= 0.8)
+    mate = found.component[good]
+    apex_error = np.abs(_column(components, "rt_s")[mate] - _column(truth, "rt_s")[good])
+    log_ratio = np.log10(_column(components, "area")[mate] / _column(truth, "area")[good])
+    false = found.best_of_component < FALSE_BELOW
+    matched = np.isin(np.arange(len(components)), found.component)
+    return Score(
+        n_true=len(truth),
+        n_components=len(components),
+        recall_70=_mean(found.cosine >= 0.7),
+        recall_80=_mean(found.cosine >= 0.8),
+        recall_90=_mean(found.cosine >= 0.9),
+        median_cosine=_median(found.cosine),
+        false=int(false.sum()),
+        duplicates=int((~false & ~matched).sum()),
+        rt_error_s=_median(apex_error),
+        area_ratio=10.0 ** _median(log_ratio),
+        area_spread=1.4826 * _median(np.abs(log_ratio - _median(log_ratio))),
+        strata=_strata(found.cosine, truth),
+    )
+
+
+def match(components: pa.Table, truth: pa.Table) -> Matches:
+    """Match components to true compounds, run by run, so that the summed cosine is largest (Hungarian method).
+
+    A pair may match if the apexes lie within the larger of half a FWHM and 1 s. The cosine is that of intensity^0.6 x
+    m/z on nominal masses, over the range of masses that the truth of the run has.
+
+    Raises
+    ------
+    InputError: as for `score`.
+    """
+    runs, true_runs = _names(components), _names(truth)
+    if len(runs) and len(true_runs) and not np.isin(runs, true_runs).any():
+        raise InputError(runs[0], "no such run in the truth", f"name the runs as there, e.g. {true_runs[0]}")
+    mate = np.full(len(truth), -1, dtype=np.int64)
+    cosine, best = np.zeros(len(truth)), np.zeros(len(components))
+    for true_rows, rows in _by_run(true_runs, runs):
+        agreement = _agreement(components.take(pa.array(rows)), truth.take(pa.array(true_rows)))
+        best[rows] = agreement.max(axis=0, initial=0.0)
+        true_row, row = linear_sum_assignment(agreement, maximize=True)
+        seen = agreement[true_row, row] > 0
+        mate[true_rows[true_row[seen]]] = rows[row[seen]]
+        cosine[true_rows[true_row[seen]]] = agreement[true_row, row][seen]
+    return Matches(mate, cosine, best)
+
+
+def half_window(truth: pa.Table) -> Floats:
+    """How far from its apex (n_true,) a compound may be found, s: half a FWHM, at least 1 s."""
+    return np.maximum(0.5 * _column(truth, "fwhm_s"), 1.0)
+
+
+def _by_run(
+    true_runs: NDArray[np.str_], runs: NDArray[np.str_]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    for name in np.unique(true_runs):
+        yield np.flatnonzero(true_runs == name), np.flatnonzero(runs == name)
+
+
+def _agreement(components: pa.Table, truth: pa.Table) -> Floats:
+    """Weighted cosines (n_true, n_components), 0 outside the time window."""
+    near = np.abs(_column(truth, "rt_s")[:, None] - _column(components, "rt_s")) <= half_window(truth)[:, None]
+    return np.where(near, _weighted(truth) @ _weighted(components).T, 0.0)
+
+
+def _weighted(rows: pa.Table) -> Floats:
+    """Spectra (n, n_masses) of intensity^0.6 x m/z on nominal masses, of length 1."""
+    n_masses = 2001
+    lists = rows["mz"].combine_chunks()
+    row = np.repeat(np.arange(len(rows)), np.asarray(lists.value_lengths()))
+    mass = np.minimum(to_unit_mass(np.asarray(lists.flatten())), n_masses - 1)
+    intensity = np.asarray(rows["intensity"].combine_chunks().flatten(), dtype=np.float64)
+    summed = np.bincount(row * n_masses + mass, weights=intensity, minlength=len(rows) * n_masses)
+    weighted = summed.reshape(len(rows), n_masses) ** 0.6 * np.arange(n_masses)
+    return np.asarray(weighted / np.maximum(np.linalg.norm(weighted, axis=1, keepdims=True), 1e-300))
+
+
+def _strata(cosine: Floats, truth: pa.Table) -> dict[str, tuple[int, float]]:
+    distance = np.nan_to_num(_column(truth, "nearest_s"), nan=np.inf) / _column(truth, "fwhm_s")
+    members = (distance > 2.0, (distance >= 0.5) & (distance <= 2.0), distance < 0.5)
+    return {
+        name: (int(member.sum()), _mean(cosine[member] >= 0.8)) for name, member in zip(STRATA, members, strict=True)
+    }
+
+
+def _names(rows: pa.Table) -> NDArray[np.str_]:
+    return np.array(rows["run"].to_pylist(), dtype=str)
+
+
+def _column(rows: pa.Table, name: str) -> Floats:
+    return np.asarray(rows[name].to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def _mean(values: NDArray[np.bool_]) -> float:
+    return float(values.mean()) if values.size else float("nan")
+
+
+def _median(values: Floats) -> float:
+    return float(np.median(values)) if values.size else float("nan")
