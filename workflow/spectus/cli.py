@@ -124,8 +124,10 @@ def _add_align(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     command.add_argument(
         "--runs-table", nargs="+", type=Path, metavar="PARQUET", help="runs tables; gaps are filled from their mzML"
     )
-    command.add_argument("--max-ri-shift", type=float, default=10.0, help="widest shift between runs, index units")
-    command.add_argument("--max-rt-shift", type=float, default=10.0, help="widest shift between runs, s")
+    command.add_argument(
+        "--max-ri-shift", type=float, default=10.0, help="how far runs shift from their median, index units"
+    )
+    command.add_argument("--max-rt-shift", type=float, default=10.0, help="the same in s, for runs without index")
     command.add_argument(
         "--min-similarity", type=float, default=0.7, help="lowest weighted cosine of two spectra of one feature"
     )

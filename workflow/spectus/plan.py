@@ -1,140 +1,16 @@
-"""The plan of a campaign: its checked configuration, and how runs, libraries and the model become jobs.
+"""The plan of a campaign: how runs, libraries and the model become jobs and their input.
 
 Snakemake imports this at the start of every job, so nothing heavy is imported here.
 """
 
-import hashlib
-import json
 import math
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
-
-import yaml
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
 
 from spectus.errors import InputError
 from spectus.samples import Sample
 
-SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 _MODEL_SUFFIXES = {".bin", ".json", ".model", ".safetensors", ".txt"}
-
-
-def checked_config(config: Mapping[str, Any], files: Sequence[Path | str] = ()) -> dict[str, Any]:
-    """The configuration with every default filled in, after the check against the schema.
-
-    Parameters
-    ----------
-    config: what Snakemake read from the configuration files and `--config`.
-    files: those files, to name the one at fault.
-
-    Raises
-    ------
-    InputError: the first key that is unknown or has an unusable value.
-    """
-    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
-    typed = _typed(config, schema)
-    for error in Draft202012Validator(schema).iter_errors(typed):
-        keys = [*map(str, error.absolute_path), *_unknown(error)]
-        problem, remedy = _said_plainly(error)
-        raise InputError(f"{_file_with(keys, config, files)}, {'.'.join(keys)}", problem, remedy)
-    return _with_defaults(typed, schema)
-
-
-def _typed(value: Any, rule: Mapping[str, Any]) -> Any:
-    """The value in the type the schema wants, if it has one meaning in it.
-
-    Below the first level `--config` gives every value as text; and 4 and 4.0 must not be two settings.
-    """
-    if isinstance(value, Mapping):
-        rules = rule.get("properties", {})
-        return {key: _typed(below, rules.get(key, {})) for key, below in value.items()}
-    kind = rule.get("type", "string")
-    if isinstance(value, str) and kind != "string":
-        read = _yaml(value)
-        value = read if read is None or isinstance(read, int | float) else value
-    return float(value) if kind == "number" and type(value) is int else value
-
-
-def _yaml(text: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
-
-
-def _with_defaults(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: _with_defaults(config.get(key, {}), rule) if "properties" in rule else config.get(key, rule["default"])
-        for key, rule in schema["properties"].items()
-    }
-
-
-def _unknown(error: ValidationError) -> list[str]:
-    """The key the schema does not know, if that is the complaint."""
-    if error.validator != "additionalProperties":
-        return []
-    return [next(str(key) for key in error.instance if key not in error.schema.get("properties", {}))]
-
-
-def _said_plainly(error: ValidationError) -> tuple[str, str]:
-    """Problem and remedy for one complaint of the schema."""
-    value, rule = error.instance, error.schema
-    if unknown := _unknown(error):
-        known = list(rule["properties"])
-        near = get_close_matches(unknown[0], known, n=1)
-        return "unknown key", f"write {near[0]!r}" if near else f"use one of {', '.join(known)}"
-    if error.validator == "enum":
-        return f"unknown value {value!r}", f"use one of {', '.join(map(str, rule['enum']))}"
-    example = f"write for example {json.dumps(rule['default'])}" if "default" in rule else "see config/README.md"
-    if error.validator == "type":
-        if value is None and rule["type"] == "object":
-            return "has no keys below it", "give it some, indented, or remove the line"
-        kinds = [rule["type"]] if isinstance(rule["type"], str) else rule["type"]
-        return f"{value!r} is not {' or '.join(_KINDS[kind] for kind in kinds)}", example
-    return error.message, example
-
-
-_KINDS = {
-    "array": "a list",
-    "integer": "a whole number",
-    "null": "null",
-    "number": "a number",
-    "object": "a mapping of keys",
-    "string": "text",
-}
-
-
-def _file_with(keys: Sequence[str], config: Mapping[str, Any], files: Sequence[Path | str]) -> str:
-    """The file that says what the configuration has for a key; none does if it came with `--config`."""
-    for file in files:
-        found = _at(keys, yaml.safe_load(Path(file).read_text(encoding="utf-8")))
-        if found is not _ABSENT and found == _at(keys, config):
-            return str(file)
-    return "configuration"
-
-
-def _at(keys: Sequence[str], config: Any) -> Any:
-    for key in keys:
-        if isinstance(config, list):
-            break
-        config = config.get(key, _ABSENT) if isinstance(config, Mapping) else _ABSENT
-    return config
-
-
-_ABSENT = object()
-
-
-def config_hash(config: Mapping[str, Any]) -> str:
-    """Twelve hexadecimal digits that stand for the configuration, whatever the order of its keys."""
-    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def as_yaml(config: Mapping[str, Any]) -> str:
-    """The configuration as it stands in the report, defaults included."""
-    return yaml.safe_dump(json.loads(json.dumps(config)), sort_keys=False, allow_unicode=True)
 
 
 def batches(samples: Sequence[Sample], size: int) -> dict[str, list[Sample]]:
@@ -192,7 +68,9 @@ def model_files(model: str) -> list[str]:
     if folder.exists():
         raise InputError(f"model: {model}", "holds no config.json", "name the folder of a model")
     if model.count("/") != 1 or model.startswith((".", "/")):
-        raise InputError(f"model: {model}", "no such folder", "correct the path in the configuration")
+        raise InputError(
+            f"model: {model}", "no such folder", "correct the path, or name a model on the hub, OWNER/NAME"
+        )
     return []
 
 

@@ -1,0 +1,57 @@
+# Raw GC-MS runs in, identified molecules out: one campaign from the runs of a sample sheet to a report.
+# Every rule calls one command of the package in workflow/spectus; config/README.md explains every setting.
+
+from snakemake.utils import min_version
+
+min_version("9.25")
+
+
+configfile: "config/config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/convert.smk"
+include: "workflow/rules/deconvolve.smk"
+include: "workflow/rules/calibrate.smk"
+include: "workflow/rules/align.smk"
+include: "workflow/rules/search.smk"
+include: "workflow/rules/translate.smk"
+include: "workflow/rules/rank.smk"
+include: "workflow/rules/report.smk"
+
+
+# What the report says it found, and where it is.
+onsuccess:
+    if REPORT_LOG.is_file():
+        print(REPORT_LOG.read_text(encoding="utf-8"))
+
+
+# `snakemake` makes the report; `snakemake convert` (deconvolve, calibrate, align, library, search, translate, rank)
+# stops after that stage.
+rule all:
+    default_target: True
+    input:
+        rules.report.output,
+
+
+rule convert:
+    input:
+        rules.align.input.runs,
+
+
+rule deconvolve:
+    input:
+        rules.calibrate.input.components,
+
+
+rule library:
+    input:
+        rules.search.input.libraries,
+
+
+rule translate:
+    input:
+        rules.rank.input.translations,

@@ -1,0 +1,112 @@
+"""What the workflow makes of real runs whose contents are known:
+
+    python benchmarks/real_runs.py --data FOLDER
+
+FOLDER holds pnnl/ (a FAME ladder and a TMS tissue extract, Agilent .D), pygecko/ (an n-alkane ladder and a sample,
+mzML), etizolam/ (a batch of blanks, calibrators, check standards and case samples with samples.tsv, Agilent .D).
+"""
+
+import argparse
+import csv
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+LIBRARY = Path(__file__).parents[1] / "resources" / "libraries" / "PNNLMetV20191015.msp"
+THIOETHER = {"M+.": 234, "M+. of 37Cl": 236, "base of the acrylate loss": 147}  # CN1C(SCCC(OC)=O)=C(Cl)N=C1
+ETIZOLAM_S, STANDARD_S = (608.0, 624.0), (382.0, 398.0)
+ETIZOLAM_ION = 342  # M+. of etizolam, C17H15ClN4S
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    data = parser.parse_args().data
+    with tempfile.TemporaryDirectory() as name:
+        for work in (tissue_extract, alkane_ladder, etizolam_batch):
+            print(f"== {work.__name__.replace('_', ' ')}", flush=True)
+            work(data, Path(name))
+
+
+def spectus(*arguments: object) -> None:
+    subprocess.run([sys.executable, "-m", "spectus", *map(str, arguments)], check=True)
+
+
+def calibrated(run: Path, ladder: Path, folder: Path) -> tuple[Path, pd.DataFrame]:
+    """Components of a run with retention indices, and the rungs of its ladder."""
+    parts = {name: folder / f"{name}.parquet" for name in ("ladder", "sample", "calibrated", "rungs")}
+    spectus("deconvolve", ladder, "--name", "ladder", "--out", parts["ladder"])
+    spectus("deconvolve", run, "--name", "sample", "--out", parts["sample"])
+    spectus(
+        "calibrate",
+        parts["sample"],
+        "--ladder",
+        parts["ladder"],
+        "--out",
+        parts["calibrated"],
+        "--rungs",
+        parts["rungs"],
+    )
+    return parts["calibrated"], pd.read_parquet(parts["rungs"])
+
+
+def tissue_extract(data: Path, folder: Path) -> None:
+    path, rungs = calibrated(data / "pnnl" / "3hr_10cGy_10r.D", data / "pnnl" / "GCMS_FAMEs_01.D", folder)
+    print("FAME rungs found:", *(f"C{n}" for n in rungs.carbon[~rungs.missing]))
+    spectus("search", path, "--library", LIBRARY, "--out", folder / "hits.parquet")
+    components, hits = pd.read_parquet(path), pd.read_parquet(folder / "hits.parquet")
+    largest = components.nlargest(50, "area")
+    names = largest.run + "/" + largest.component.astype(str)
+    hits = hits[hits["query"].isin(names) & (hits.cosine >= 0.8)]
+    print(f"{len(components)} components; of the 50 largest, {hits['query'].nunique()} with cosine >= .8")
+    for window in (20, 30):
+        near = hits[hits.ri_delta.abs() <= window]
+        first = near[near["rank"] == 1]["query"].nunique()
+        print(f"  and within {window} index units: {near['query'].nunique()}, at rank 1: {first}")
+
+
+def alkane_ladder(data: Path, folder: Path) -> None:
+    path, rungs = calibrated(
+        data / "pygecko" / "FKB-FA-060-A1.mzML.gz", data / "pygecko" / "FKB-FA-060-RI.mzML.gz", folder
+    )
+    found, missing = rungs[~rungs.missing], rungs[rungs.missing]
+    print(f"n-alkanes C{found.carbon.min()} to C{found.carbon.max()}: {len(found)} rungs found, {len(missing)} missing")
+    for row in pd.read_parquet(path).itertuples():
+        ions = dict(zip(np.rint(row.mz).astype(int), row.intensity, strict=True))
+        if all(ions.get(mass, 0) > 0.02 for mass in THIOETHER.values()):
+            heights = ", ".join(f"{mass}: {ions[mass]:.2f}" for mass in THIOETHER.values())
+            print(f"CN1C(SCCC(OC)=O)=C(Cl)N=C1 at {row.rt_s:.1f} s, RI {row.ri:.0f}: {heights}")
+
+
+def etizolam_batch(data: Path, folder: Path) -> None:
+    with (data / "etizolam" / "samples.tsv").open(encoding="utf-8", newline="") as stream:
+        sheet = list(csv.DictReader(stream, delimiter="\t"))
+    runs = [data / "etizolam" / f"{row['run']}.D" for row in sheet]
+    spectus("convert", *runs, "--out", folder / "mzml", "--runs-table", folder / "runs.parquet")
+    spectus("deconvolve", folder / "runs.parquet", "--out", folder / "components.parquet")
+    out = ["--out", folder / "features.parquet", "--abundances", folder / "abundances.parquet"]
+    spectus("align", folder / "components.parquet", "--runs-table", folder / "runs.parquet", *out)
+    features, abundances = pd.read_parquet(folder / "features.parquet"), pd.read_parquet(folder / "abundances.parquet")
+    print(f"{len(features)} features in {len(runs)} runs")
+    drug = np.array([ETIZOLAM_ION in np.rint(mz) for mz in features.mz])
+    chosen = {
+        "etizolam": features[features.rt_s.between(*ETIZOLAM_S) & drug],
+        "internal standard": features[features.rt_s.between(*STANDARD_S)],
+    }
+    kinds = {row["run"]: f"{row['type']} {row['etizolam_ug_per_ml']}".strip() for row in sheet}
+    for name, rows in chosen.items():
+        best = rows.sort_values(["n_runs", "snr"], ascending=False).head(1)
+        for feature, rt_s in zip(best.feature, best.rt_s, strict=True):
+            of_it = abundances[abundances.feature == feature].set_index("run")
+            print(f"{name}: {feature} at {rt_s:.1f} s; area (filled ones in brackets)")
+            for run, kind in kinds.items():
+                area, filled = of_it.area[run], of_it.filled[run]
+                print(f"  {run} {kind:18} {f'({area:.3g})' if filled else f'{area:.3g}'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""The plan: batches, parts, libraries, models, and what becomes of missing runs."""
+
+from pathlib import Path
+
+import pytest
+
+from spectus import plan, tables
+from spectus.errors import InputError
+from spectus.samples import Sample
+
+
+def sample(name: str, folder: Path = Path("raw")) -> Sample:
+    return Sample(name, folder / f"{name}.mzML", "sample")
+
+
+def test_a_run_added_at_the_end_changes_only_the_last_batch() -> None:
+    samples = [sample(str(number)) for number in range(7)]
+    before, after = plan.batches(samples[:6], 4), plan.batches(samples, 4)
+    assert list(after) == ["0001", "0002"]
+    assert before["0001"] == after["0001"]
+    assert [s.run for s in after["0002"]] == ["4", "5", "6"]
+
+
+@pytest.mark.parametrize(
+    ("n_runs", "features_per_run", "spectra", "names"),
+    [(4, 20, 2000, ["1-of-1"]), (1, 0.1, 50, ["1-of-1"]), (201, 20, 2000, ["1-of-3", "2-of-3", "3-of-3"])],
+)
+def test_parts(n_runs: int, features_per_run: float, spectra: int, names: list[str]) -> None:
+    assert plan.parts(n_runs, features_per_run, spectra) == names
+
+
+def test_libraries_need_names_of_their_own(tmp_path: Path) -> None:
+    for name in ("a.msp", "a.mgf"):
+        (tmp_path / name).write_text("x")
+    assert plan.libraries([str(tmp_path / "a.msp")]) == {"a": str(tmp_path / "a.msp")}
+    with pytest.raises(InputError, match=r"a\.mgf: has the same name as"):
+        plan.libraries([str(tmp_path / "a.msp"), str(tmp_path / "a.mgf")])
+    with pytest.raises(InputError, match=r"b\.msp: no such file"):
+        plan.libraries([str(tmp_path / "b.msp")])
+
+
+def test_a_model_is_a_folder_or_a_name_on_the_hub(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"holds no config\.json"):
+        plan.model_files(str(tmp_path))
+    for name in ("README.md", "config.json", "model.safetensors"):
+        (tmp_path / name).write_text("x")
+    assert plan.model_files(str(tmp_path)) == [str(tmp_path / name) for name in ("config.json", "model.safetensors")]
+    assert plan.model_files("MS-ML/SpecTUS_pretrained_only") == []
+    with pytest.raises(InputError, match="models/of/mine: no such folder"):
+        plan.model_files("models/of/mine")
+
+
+def test_what_ships_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "root" / "resources").mkdir(parents=True)
+    (tmp_path / "root" / "resources" / "a.msp").write_text("shipped")
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    assert plan.shipped("resources/a.msp", tmp_path / "root") == str(tmp_path / "root" / "resources" / "a.msp")
+    assert plan.shipped("resources/b.msp", tmp_path / "root") == "resources/b.msp"
+    Path("resources").mkdir()
+    Path("resources/a.msp").write_text("my own")
+    assert plan.shipped("resources/a.msp", tmp_path / "root") == "resources/a.msp"
+
+
+def test_an_agilent_folder_is_watched_by_the_file_inside(tmp_path: Path) -> None:
+    folder = tmp_path / "a run.D"
+    folder.mkdir()
+    (folder / "DATA.MS").write_bytes(b"x")
+    assert plan.raw_files([Sample("a", folder, "sample")], tmp_path) == [str(folder / "DATA.MS")]
+    (folder / "DATA.MS").unlink()
+    assert plan.raw_files([Sample("a", folder, "sample")], tmp_path) == [str(folder)]
+
+
+class TestMissingRuns:
+    """Three runs in one batch: `here` is there, `lost` never was, `gone` was converted before it went."""
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        (tmp_path / "here.mzML").write_text("x")
+        (tmp_path / "results" / "mzml" / "0001").mkdir(parents=True)
+        (tmp_path / "results" / "mzml" / "0001" / "gone.mzML").write_text("x")
+        return tmp_path
+
+    def table(self, folder: Path, *runs: str) -> None:
+        rows = [{"run": run, "path": run, "status": "ok"} for run in runs]
+        tables.write(tables.table(tables.RUNS, rows), folder / "results" / "runs" / "0001.parquet", tables.RUNS)
+
+    def check(self, folder: Path, on_bad_run: str, *runs: str) -> None:
+        batch = {"0001": [sample(run, folder) for run in runs]}
+        plan.check_runs(batch, folder / "results", "samples.tsv", on_bad_run)
+
+    def test_a_lost_run_is_not_watched_and_a_gone_one_is(self, folder: Path) -> None:
+        samples = [sample(run, folder) for run in ("here", "lost", "gone")]
+        watched = plan.raw_files(samples, folder / "results" / "mzml" / "0001")
+        assert watched == [str(folder / "here.mzML"), str(folder / "gone.mzML")]
+
+    def test_a_lost_run_stops_the_campaign_unless_skipped(self, folder: Path) -> None:
+        with pytest.raises(InputError, match=r"samples.tsv, run 'lost': no such file .*set on_bad_run: skip"):
+            self.check(folder, "fail", "here", "lost")
+        self.check(folder, "skip", "here", "lost")
+
+    def test_a_gone_run_stops_nothing(self, folder: Path) -> None:
+        self.table(folder, "here", "gone")
+        self.check(folder, "fail", "here", "gone")
+
+    @pytest.mark.parametrize("on_bad_run", ["fail", "skip"])
+    def test_a_new_run_beside_a_gone_one_is_not_left_out_in_silence(self, folder: Path, on_bad_run: str) -> None:
+        self.table(folder, "gone")
+        with pytest.raises(InputError, match=r"run 'here': its batch must be converted again, but .* 'gone' is gone"):
+            self.check(folder, on_bad_run, "here", "gone")

@@ -1,0 +1,60 @@
+"""What a user sees of a mistake in the configuration or the sheet: one clear line, no traceback."""
+
+import pytest
+
+from .campaigns import Campaign
+
+
+def complaint(campaign: Campaign, *arguments: str) -> str:
+    done = campaign.snakemake("--dry-run", "--quiet", "all", *arguments)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_a_mistyped_key(campaign: Campaign) -> None:
+    campaign.change({"on_bad_runs": "skip"})
+    assert "\nconfig/config.yaml, on_bad_runs: unknown key; write 'on_bad_run'\n" in complaint(campaign)
+
+
+def test_a_wrong_type_in_a_file_of_ones_own(campaign: Campaign) -> None:
+    (campaign.folder / "mine.yaml").write_text("translate: {beams: ten}\n")
+    said = complaint(campaign, "--configfile", str(campaign.folder / "mine.yaml"))
+    assert "mine.yaml, translate.beams: 'ten' is not a whole number; write for example 10\n" in said
+
+
+def test_a_sheet_with_a_wrong_type(campaign: Campaign) -> None:
+    campaign.write_sheet(("a", "a.mzML", "sampel"))
+    assert "\nconfig/samples.tsv, line 2: unknown type 'sampel'; use one of sample, blank," in complaint(campaign)
+
+
+def test_a_sheet_that_is_not_there(campaign: Campaign) -> None:
+    campaign.change({"samples": "config/none.tsv"})
+    assert "\nconfig/none.tsv: no such file; check the path\n" in complaint(campaign)
+
+
+def test_a_missing_run(campaign: Campaign) -> None:
+    campaign.write_sheet(("a", "nowhere/a.mzML", "sample"), ("b", "nowhere/b.mzML", "sample"))
+    said = complaint(campaign)
+    assert "config/samples.tsv, run 'a': no such file nowhere/a.mzML (and 1 runs more)" in said
+    assert "set on_bad_run: skip" in said
+
+
+def test_a_missing_library(campaign: Campaign) -> None:
+    campaign.change({"libraries": ["nist.msp"]})
+    assert "\nlibraries: nist.msp: no such file; correct the path in the configuration\n" in complaint(campaign)
+
+
+def test_a_missing_model(campaign: Campaign) -> None:
+    campaign.change({"model": "models/of/mine"})
+    assert (
+        "\nmodel: models/of/mine: no such folder; correct the path, or name a model on the hub, OWNER/NAME\n"
+        in complaint(campaign)
+    )
+
+
+@pytest.mark.parametrize("setting", ["search={'top': 5}", "search={top: 5}"])
+def test_nested_keys_on_the_command_line_are_understood(campaign: Campaign, setting: str) -> None:
+    done = campaign.snakemake("search", "--dry-run", "--printshellcmds", "--config", setting)
+    assert done.returncode == 0, done.stderr
+    assert "--top 5 " in done.stdout

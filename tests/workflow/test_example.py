@@ -1,0 +1,113 @@
+"""The example campaign, run for real; and what runs again after a change."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from spectus import tables
+
+from .campaigns import EXAMPLE, ROOT, Campaign
+
+ORDER = ("deconvolve_batch", "calibrate", "align", "search", "translate_part", "rank", "report", "all")
+AFTER_SEARCH = {"search", "rank", "report", "all"}
+AFTER_TRANSLATE = {"translate_part", "rank", "report", "all"}
+
+
+def test_plain_snakemake_makes_the_report_and_says_what_it_found(finished: Campaign) -> None:
+    results = finished.folder / "results"
+    assert (results / "report" / "report.html").stat().st_size > 100_000
+    said = (results / "logs" / "report.log").read_text(encoding="utf-8")
+    assert "report: results/report/report.html" in said
+    assert "4 runs, " in said
+    assert "compounds" in said
+
+
+def test_every_table_names_the_configuration_it_was_made_with(finished: Campaign) -> None:
+    files = sorted((finished.folder / "results").rglob("*.parquet"))
+    hashes = {pq.read_schema(file).metadata[b"spectus_config"] for file in files}
+    assert len(files) > 10
+    assert len(hashes) == 1
+    assert len(hashes.pop()) == 12
+
+
+def test_every_job_left_its_log_and_its_time(finished: Campaign) -> None:
+    results = finished.folder / "results"
+    assert len(list((results / "logs").rglob("*.log"))) == len(EXAMPLE) - 1
+    assert len(list((results / "benchmarks").rglob("*.jsonl"))) == len(EXAMPLE) - 1
+
+
+def test_a_second_run_does_nothing(finished: Campaign) -> None:
+    assert finished.planned() == {}
+
+
+@pytest.mark.parametrize(
+    ("setting", "again"),
+    [
+        ("deconvolve={'min_snr': 5}", set(ORDER)),
+        ("calibrate={'series': 'fame'}", set(ORDER[1:])),
+        ("align={'min_similarity': 0.8}", set(ORDER[2:])),
+        ("search={'top': 5}", AFTER_SEARCH),
+        ("translate={'beams': 3}", AFTER_TRANSLATE),
+        ("batch={'features_per_run': 600}", AFTER_TRANSLATE),
+        ("rank={'ri_window': 10}", {"rank", "report", "all"}),
+        ("report={'title': 'Mine'}", {"report", "all"}),
+        # how a job runs, not what it makes; but the report shows the settings
+        ("translate={'device': 'cpu', 'batch_size': 4}", {"report", "all"}),
+        ("on_bad_run=skip", {"report", "all"}),
+        # the same number in other words
+        ("deconvolve={'min_snr': 4}", set()),
+    ],
+)
+def test_a_changed_setting_makes_again_what_depends_on_it(finished: Campaign, setting: str, again: set[str]) -> None:
+    assert set(finished.planned("--config", setting)) == again
+
+
+def test_changed_files_count_by_their_content(copy: Campaign) -> None:
+    mine = copy.folder / "mine.msp"
+    shutil.copy(ROOT / "resources" / "libraries" / "FAMES_REF.msp", mine)
+    copy.change({"libraries": ["mine.msp"]})
+    copy.run("library")
+    os.utime(mine)
+    os.utime(copy.folder / "config" / "samples.tsv")
+    assert copy.planned("library") == {}
+    mine.write_text(mine.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert set(copy.planned("library")) == {"library_table", "library"}
+
+
+def test_another_version_of_the_package_makes_everything_again(finished: Campaign, tmp_path: Path) -> None:
+    for name in ("workflow", "envs"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "Snakefile", tmp_path)
+    (tmp_path / "resources").symlink_to(ROOT / "resources")
+    moved = Campaign(finished.folder, tmp_path / "Snakefile")
+    assert moved.planned() == {}
+    package = tmp_path / "workflow" / "spectus" / "__init__.py"
+    package.write_text(package.read_text(encoding="utf-8").replace('__version__ = "', '__version__ = "9.'))
+    assert moved.planned() == EXAMPLE
+
+
+def test_runs_that_cannot_be_read_do_not_stop_a_campaign_that_skips_them(copy: Campaign) -> None:
+    (copy.folder / "half.mzML").write_bytes((ROOT / "resources/example/blank.mzML.gz").read_bytes()[:5000])
+    with (copy.folder / "config" / "samples.tsv").open("a", encoding="utf-8") as sheet:
+        sheet.write("half\thalf.mzML\tsample\t\t\nlost\tnowhere/lost.cdf\tsample\t\t\n")
+    copy.change({"on_bad_run": "skip", "translate": {"beams": 1}})
+    copy.run()
+    runs = tables.read(copy.folder / "results" / "runs" / "0001.parquet", tables.RUNS)
+    rows = {row["run"]: row for row in runs.to_pylist()}
+    assert [run for run, row in rows.items() if row["status"] == "failed"] == ["half", "lost"]
+    assert "half.mzML" in rows["half"]["error"]
+    assert "nowhere/lost.cdf: no such file" in rows["lost"]["error"]
+    assert "6 runs (2 failed)" in (copy.folder / "results" / "logs" / "report.log").read_text(encoding="utf-8")
+    assert copy.planned() == {}
+
+
+def test_a_run_that_cannot_be_read_stops_a_campaign_with_one_line(campaign: Campaign) -> None:
+    (campaign.folder / "half.mzML").write_bytes((ROOT / "resources/example/blank.mzML.gz").read_bytes()[:5000])
+    campaign.write_sheet(("half", "half.mzML", "sample"))
+    done = campaign.snakemake("convert")
+    assert done.returncode == 1
+    assert "\nspectus convert: half.mzML" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr

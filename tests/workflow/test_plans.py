@@ -1,0 +1,84 @@
+"""What Snakemake plans to do, with both profiles."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from .campaigns import EXAMPLE, ROOT, Campaign
+
+
+def test_the_example_is_nine_jobs_and_a_target(campaign: Campaign) -> None:
+    assert campaign.planned() == EXAMPLE
+
+
+def test_jobs_grow_with_runs_over_the_batch_and_features_over_the_part(campaign: Campaign) -> None:
+    campaign.change({"batch": {"runs": 3, "features_per_run": 100, "spectra": 150}})
+    expected = {**EXAMPLE, "convert_batch": 2, "deconvolve_batch": 2, "translate_part": 3}
+    assert campaign.planned() == expected
+
+
+def test_a_thousand_runs_are_tens_of_jobs(campaign: Campaign) -> None:
+    raw = ROOT / "resources" / "example" / "blank.mzML.gz"
+    campaign.write_sheet(*((f"run_{number}", raw, "sample") for number in range(1000)))
+    planned = campaign.planned()
+    assert planned == {**EXAMPLE, "convert_batch": 50, "deconvolve_batch": 50, "translate_part": 10}
+
+
+def test_every_stage_is_a_target(campaign: Campaign) -> None:
+    stages = {"convert", "deconvolve", "calibrate", "align", "library", "search", "translate", "rank", "report", "all"}
+    assert set(campaign.run("--list-target-rules").split("\n")) >= stages
+
+
+@pytest.mark.parametrize(
+    ("target", "rules"),
+    [
+        ("library", {"library_table"}),
+        ("deconvolve", {"convert_batch", "deconvolve_batch"}),
+        ("translate", {"convert_batch", "deconvolve_batch", "calibrate", "align", "translate_part"}),
+    ],
+)
+def test_a_target_makes_what_it_needs_and_no_more(campaign: Campaign, target: str, rules: set[str]) -> None:
+    assert set(campaign.planned(target)) == rules | {target}
+
+
+def test_a_library_that_is_parquet_already_is_used_as_it_is(campaign: Campaign) -> None:
+    (campaign.folder / "mine.parquet").write_bytes(b"PAR1")
+    campaign.change({"libraries": ["mine.parquet"]})
+    assert "library_table" not in campaign.planned()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """The repository as a clone has it, without results."""
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    for name in ("config", "envs", "profiles", "workflow"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    shutil.copy(ROOT / "Snakefile", folder)
+    shutil.copy(ROOT / "slurm", folder, follow_symlinks=False)
+    (folder / "resources").symlink_to(ROOT / "resources")
+    return folder
+
+
+@pytest.mark.parametrize("profile", [["--profile", "slurm"], ["--workflow-profile", "slurm"], []])
+def test_every_profile_plans_the_example_at_the_root(checkout: Path, profile: list[str]) -> None:
+    command = [sys.executable, "-m", "snakemake", *profile, "--dry-run", "--printshellcmds"]
+    done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "convert: raw runs of batch 0001 to mzML" in done.stdout
+    assert ("profiles/default" in done.stderr) == ("--workflow-profile" not in profile)
+
+
+def test_the_default_profile_overrides_nothing_of_the_slurm_profile() -> None:
+    """Snakemake reads profiles/default after what `--profile` names, and the later one wins, key by key."""
+    files = (ROOT / "profiles" / name / "profile.yaml" for name in ("default", "slurm"))
+    default, slurm = (yaml.safe_load(file.read_text(encoding="utf-8")) for file in files)
+    both = default.keys() & slurm.keys()
+    assert {key: default[key] for key in both} == {key: slurm[key] for key in both}
+    assert default.keys() - both == {"cores", "resources"}
+    assert default["resources"] == {"local_gpu": 1}
+    assert slurm["set-resources"]["translate_part"]["local_gpu"] == 0

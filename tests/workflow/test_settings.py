@@ -1,0 +1,65 @@
+"""The configuration file, its schema, its page and the commands say the same."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+import yaml
+
+from spectus import cli, configuration
+
+from .campaigns import ROOT
+
+SCHEMA = yaml.safe_load(configuration.SCHEMA.read_text(encoding="utf-8"))
+# These say which campaign it is, so config.yaml has the example's.
+OF_THE_EXAMPLE = {"report.title", "report.truth"}
+
+
+def leaves(schema: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for key, rule in schema["properties"].items():
+        if "properties" in rule:
+            yield from leaves(rule, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", rule
+
+
+def test_the_schema_is_strict_everywhere_and_every_key_has_a_default() -> None:
+    sections = [SCHEMA, *(rule for rule in SCHEMA["properties"].values() if "properties" in rule)]
+    assert len(sections) == 9
+    assert all(section["additionalProperties"] is False for section in sections)
+    assert all("default" in rule for _, rule in leaves(SCHEMA))
+
+
+def test_the_configuration_file_holds_every_key_with_its_default() -> None:
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+    for key, rule in leaves(SCHEMA):
+        value: Any = config
+        for part in key.split("."):
+            value = value[part]
+        assert value == rule["default"] or key in OF_THE_EXAMPLE, key
+
+
+def test_the_page_explains_every_key_with_its_default() -> None:
+    page = (ROOT / "config" / "README.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| ([a-z_.]+) \| ([^|]+) \| [^|]+ \| [^|]+ \| [^|]+ \|$", page, re.MULTILINE))
+    del told["key"]
+    expected = {key: yaml.safe_load(str(rule["default"])) for key, rule in leaves(SCHEMA)}
+    assert {key: yaml.safe_load(value) for key, value in told.items()} == expected | {"report.truth": None}
+
+
+COMMANDS = {
+    "deconvolve": ["x", "--out", "x"],
+    "calibrate": ["x", "--samples", "x", "--out", "x", "--rungs", "x"],
+    "align": ["x", "--out", "x", "--abundances", "x"],
+    "search": ["x", "--library", "x", "--out", "x"],
+    "translate": ["x", "--model", "x", "--out", "x"],
+    "rank": ["--features", "x", "--hits", "x", "--translations", "x", "--out", "x"],
+}
+
+
+@pytest.mark.parametrize("stage", COMMANDS)
+def test_a_command_alone_does_what_the_campaign_does(stage: str) -> None:
+    options = vars(cli._parser().parse_args([stage, *COMMANDS[stage]]))
+    for key, rule in SCHEMA["properties"][stage]["properties"].items():
+        assert options[key] == rule["default"], key

@@ -1,0 +1,34 @@
+rule align:
+    input:
+        components=rules.calibrate.output.components,
+        runs=collect("<results>/runs/{batch}.parquet", batch=BATCHES),
+        mzml=collect("<results>/mzml/{batch}", batch=BATCHES),
+        samples=local(config["samples"]),
+    output:
+        features="<results>/features.parquet",
+        abundances="<results>/abundances.parquet",
+    log:
+        "<results>/logs/align.log",
+    benchmark:
+        "<results>/benchmarks/align.jsonl"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000, times_input=10),
+        runtime=minutes(240),
+    params:
+        version=__version__,
+        max_ri_shift=lookup("align/max_ri_shift", within=config),
+        max_rt_shift=lookup("align/max_rt_shift", within=config),
+        min_similarity=lookup("align/min_similarity", within=config),
+    message:
+        "align: components of all runs to the features of the campaign"
+    shell:
+        """
+        python3 -m spectus align {input.components:q} --samples {input.samples:q} --runs-table {input.runs:q} \
+            --max-ri-shift {params.max_ri_shift} --max-rt-shift {params.max_rt_shift} \
+            --min-similarity {params.min_similarity} \
+            --out {output.features:q} --abundances {output.abundances:q} \
+            >{log:q} 2>&1
+        """

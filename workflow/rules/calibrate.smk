@@ -1,0 +1,28 @@
+rule calibrate:
+    input:
+        components=collect("<results>/components/{batch}.parquet", batch=BATCHES),
+        samples=local(config["samples"]),
+    output:
+        components="<results>/components.parquet",
+        rungs="<results>/rungs.parquet",
+    log:
+        "<results>/logs/calibrate.log",
+    benchmark:
+        "<results>/benchmarks/calibrate.jsonl"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000, times_input=6),
+        runtime=minutes(60),
+    params:
+        version=__version__,
+        series=lookup("calibrate/series", within=config),
+    message:
+        "calibrate: retention indices from the ladder runs"
+    shell:
+        """
+        python3 -m spectus calibrate {input.components:q} --samples {input.samples:q} --series {params.series} \
+            --out {output.components:q} --rungs {output.rungs:q} \
+            >{log:q} 2>&1
+        """

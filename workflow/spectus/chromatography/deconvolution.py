@@ -1,0 +1,200 @@
+"""From a run to its components: the pure spectra of what eluted, with their elution profiles.
+
+The steps, in order, each in a module of its own:
+
+1. `unit_mass`: the run as ion traces of nominal mass; points at the detector's ceiling are marked.
+2. `noise`: the noise factor of the run (Stein 1999).
+3. `width`: peak width along the run. `skew`: all masses brought to the same moment of the scan (Stein 1999).
+4. `baseline`, `stretch`: slow background taken off every trace.
+5. `peaks`: apexes of single ions, to a fraction of a scan, with the error of that.
+6. `perception`: components, where the apexes of several ions agree within their errors.
+7. `model_peaks`: each component's elution profile, from its own sharpest ions.
+8. `unmixing`, `windows`: the spectra, by non-negative weighted least squares with a linear baseline.
+9. `satellites`: components that the others explain are taken out.
+10. Once more from 5 on what is left over: what was hidden under larger peaks.
+
+The frame is that of AMDIS (Stein, J. Am. Soc. Mass Spectrom. 1999, 10, 770-781). Different are the density of apexes with
+an error each in place of bins, any number of interfering components in place of two, and that intensities cannot be
+negative.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
+
+from spectus import tables
+from spectus.chromatography.description import describe
+from spectus.chromatography.model_peaks import Model, make_models
+from spectus.chromatography.noise import Noise, estimate_noise
+from spectus.chromatography.peaks import Apexes, find_apexes, smooth
+from spectus.chromatography.perception import perceive
+from spectus.chromatography.satellites import supported, without_satellites, without_twins
+from spectus.chromatography.skew import LEAST_SKEW, deskew, estimate_skew
+from spectus.chromatography.stretch import Stretch, prepare, unbroken
+from spectus.chromatography.unit_mass import UnitMassRun, fold
+from spectus.chromatography.width import strongest_widths, width_profile
+from spectus.chromatography.windows import Unmixed, Unmixer
+from spectus.raw.run import Run
+
+Array = NDArray[np.float64]
+
+_LEAST_SCANS = 5
+_PRUNINGS = 4
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the deconvolution. The defaults suit quadrupole runs of four to forty scans a peak.
+
+    Attributes
+    ----------
+    min_snr: lowest apex of an ion above its baseline, in standard deviations of its noise.
+    min_ions: fewest ions that make a component, in perception and in its spectrum.
+    residual_snr: as `min_snr`, for apexes in what the components of the first round leave over.
+    least_significance: standard deviations by which an ion must stand above zero to count for `min_ions`.
+    apex_scatter: scatter of a component's apexes that is not noise, in peak widths.
+    model_error: share of the signal by which a model peak is wrong, in the weights of the fit.
+    misfit: the same in the significance of what lies under larger peaks.
+    clean: standard deviations below which an intensity is left out of the spectrum.
+    baseline_fwhm: window of the baseline, in peak widths.
+    saturation: share of the detector's ceiling from which a point counts as clipped.
+    """
+
+    min_snr: float = 4.0
+    min_ions: int = 3
+    residual_snr: float = 5.0
+    least_significance: float = 3.0
+    apex_scatter: float = 0.025
+    model_error: float = 0.015
+    misfit: float = 0.03
+    clean: float = 1.5
+    baseline_fwhm: float = 25.0
+    saturation: float = 0.98
+
+
+def deconvolve(run: Run, name: str, settings: Settings = Settings()) -> pa.Table:
+    """Components of a run.
+
+    Parameters
+    ----------
+    run: centroided scans; m/z is folded to nominal mass. name: of the run, for the table.
+
+    Returns
+    -------
+    Table of schema COMPONENTS, by retention time; `ri` is null. A run too short or too empty for a peak has no rows.
+    """
+    folded = fold(run, settings.saturation)
+    rows: list[dict[str, object]] = []
+    if folded.n_scans >= _LEAST_SCANS and len(folded.mass) >= settings.min_ions:
+        noise = estimate_noise(folded.traces, folded.threshold)
+        fwhm = width_profile(strongest_widths(folded.traces, folded.saturated, noise), folded.n_scans)
+        if len(fwhm):
+            for stretch in stretches(folded, noise, fwhm, settings):
+                rows += _rows(*components(stretch, settings), stretch, folded.mass, settings)
+    for number, row in enumerate(rows, start=1):
+        row["run"], row["component"] = name, number
+    return tables.table(tables.COMPONENTS, rows)
+
+
+def stretches(folded: UnitMassRun, noise: Noise, fwhm: Array, settings: Settings) -> list[Stretch]:
+    """The unbroken stretches of a run, prepared; deskewed by what the apexes of the whole run show."""
+    parts = list(unbroken(folded.rt_s, _LEAST_SCANS))
+
+    def prepared(traces: NDArray[np.float32], clipped: NDArray[np.bool_]) -> list[Stretch]:
+        return [
+            prepare(traces[:, part], clipped[:, part], folded.rt_s[part], fwhm[part], noise, settings.baseline_fwhm)
+            for part in parts
+        ]
+
+    raw = prepared(folded.traces, folded.saturated)
+    slope = _skew(raw, folded.mass)
+    if abs(slope) * np.ptp(folded.mass) <= LEAST_SKEW:
+        return raw
+    return prepared(*deskew(folded.traces, folded.saturated, folded.mass, slope))
+
+
+def _skew(parts: Sequence[Stretch], mass: NDArray[np.int64]) -> float:
+    """Skew seen in the longest stretch, scans per Th."""
+    longest = max(parts, key=lambda part: part.n_scans, default=None)
+    if longest is None:
+        return 0.0
+    apexes = find_apexes(longest.signal, longest.smoothed, longest.sd, longest.fwhm, 10.0, longest.clipped)
+    return estimate_skew(apexes, mass, float(np.median(longest.fwhm)))
+
+
+def components(stretch: Stretch, settings: Settings) -> tuple[list[Model], Unmixed]:
+    """Models and spectra of the components of a stretch, by position."""
+    unmixer = Unmixer(stretch, settings.model_error)
+    found = _perceived(stretch.signal, stretch.smoothed, stretch.sd, stretch, settings, settings.min_snr)
+    models, flanks = make_models(stretch.smoothed, stretch, *found, number=1)
+    models, unmixed = _pruned(models, unmixer, stretch, settings)
+    residual = smooth(unmixed.residual, stretch.fwhm)
+    sd = np.hypot(stretch.sd, settings.misfit * _spread_out(unmixed.fitted, stretch.fwhm))
+    found = _perceived(unmixed.residual, residual, sd, stretch, settings, settings.residual_snr)
+    late, _ = make_models(residual, stretch, *found, number=2, flanks=flanks)
+    if late:
+        models = sorted([*models, *late], key=lambda model: model.position)
+        models, unmixed = _pruned(models, unmixer, stretch, settings)
+    if models:
+        models, unmixed = _kept(models, without_satellites(models, unmixed, stretch), unmixed, unmixer)
+    return models, unmixed
+
+
+def _perceived(
+    signal: NDArray[np.float32],
+    smoothed: NDArray[np.float32],
+    sd: NDArray[np.float32],
+    stretch: Stretch,
+    settings: Settings,
+    min_snr: float,
+) -> tuple[list[Apexes], Array]:
+    """Components that show in `signal`, the traces or what is left of them: the apexes that support each, and where."""
+    apexes = find_apexes(signal, smoothed, sd, stretch.fwhm, min_snr, stretch.clipped)
+    positions, member = perceive(apexes, stretch.fwhm, settings.min_ions, settings.apex_scatter)
+    order = np.argsort(member, kind="stable")
+    bounds = np.searchsorted(member[order], np.arange(len(positions) + 1))
+    return [apexes.take(order[first:stop]) for first, stop in zip(bounds[:-1], bounds[1:], strict=True)], positions
+
+
+def _spread_out(fitted: NDArray[np.float32], fwhm: Array) -> NDArray[np.float32]:
+    """Largest value within half a peak width: a misfit shows on the flanks, where the model itself is small."""
+    return maximum_filter1d(fitted, round(float(np.max(fwhm))) | 1, axis=1, mode="nearest")
+
+
+def _pruned(
+    models: list[Model], unmixer: Unmixer, stretch: Stretch, settings: Settings
+) -> tuple[list[Model], Unmixed]:
+    """Unmix, and leave out components without enough ions of their own and twins, until all that is left stays."""
+    unmixed = unmixer.solve(models)
+    for _ in range(_PRUNINGS):
+        if not models:
+            break
+        significance = unmixed.significance(settings.misfit)
+        keep = supported(significance, settings.min_ions, settings.least_significance)
+        keep[keep] = without_twins([m for m, k in zip(models, keep, strict=True) if k], unmixed.spectra[keep], stretch)
+        if keep.all():
+            break
+        models, unmixed = _kept(models, keep, unmixed, unmixer)
+    return models, unmixed
+
+
+def _kept(
+    models: list[Model], keep: NDArray[np.bool_], unmixed: Unmixed, unmixer: Unmixer
+) -> tuple[list[Model], Unmixed]:
+    if keep.all():
+        return models, unmixed
+    models = [model for model, stays in zip(models, keep, strict=True) if stays]
+    return models, unmixer.solve(models)
+
+
+def _rows(
+    models: Sequence[Model], unmixed: Unmixed, stretch: Stretch, mass: NDArray[np.int64], settings: Settings
+) -> Iterator[dict[str, object]]:
+    """Rows of COMPONENTS, but for the run's name and the numbers."""
+    for k, model in enumerate(models):
+        spectrum = np.where(unmixed.spectra[k] > settings.clean * unmixed.sd[k], unmixed.spectra[k], 0)
+        yield describe(model, spectrum, stretch, mass)

@@ -1,0 +1,87 @@
+"""What a table says of a component: times, area, height, signal to noise, purity, saturation, spectrum, profile."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectus.chromatography.model_peaks import Model
+from spectus.chromatography.stretch import Stretch
+
+Array = NDArray[np.float64]
+
+_EDGE = 0.01
+"""Share of the apex at which a component begins and ends."""
+
+_TOP = 0.5
+"""Purity is read where the profile is above this share of its apex."""
+
+
+def describe(model: Model, spectrum: Array, stretch: Stretch, mass: NDArray[np.int64]) -> dict[str, object]:
+    """Columns of COMPONENTS for one component, without run, number and retention index.
+
+    Parameters
+    ----------
+    spectrum: (n_masses,), counts at the apex. mass: (n_masses,), nominal masses.
+    """
+    ions = np.flatnonzero(spectrum)
+    largest = max(float(spectrum.max()), 1e-30)
+    scans = np.arange(model.start, model.stop)
+    times = stretch.rt_s[scans]
+    start, apex, end = _times(model, stretch)
+    inside = model.profile >= _EDGE
+    return {
+        "rt_s": apex,
+        "rt_start_s": start,
+        "rt_end_s": end,
+        "area": float(spectrum.sum()) * _integral(model, stretch),
+        "height": float(spectrum.sum()),
+        "snr": _signal_to_noise(model, spectrum, stretch),
+        "purity": _purity(model, spectrum, stretch),
+        "n_peaks": len(ions),
+        "saturated": _saturated(model, spectrum, stretch),
+        "mz": mass[ions].astype(np.float32),
+        "intensity": (spectrum[ions] / largest).astype(np.float32),
+        "profile_rt_s": times[inside].astype(np.float32),
+        "profile": model.profile[inside].astype(np.float32),
+    }
+
+
+def _times(model: Model, stretch: Stretch) -> tuple[float, float, float]:
+    """Start, apex and end, s: where the profile passes 1 % of its apex, at most one scan outside its points."""
+    place = np.arange(stretch.n_scans)
+    profile = np.concatenate([[0.0], model.profile, [0.0]])
+    above = np.flatnonzero(profile >= _EDGE)
+    first, last = int(above[0]), int(above[-1])
+    start = first - 1 + (_EDGE - profile[first - 1]) / (profile[first] - profile[first - 1])
+    end = last + (profile[last] - _EDGE) / (profile[last] - profile[last + 1])
+    left, apex, right = np.interp(np.array([start, 0, end]) - 1 + model.start, place, stretch.rt_s)
+    apex = np.interp(model.position, place, stretch.rt_s)
+    margin = 1e-3 * (right - left)
+    return float(left), float(np.clip(apex, left + margin, right - margin)), float(right)
+
+
+def _integral(model: Model, stretch: Stretch) -> float:
+    """Area under the profile, s, by the trapezoid rule over the times as they are."""
+    steps = np.gradient(stretch.rt_s)[model.start : model.stop]
+    return float(model.profile @ steps)
+
+
+def _signal_to_noise(model: Model, spectrum: Array, stretch: Stretch) -> float:
+    """Sum of the model's ions at the apex over the noise of that sum."""
+    apex = min(max(round(model.position), 0), stretch.n_scans - 1)
+    return float(spectrum[model.ions].sum() / np.linalg.norm(stretch.sd[model.ions, apex]))
+
+
+def _purity(model: Model, spectrum: Array, stretch: Stretch) -> float:
+    """Ion current of the component over that of everything, background included, under the upper half of the peak."""
+    upper = model.profile >= _TOP
+    scans = np.arange(model.start, model.stop)[upper]
+    everything = float(stretch.level[:, scans].sum())
+    return float(np.clip(spectrum.sum() * model.profile[upper].sum() / max(everything, 1e-30), 0, 1))
+
+
+def _saturated(model: Model, spectrum: Array, stretch: Stretch) -> bool:
+    """Whether one of its ions is at the ceiling where the component makes up most of it."""
+    clipped = stretch.clipped[:, model.start : model.stop]
+    rows = np.flatnonzero(clipped.any(axis=1) & (spectrum > 0))
+    share = np.outer(spectrum[rows], model.profile) / np.maximum(stretch.level[rows, model.start : model.stop], 1e-9)
+    return bool(np.any(clipped[rows] & (share > 0.5)))

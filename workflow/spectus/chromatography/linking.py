@@ -1,0 +1,88 @@
+"""Grouping the components of many runs into features, at most one component of a run in each.
+
+The components are taken in the order of their quality. Each that is still free becomes the seed of a
+feature and takes from every other run the free component that agrees best with it in spectrum and
+retention, unless that component agrees better with another free one of the seed's own run (so two isomers
+that both elute in the seed's run stay apart).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def link(x: Floats, run: Ints, quality: Floats, spectra: csr_array, tolerance: Floats, min_similarity: float) -> Ints:
+    """Number the features.
+
+    Parameters
+    ----------
+    x: (n,) retention on the axis common to all runs.
+    run: (n,) run number.
+    quality: (n,) confidence in the component.
+    spectra: (n, n_masses) unit-norm rows.
+    tolerance: (n,) how far a component may lie from where it is expected, in the unit of `x`.
+    min_similarity: lowest cosine with the seed.
+
+    Returns
+    -------
+    (n,) feature numbers from 0, in the order of their seeds. A component alone is a feature of its own.
+    """
+    order = np.argsort(x, kind="stable")
+    rank_of_seed = np.argsort(-quality[order], kind="stable")
+    window = _Window(x[order], run[order], spectra[order], tolerance[order])
+    label = np.full(len(x), -1)
+    n_features = 0
+    for seed in rank_of_seed:
+        if label[seed] >= 0:
+            continue
+        members = window.members(int(seed), label < 0, min_similarity)
+        label[seed] = n_features
+        label[members] = n_features
+        n_features += 1
+    labels = np.empty(len(x), dtype=np.int64)
+    labels[order] = label
+    return labels
+
+
+class _Window:
+    """Components in order of retention, with the products of one spectrum and those near it."""
+
+    def __init__(self, x: Floats, run: Ints, spectra: csr_array, tolerance: Floats) -> None:
+        self.x, self.run, self.tolerance = x, run, tolerance
+        self.widest = float(tolerance.max(initial=0.0))
+        self.start, self.mass, self.weight = spectra.indptr, spectra.indices, spectra.data
+        self.one = np.zeros(spectra.shape[1])
+
+    def members(self, seed: int, free: NDArray[np.bool_], min_similarity: float) -> Ints:
+        """The components that join the seed's feature; `free` (n,) tells which may."""
+        low = int(np.searchsorted(self.x, self.x[seed] - self.widest, side="left"))
+        high = int(np.searchsorted(self.x, self.x[seed] + self.widest, side="right"))
+        open_ = free[low:high].copy()
+        open_[seed - low] = False
+        if not open_.any():
+            return np.empty(0, dtype=np.int64)
+        cosine, score = self._agreement(seed, low, high)
+        own = self.run[low:high] == self.run[seed]
+        joins = open_ & ~own & (cosine >= min_similarity) & (score > 0)
+        for rival in np.flatnonzero(open_ & own):
+            if joins.any():
+                joins &= self._agreement(low + int(rival), low, high)[1] <= score
+        candidates = np.flatnonzero(joins)
+        candidates = candidates[np.argsort(-score[candidates], kind="stable")]
+        _, first = np.unique(self.run[low:high][candidates], return_index=True)
+        return low + candidates[first]
+
+    def _agreement(self, one: int, low: int, high: int) -> tuple[Floats, Floats]:
+        """Cosine of component `one` with those in [low, high), and the same damped by distance."""
+        own = slice(self.start[one], self.start[one + 1])
+        self.one[self.mass[own]] = self.weight[own]
+        span = slice(self.start[low], self.start[high])
+        running = np.concatenate([[0.0], np.cumsum(self.weight[span] * self.one[self.mass[span]], dtype=np.float64)])
+        cosine = np.diff(running[self.start[low : high + 1] - self.start[low]])
+        self.one[self.mass[own]] = 0.0
+        tolerance = np.maximum(self.tolerance[low:high], self.tolerance[one])
+        distance = np.abs(self.x[low:high] - self.x[one]) / tolerance
+        return cosine, np.where(distance <= 1, cosine * np.exp(-0.5 * distance**2), 0.0)

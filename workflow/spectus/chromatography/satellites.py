@@ -1,0 +1,74 @@
+"""Which components stay: no ghosts, no twins, no satellites.
+
+A model peak never fits to the last count. What is left of a strong component looks like small components in its flanks and
+its tail, with its own ions. They are told from real traces by their spectrum and their size.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from spectus.chromatography.model_peaks import Model
+from spectus.chromatography.stretch import Stretch
+from spectus.chromatography.unmixing import Array
+from spectus.chromatography.windows import Unmixed
+
+_TWIN_COSINE = 0.94
+_TWIN_FWHM = 0.9
+_NEAR_FWHM = 3.2
+
+
+def supported(significance: Array, min_ions: int, least: float) -> NDArray[np.bool_]:
+    """(n_components,): at least `min_ions` ions are `least` standard deviations above zero, given all other components."""
+    return np.count_nonzero(significance > least, axis=1) >= min_ions
+
+
+def without_twins(models: Sequence[Model], spectra: Array, stretch: Stretch) -> NDArray[np.bool_]:
+    """(n_components,): false for the smaller of two neighbours within 0.9 width whose spectra (square roots) are alike."""
+    keep = np.ones(len(models), dtype=bool)
+    roots = np.sqrt(spectra)
+    roots /= np.maximum(np.linalg.norm(roots, axis=1, keepdims=True), 1e-12)
+    size = spectra.sum(axis=1)
+    last = 0
+    for k in range(1, len(models)):
+        near = models[k].position - models[last].position < _TWIN_FWHM * stretch.fwhm_at(models[k].position)
+        if near and roots[k] @ roots[last] > _TWIN_COSINE:
+            smaller, last = (k, last) if size[k] <= size[last] else (last, k)
+            keep[smaller] = False
+        else:
+            last = k
+    return keep
+
+
+def without_satellites(models: Sequence[Model], unmixed: Unmixed, stretch: Stretch) -> NDArray[np.bool_]:
+    """(n_components,): false for what larger neighbours explain.
+
+    Neighbours lie within 3.2 peak widths and are larger by 3 (for a component of the residual) or 6 times. A component of
+    the residual is a satellite if they explain 60 % of its spectrum, or if it has less than 0.4 % of a neighbour's area;
+    one of the first round if they explain 92 % and it has less than 3 %.
+    """
+    position = np.array([model.position for model in models])
+    area = unmixed.spectra.sum(axis=1) * np.array([model.profile.sum() for model in models])
+    roots = np.sqrt(np.where(unmixed.spectra > 2 * unmixed.sd, unmixed.spectra, 0))
+    keep = np.ones(len(models), dtype=bool)
+    for k, model in enumerate(models):
+        late = model.round > 1
+        near = np.abs(position - position[k]) < _NEAR_FWHM * stretch.fwhm_at(position[k])
+        larger = np.flatnonzero(near & (area > (3 if late else 6) * area[k]))
+        if not len(larger):
+            continue
+        share = area[k] / area[larger].max()
+        explained = _explained(roots[k], roots[larger])
+        keep[k] = not (explained > 0.6 or share < 0.004) if late else not (explained > 0.92 and share < 0.03)
+    return keep
+
+
+def _explained(spectrum: Array, others: Array) -> float:
+    """Share of the spectrum's square sum that a non-negative combination of the others reproduces."""
+    total = float(spectrum @ spectrum)
+    if total == 0:
+        return 1.0
+    _, residual = nnls(others.T, spectrum)
+    return 1 - residual**2 / total
