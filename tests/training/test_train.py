@@ -3,6 +3,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from spectus.errors import InputError
 from spectus.model.modeling import SpectusForConditionalGeneration
@@ -46,10 +47,22 @@ def test_a_model_learns_its_examples_and_is_evaluated(
     log = pq.read_table(out / "log.parquet").to_pydict()
     assert log["step"] == list(range(20, 121, 20))
     assert log["loss"][-1] < 0.2 < log["loss"][0]
-    capsys.readouterr()
-    evaluate_model(str(out), library, "train", 3, "cpu", tmp_path / "scores.json")
+    last = SpectusForConditionalGeneration.from_pretrained(out)
+    last.load_state_dict(torch.load(out / "checkpoint.pt", weights_only=True)["average"])
+    last.save_pretrained(tmp_path / "last")
+    evaluate_model(str(tmp_path / "last"), library, "train", 3, "cpu", tmp_path / "scores.json")
     assert '"exact_top_1": {\n    "value": 1.0' in capsys.readouterr().out
     assert (tmp_path / "scores.json").exists()
+
+
+def test_the_weights_that_did_best_on_valid_are_kept(library: Path, tmp_path: Path) -> None:
+    """Four examples are learnt by heart, so the fifth is soon worse: the last weights are not the best ones."""
+    train_model(library, settings(tmp_path, 60), None, tmp_path / "long")
+    losses = pq.read_table(tmp_path / "long" / "log.parquet")["valid_loss"].to_pylist()
+    assert losses.index(min(losses)) == 0
+    kept = SpectusForConditionalGeneration.from_pretrained(tmp_path / "long").state_dict()
+    last = torch.load(tmp_path / "long" / "checkpoint.pt", weights_only=True)["average"]
+    assert not all(torch.allclose(kept[name], last[name], atol=1e-2) for name in kept)
 
 
 def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(

@@ -134,7 +134,7 @@ def align_campaign(campaign: Campaign, settings: AlignSettings) -> Alignment:
         common[rows] = drift.to_common(number, axis.x[rows])
         deviation[rows] = drift.deviation_at(number, axis.x[rows])
     tolerance = np.minimum(np.maximum(_DEVIATIONS * deviation, _HALF_HEIGHT * width), axis.max_shift[run])
-    seeds = link(common, run, quality, campaign.weighted, tolerance, settings.min_similarity)
+    seeds = link(common, run, width, quality, campaign.weighted, tolerance, settings.min_similarity)
     by_time = np.argsort(group_medians(values["rt_s"], seeds), kind="stable")
     label = np.argsort(by_time)[seeds]
     by_quality = np.lexsort((-quality, label))

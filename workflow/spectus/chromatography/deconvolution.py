@@ -43,7 +43,8 @@ from spectus.raw.run import Run
 Array = NDArray[np.float64]
 
 _LEAST_SCANS = 5
-_PRUNINGS = 4
+_PRUNINGS = 12
+_CROWD_FWHM = 1.5
 
 
 @dataclass(frozen=True)
@@ -165,16 +166,16 @@ def _spread_out(fitted: NDArray[np.float32], fwhm: Array) -> NDArray[np.float32]
     return maximum_filter1d(fitted, round(float(np.max(fwhm))) | 1, axis=1, mode="nearest")
 
 
-def _pruned(
-    models: list[Model], unmixer: Unmixer, stretch: Stretch, settings: Settings
-) -> tuple[list[Model], Unmixed]:
+def _pruned(models: list[Model], unmixer: Unmixer, stretch: Stretch, settings: Settings) -> tuple[list[Model], Unmixed]:
     """Unmix, and leave out components without enough ions of their own and twins, until all that is left stays."""
     unmixed = unmixer.solve(models)
     for _ in range(_PRUNINGS):
         if not models:
             break
         significance = unmixed.significance(settings.misfit)
-        keep = supported(significance, settings.min_ions, settings.least_significance)
+        positions = np.array([model.position for model in models])
+        reach = _CROWD_FWHM * np.array([stretch.fwhm_at(position) for position in positions])
+        keep = supported(significance, positions, reach, settings.min_ions, settings.least_significance)
         keep[keep] = without_twins([m for m, k in zip(models, keep, strict=True) if k], unmixed.spectra[keep], stretch)
         if keep.all():
             break

@@ -92,15 +92,14 @@ def estimate_drift(
     pool = _Landmarks(np.empty(0), np.empty((0, spectra.shape[1]), dtype=np.float32))
     for number in sorted(range(n_runs), key=lambda number: -len(chosen[number])):
         own = _Landmarks(x[chosen[number]], _dense(spectra, chosen[number]))
-        mine, theirs = _match(own, pool, 2 * max_shift[number], min_similarity)
+        mine, theirs, new = _match(own, pool, 2 * max_shift[number], min_similarity)
         shift = pool.x[theirs] - own.x[mine]
         if len(pool.x):
             common[number], deviation[number] = _curve(own.x[mine], shift, grid, max_shift[number])
         else:
             common[number], deviation[number] = grid, _SCATTER * max_shift[number]
         sure = np.interp(own.x, grid, deviation[number]) < 0.1 * max_shift[number]
-        sure[mine] = False
-        pool = _grown(pool, own, np.flatnonzero(sure), _interpolate(own.x, grid, common[number]))
+        pool = _grown(pool, own, np.flatnonzero(new & sure), _interpolate(own.x, grid, common[number]))
     return _centred(Drift(grid, common, deviation))
 
 
@@ -117,10 +116,15 @@ def _dense(spectra: csr_array, rows: Ints) -> NDArray[np.float32]:
     return spectra[rows].toarray().astype(np.float32)
 
 
-def _match(own: _Landmarks, pool: _Landmarks, window: float, min_similarity: float) -> tuple[Ints, Ints]:
-    """Rows of both that are each other's best within `window`, with a clear lead over the second best."""
+def _match(
+    own: _Landmarks, pool: _Landmarks, window: float, min_similarity: float
+) -> tuple[Ints, Ints, NDArray[np.bool_]]:
+    """Rows of both that are each other's best within `window`, with a clear lead over the second best.
+
+    The third array (n_own,) says which landmarks resemble nothing in the pool.
+    """
     if not len(own.x) or not len(pool.x):
-        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.ones(len(own.x), dtype=bool)
     cosine = np.round(own.spectra @ pool.spectra.T, 5)  # what the order of summation cannot change
     cosine[np.abs(own.x[:, None] - pool.x[None, :]) > window] = 0.0
     forth, back = cosine.argmax(axis=1), cosine.argmax(axis=0)
@@ -128,7 +132,7 @@ def _match(own: _Landmarks, pool: _Landmarks, window: float, min_similarity: flo
     best = cosine[rows, forth]
     cosine[rows, forth] = 0.0
     clear = (best >= min_similarity) & (best - cosine.max(axis=1) >= _CLEAR_LEAD) & (back[forth] == rows)
-    return rows[clear], forth[clear]
+    return rows[clear], forth[clear], best < min_similarity
 
 
 def _grown(pool: _Landmarks, own: _Landmarks, new: Ints, common: Floats) -> _Landmarks:

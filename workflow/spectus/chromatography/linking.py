@@ -14,13 +14,27 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-def link(x: Floats, run: Ints, quality: Floats, spectra: csr_array, tolerance: Floats, min_similarity: float) -> Ints:
+_NEAR = 0.3
+_LESSER = 0.1
+_NEIGHBOURS = 6
+
+
+def link(
+    x: Floats,
+    run: Ints,
+    width: Floats,
+    quality: Floats,
+    spectra: csr_array,
+    tolerance: Floats,
+    min_similarity: float,
+) -> Ints:
     """Number the features.
 
     Parameters
     ----------
     x: (n,) retention on the axis common to all runs.
     run: (n,) run number.
+    width: (n,) width of the peak at 1 % of its height, in the unit of `x`.
     quality: (n,) confidence in the component.
     spectra: (n, n_masses) unit-norm rows.
     tolerance: (n,) how far a component may lie from where it is expected, in the unit of `x`.
@@ -33,18 +47,37 @@ def link(x: Floats, run: Ints, quality: Floats, spectra: csr_array, tolerance: F
     order = np.argsort(x, kind="stable")
     rank_of_seed = np.argsort(-quality[order], kind="stable")
     window = _Window(x[order], run[order], spectra[order], tolerance[order])
+    whole = _wholes(x[order], run[order], width[order], quality[order], spectra[order], min_similarity)
     label = np.full(len(x), -1)
     n_features = 0
     for seed in rank_of_seed:
         if label[seed] >= 0:
             continue
-        members = window.members(int(seed), label < 0, min_similarity)
+        free = label < 0
+        members = window.members(int(seed), free & ~((whole >= 0) & free[whole]), min_similarity)
         label[seed] = n_features
         label[members] = n_features
         n_features += 1
     labels = np.empty(len(x), dtype=np.int64)
     labels[order] = label
     return labels
+
+
+def _wholes(x: Floats, run: Ints, width: Floats, quality: Floats, spectra: csr_array, min_similarity: float) -> Ints:
+    """(n,) the component each is a fragment of, or -1: at least ten times better, alike, and within 0.3 widths.
+
+    `x` is ascending; only the nearest few components of a run are looked at.
+    """
+    whole = np.full(len(x), -1)
+    order = np.lexsort((x, run))
+    for lag in range(1, _NEIGHBOURS + 1):
+        for lesser, better in ((order[:-lag], order[lag:]), (order[lag:], order[:-lag])):
+            near = np.abs(x[lesser] - x[better]) <= _NEAR * width[better]
+            pair = np.flatnonzero(near & (run[lesser] == run[better]) & (quality[lesser] <= _LESSER * quality[better]))
+            lesser, better = lesser[pair], better[pair]
+            alike = (spectra[lesser] * spectra[better]).sum(axis=1) >= min_similarity
+            whole[lesser[alike]] = better[alike]
+    return whole
 
 
 class _Window:

@@ -124,7 +124,9 @@ def make_models(
     members: apexes that support each component. positions: its apex, scans. number: the round of perception.
     flanks: typical flanks, if they are known from an earlier round.
     """
-    bundles = [_bundle(smoothed, stretch, apexes, position) for apexes, position in zip(members, positions, strict=True)]
+    bundles = [
+        _bundle(smoothed, stretch, apexes, position) for apexes, position in zip(members, positions, strict=True)
+    ]
     flanks = flanks or _typical_flanks(bundles, positions, stretch)
     models = [
         _model(bundle, float(position), stretch, flanks, number)

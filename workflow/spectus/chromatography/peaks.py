@@ -15,6 +15,7 @@ from scipy.signal import savgol_coeffs
 
 from spectus.chromatography.unit_mass import Traces
 
+
 @dataclass(frozen=True)
 class Apexes:
     """Local maxima of ion traces, one array an attribute, all of the same length.
@@ -92,9 +93,13 @@ def find_apexes(
         _examine(signal, smoothed, sd, row[half == width], scan[half == width], int(width), fwhm, min_snr, barred)
         for width in np.unique(half)
     ]
-    return Apexes(
-        **{field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Apexes)}
-    ) if parts else _none()
+    return (
+        Apexes(
+            **{field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Apexes)}
+        )
+        if parts
+        else _none()
+    )
 
 
 def _none() -> Apexes:

@@ -22,9 +22,7 @@ def spread(apexes: Apexes, fwhm: NDArray[np.float64], systematic: float) -> NDAr
     return np.hypot(apexes.error, np.maximum(systematic * fwhm, 0.1))
 
 
-def apex_density(
-    apexes: Apexes, spreads: NDArray[np.float64], n_scans: int
-) -> NDArray[np.float64]:
+def apex_density(apexes: Apexes, spreads: NDArray[np.float64], n_scans: int) -> NDArray[np.float64]:
     """Density of apexes in bins of 0.1 scan, (10 * n_scans,), each weighted by log(1 + SNR)."""
     n_bins = n_scans * _BINS_PER_SCAN
     bins = np.clip(np.round(apexes.position * _BINS_PER_SCAN).astype(np.int64), 0, n_bins - 1)

@@ -20,9 +20,20 @@ _TWIN_FWHM = 0.9
 _NEAR_FWHM = 3.2
 
 
-def supported(significance: Array, min_ions: int, least: float) -> NDArray[np.bool_]:
-    """(n_components,): at least `min_ions` ions are `least` standard deviations above zero, given all other components."""
-    return np.count_nonzero(significance > least, axis=1) >= min_ions
+def supported(significance: Array, positions: Array, reach: Array, min_ions: int, least: float) -> NDArray[np.bool_]:
+    """(n_components,): false for components to leave out now because too few ions need them.
+
+    A component is supported if at least `min_ions` ions are `least` standard deviations above zero, given all other
+    components. Crowded ones can each be dispensable while all together are not. So of those within `reach` (n_components,)
+    of each other only the weakest goes; the others are judged again without it.
+    """
+    poor = np.flatnonzero(np.count_nonzero(significance > least, axis=1) < min_ions)
+    strength = np.sum(np.minimum(significance[poor], 10) ** 2, axis=1)
+    rank = np.argsort(np.argsort(strength, kind="stable"))
+    near = np.abs(positions[poor][:, None] - positions[poor]) < reach[poor][:, None]
+    keep = np.ones(len(positions), dtype=bool)
+    keep[poor] = np.any(near & (rank < rank[:, None]), axis=1)
+    return keep
 
 
 def without_twins(models: Sequence[Model], spectra: Array, stretch: Stretch) -> NDArray[np.bool_]:

@@ -94,14 +94,19 @@ class Unmixer:
         for model, spectrum in zip(models, spectra, strict=True):
             rows = np.flatnonzero(spectrum)
             fitted[rows, model.start : model.stop] += np.outer(spectrum[rows], model.profile).astype(np.float32)
-        apexes = np.array([min(max(round(model.position), 0), self._stretch.n_scans - 1) for model in models], dtype=np.int64)
+        apexes = np.array(
+            [min(max(round(model.position), 0), self._stretch.n_scans - 1) for model in models], dtype=np.int64
+        )
         crowd = np.maximum(fitted[:, apexes].T - spectra, 0)
         return Unmixed(spectra, sd, crowd, fitted, self._stretch.signal - fitted - base)
-    
+
     def _windows(self, models: Sequence[Model]) -> list[tuple[Window, int]]:
         """Solved windows and, for each, the scan up to which its baseline holds."""
         cores = chains(models, self._stretch)
-        ends = [round((models[a[-1]].position + models[b[0]].position) / 2) for a, b in zip(cores[:-1], cores[1:], strict=True)]
+        ends = [
+            round((models[a[-1]].position + models[b[0]].position) / 2)
+            for a, b in zip(cores[:-1], cores[1:], strict=True)
+        ]
         return [
             (self._window(models, core), end) for core, end in zip(cores, [*ends, self._stretch.n_scans], strict=True)
         ]

@@ -36,10 +36,11 @@ _LOG = pa.schema(
 
 
 def train_model(library: Path, settings_file: Path, held_out: Path | None, out: Path, threads: int = 0) -> None:
-    """Train on the split `train`, watch the split `valid`, write the averaged weights as a model folder.
+    """Train on the split `train`, watch the split `valid`, keep the averaged weights that did best there.
 
-    `out` receives checkpoint.pt (to resume), log.parquet and, at the end, config.json, model.safetensors and
-    tokenizer.json. A second call goes on from the checkpoint; different settings or data are refused.
+    `out` receives checkpoint.pt (to resume), log.parquet, and the model: config.json, tokenizer.json, and
+    model.safetensors with the weights of the checkpoint whose loss on `valid` was the lowest so far. So a training can
+    be stopped at any time. A second call goes on from the checkpoint; different settings or data are refused.
 
     Raises
     ------
@@ -56,9 +57,8 @@ def train_model(library: Path, settings_file: Path, held_out: Path | None, out: 
             library, f"gives {len(train)} train and {len(valid)} valid examples", "give spectra with SMILES"
         )
     training = Training(settings, train, valid, out, _identity(library, settings_file))
-    training.run()
-    training.averaged_model().save_pretrained(out, torch.bfloat16)
     tokenizer.save_pretrained(out)
+    training.run()
 
 
 def read_examples(
@@ -152,7 +152,9 @@ class Training:
         )
         with replacing(self.out / "log.parquet") as temporary:
             pq.write_table(pa.Table.from_pylist(self.log, _LOG), temporary)
-        with replacing(self.out / "checkpoint.pt") as temporary:
+        if self.log[-1]["valid_loss"] == min(entry["valid_loss"] for entry in self.log):
+            model.save_pretrained(self.out, torch.bfloat16)
+        with replacing(self.out / "checkpoint.pt") as temporary:  # last: what it says was done is done
             torch.save(self.state(), temporary)
 
     def averaged_model(self) -> SpectusForConditionalGeneration:
