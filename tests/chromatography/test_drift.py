@@ -93,3 +93,13 @@ def test_strangers_and_empty_runs_stay_where_they_are() -> None:
     assert (drift.deviation[1:] > 2).all()
     none = estimate_drift(np.empty(0), np.empty(0, dtype=int), *[np.empty(0)] * 3, csr_array((0, 10)), 0.8)
     assert none.common.shape[0] == 0
+
+
+def test_a_weak_match_yields_to_a_strong_one_beside_it() -> None:
+    """A fragment off the flank of an overloaded peak did not shift with it."""
+    rows = csr_array(spectra()[[0, 1, 2, 0, 1, 2]])
+    x, run = np.array([300.0, 612.0, 615.0, 300.0, 612.2, 618.0]), np.array([0, 0, 0, 1, 1, 1])
+    quality = np.array([500.0, 1.0, 400.0, 500.0, 1.0, 400.0])
+    drift = estimate_drift(x, run, np.full(6, 4.0), np.full(2, 10.0), quality, rows, 0.8)
+    common = placed(drift, x, run)
+    assert abs(common[5] - common[2]) < 0.5

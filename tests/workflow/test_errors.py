@@ -2,7 +2,7 @@
 
 import pytest
 
-from .campaigns import Campaign
+from .campaigns import EXAMPLE, ROOT, Campaign
 
 
 def complaint(campaign: Campaign, *arguments: str) -> str:
@@ -51,6 +51,15 @@ def test_a_missing_model(campaign: Campaign) -> None:
         "\nmodel: models/of/mine: no such folder; correct the path, or name a model on the hub, OWNER/NAME\n"
         in complaint(campaign)
     )
+
+
+def test_the_truth_of_the_example_left_in_a_campaign_of_ones_own(campaign: Campaign) -> None:
+    (campaign.folder / "resources").unlink()
+    campaign.write_sheet(("a", ROOT / "resources" / "example" / "blank.mzML.gz", "sample"))
+    said = "report.truth: resources/example/truth.parquet: no such file; correct the path, or write null for real runs"
+    assert f"\n{said}\n" in complaint(campaign)
+    campaign.change({"report": {"truth": None}})
+    assert campaign.planned() == EXAMPLE
 
 
 @pytest.mark.parametrize("setting", ["search={'top': 5}", "search={top: 5}"])

@@ -11,7 +11,7 @@ rule report:
         candidates=rules.rank.output,
         samples=local(config["samples"]),
         libraries=rules.search.input.libraries,
-        truth=[local(path) for path in [config["report"]["truth"]] if path],
+        truth=TRUTH,
     output:
         settings="<results>/settings.yaml",
         dataset=directory("<results>/report/dataset"),

@@ -74,6 +74,18 @@ def model_files(model: str) -> list[str]:
     return []
 
 
+def truth_files(path: str | None) -> list[str]:
+    """The table of what was simulated, if there is one.
+
+    Raises
+    ------
+    InputError: it is missing.
+    """
+    if path and not Path(path).is_file():
+        raise InputError(f"report.truth: {path}", "no such file", "correct the path, or write null for real runs")
+    return [path] if path else []
+
+
 def raw_files(samples: Sequence[Sample], mzml: Path) -> list[str]:
     """What Snakemake watches for changes: the file of each run, or the one inside its folder that holds the scans.
 

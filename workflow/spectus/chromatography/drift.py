@@ -20,6 +20,7 @@ _LANDMARKS = 150
 _POOL = 4000
 _SATELLITE_SIMILARITY = 0.5
 _CLEAR_LEAD = 0.05
+_HALF_TRUST = 5.0
 _KNOTS = 60
 _GRID = 4 * _KNOTS - 3
 _BIWEIGHT = 4.685
@@ -95,7 +96,9 @@ def estimate_drift(
         mine, theirs, new = _match(own, pool, 2 * max_shift[number], min_similarity)
         shift = pool.x[theirs] - own.x[mine]
         if len(pool.x):
-            common[number], deviation[number] = _curve(own.x[mine], shift, grid, max_shift[number])
+            worth = quality[chosen[number][mine]]
+            trust = worth / (worth + _HALF_TRUST)
+            common[number], deviation[number] = _curve(own.x[mine], shift, trust, grid, max_shift[number])
         else:
             common[number], deviation[number] = grid, _SCATTER * max_shift[number]
         sure = np.interp(own.x, grid, deviation[number]) < 0.1 * max_shift[number]
@@ -141,10 +144,13 @@ def _grown(pool: _Landmarks, own: _Landmarks, new: Ints, common: Floats) -> _Lan
     return _Landmarks(np.append(pool.x, common[new]), np.vstack([pool.spectra, own.spectra[new]]))
 
 
-def _curve(x: Floats, shift: Floats, grid: Floats, max_shift: float) -> tuple[Floats, Floats]:
-    """Retention on the common axis along `grid`, by a smooth curve through (x, shift), and its deviation."""
+def _curve(x: Floats, shift: Floats, trust: Floats, grid: Floats, max_shift: float) -> tuple[Floats, Floats]:
+    """Retention on the common axis along `grid`, and its deviation, by a smooth curve through the points (x, shift).
+
+    `trust` is the weight of each point, 0-1.
+    """
     order = np.argsort(x, kind="stable")
-    x, shift = x[order], shift[order]
+    x, shift, trust = x[order], shift[order], trust[order]
     knots = grid[:: (len(grid) - 1) // (_KNOTS - 1)]
     basis, on_grid = _hats(x, knots), _hats(grid, knots)
     bend, slope = np.diff(np.eye(_KNOTS), 2, axis=0), np.diff(np.eye(_KNOTS), axis=0)
@@ -153,7 +159,7 @@ def _curve(x: Floats, shift: Floats, grid: Floats, max_shift: float) -> tuple[Fl
     fitted, leeway = _running_median(shift, 11), np.zeros(len(x))
     for _ in range(10):
         scatter = _scatter(shift - fitted, max_shift)
-        weight = _biweight((shift - fitted) / np.hypot(scatter, leeway)) / scatter**2
+        weight = trust * _biweight((shift - fitted) / np.hypot(scatter, leeway)) / scatter**2
         covariance = np.linalg.inv((basis.T * weight) @ basis + prior)
         values = covariance @ (basis.T @ (weight * shift))
         fitted, leeway = basis @ values, _deviation(basis, covariance)

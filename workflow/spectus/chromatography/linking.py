@@ -1,9 +1,9 @@
 """Grouping the components of many runs into features, at most one component of a run in each.
 
-The components are taken in the order of their quality. Each that is still free becomes the seed of a
-feature and takes from every other run the free component that agrees best with it in spectrum and
-retention, unless that component agrees better with another free one of the seed's own run (so two isomers
-that both elute in the seed's run stay apart).
+The components are taken in the order of their quality. Each that is still free becomes the seed of a feature and takes
+from every other run the free component that agrees best with it in spectrum and retention. Two kinds may not join: one
+that agrees better with another free component of the seed's own run, so that two isomers in the seed's run stay apart;
+and a fragment, which deconvolution split off a much better component, as long as that one is free itself.
 """
 
 import numpy as np
@@ -12,7 +12,6 @@ from scipy.sparse import csr_array
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
 
 _NEAR = 0.3
 _LESSER = 0.1
@@ -46,18 +45,15 @@ def link(
     """
     order = np.argsort(x, kind="stable")
     rank_of_seed = np.argsort(-quality[order], kind="stable")
-    window = _Window(x[order], run[order], spectra[order], tolerance[order])
     whole = _wholes(x[order], run[order], width[order], quality[order], spectra[order], min_similarity)
-    label = np.full(len(x), -1)
+    window = _Window(x[order], run[order], whole, spectra[order], tolerance[order])
+    label, free = np.full(len(x), -1), np.ones(len(x), dtype=bool)
     n_features = 0
     for seed in rank_of_seed:
-        if label[seed] >= 0:
-            continue
-        free = label < 0
-        members = window.members(int(seed), free & ~((whole >= 0) & free[whole]), min_similarity)
-        label[seed] = n_features
-        label[members] = n_features
-        n_features += 1
+        if free[seed]:
+            members = np.append(window.members(int(seed), free, min_similarity), seed)
+            label[members], free[members] = n_features, False
+            n_features += 1
     labels = np.empty(len(x), dtype=np.int64)
     labels[order] = label
     return labels
@@ -83,8 +79,8 @@ def _wholes(x: Floats, run: Ints, width: Floats, quality: Floats, spectra: csr_a
 class _Window:
     """Components in order of retention, with the products of one spectrum and those near it."""
 
-    def __init__(self, x: Floats, run: Ints, spectra: csr_array, tolerance: Floats) -> None:
-        self.x, self.run, self.tolerance = x, run, tolerance
+    def __init__(self, x: Floats, run: Ints, whole: Ints, spectra: csr_array, tolerance: Floats) -> None:
+        self.x, self.run, self.whole, self.tolerance = x, run, whole, tolerance
         self.widest = float(tolerance.max(initial=0.0))
         self.start, self.mass, self.weight = spectra.indptr, spectra.indices, spectra.data
         self.one = np.zeros(spectra.shape[1])
@@ -99,7 +95,8 @@ class _Window:
             return np.empty(0, dtype=np.int64)
         cosine, score = self._agreement(seed, low, high)
         own = self.run[low:high] == self.run[seed]
-        joins = open_ & ~own & (cosine >= min_similarity) & (score > 0)
+        whole = self.whole[low:high]
+        joins = open_ & ~own & ~((whole >= 0) & free[whole]) & (cosine >= min_similarity) & (score > 0)
         for rival in np.flatnonzero(open_ & own):
             if joins.any():
                 joins &= self._agreement(low + int(rival), low, high)[1] <= score
