@@ -62,6 +62,20 @@ def test_rungs_without_a_molecular_ion_are_placed_by_their_spacing() -> None:
     assert carbons_of(ladder) == list(range(14, 31))
 
 
+@pytest.mark.parametrize(
+    ("carbons", "missing"),
+    [
+        ([8, 9, 10, 12, 14, 16, 18, 20], []),
+        ([8, 10, 12, 14, 18, 20], [9, 16]),
+        ([8, 9, 10, 11, 12, 14, 15, 16], [13]),
+    ],
+    ids=["as it is sold", "two lost", "every acid"],
+)
+def test_a_fame_ladder_of_even_acids_misses_no_odd_ones(carbons: list[int], missing: list[int]) -> None:
+    ladder = find_ladder(run_table("L1", [component(elution(n), fame(n)) for n in carbons]))
+    assert (carbons_of(ladder), ladder.missing) == (carbons, missing)
+
+
 def test_a_rung_missing_among_those_without_a_molecular_ion() -> None:
     carbons = [n for n in range(14, 31) if n != 26]
     ladder = find_ladder(run_table("L1", [component(elution(n), alkane(n, heaviest=300)) for n in carbons]))

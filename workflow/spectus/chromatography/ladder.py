@@ -38,6 +38,8 @@ _GAP_COST = 0.1
 _Chain = list[tuple[int, int]]
 """Row of the component and carbon number, by ascending carbon number."""
 
+_LAST_ODD_FAME = 10
+
 
 @dataclass(frozen=True)
 class Rung:
@@ -59,9 +61,15 @@ class Ladder:
 
     @property
     def missing(self) -> list[int]:
-        """Carbon numbers between found rungs that were not found."""
+        """Carbon numbers between found rungs that were not found.
+
+        FAME mixtures hold C8, C9, C10 and from there on even acids alone (Kind et al. 2009, Anal. Chem. 81, 10038): an
+        odd one above is missing only where another odd one above was found.
+        """
         found = {rung.carbon for rung in self.rungs}
-        return [carbon for carbon in range(min(found), max(found)) if carbon not in found]
+        odd = self.series.name != "fame" or any(carbon % 2 for carbon in found if carbon > _LAST_ODD_FAME)
+        between = (n for n in range(min(found), max(found)) if odd or n <= _LAST_ODD_FAME or n % 2 == 0)
+        return [carbon for carbon in between if carbon not in found]
 
     @property
     def scale(self) -> RetentionScale:
