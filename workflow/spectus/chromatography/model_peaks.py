@@ -27,7 +27,7 @@ _SHARP = 0.5
 """Share of the sharpness of the second sharpest ion that an ion of the model must have."""
 
 _QUANTILE = 0.4
-_BIAS=0
+_QN=0.6
 _NARROWEST, _WIDEST = 0.5, 2.5
 """Widths of a model in units of the local peak width."""
 
@@ -144,8 +144,7 @@ def _bundle(smoothed: Traces, stretch: Stretch, apexes: Apexes, position: float)
     chosen = apexes.take(_sharp(apexes.sharpness))
     traces = smoothed[chosen.row, first:stop].astype(np.float64)
     traces /= np.maximum(traces[:, middle], 1e-9)[:, None]
-    lower = _weighted_quantile(traces, np.sqrt(chosen.snr), _QUANTILE)
-    if _BIAS: lower = lower + _BIAS*np.clip(lower,0,1)*float(np.average(1/chosen.snr,weights=np.sqrt(chosen.snr)))
+    lower = _weighted_quantile(traces, np.sqrt(chosen.snr), _QUANTILE+_QN/len(chosen))
     reach = max(1, round(0.2 * fwhm))
     low = max(0, middle - reach)
     apex = low + int(np.argmax(lower[low : middle + reach + 1]))

@@ -102,6 +102,8 @@ class Unmixer:
 
     def _windows(self, models: Sequence[Model]) -> list[tuple[Window, int]]:
         """Solved windows and, for each, the scan up to which its baseline holds."""
+        if not models:
+            return []
         cores = chains(models, self._stretch)
         ends = [
             round((models[a[-1]].position + models[b[0]].position) / 2)
