@@ -13,11 +13,12 @@ The steps, in order, each in a module of its own:
 9. `satellites`: components that the others explain are taken out.
 10. Once more from 5 on what is left over: what was hidden under larger peaks.
 
-The frame is that of AMDIS (Stein, J. Am. Soc. Mass Spectrom. 1999, 10, 770-781). Different are the density of apexes with
-an error each in place of bins, any number of interfering components in place of two, and that intensities cannot be
-negative.
+The frame is that of AMDIS (Stein, J. Am. Soc. Mass Spectrom. 1999, 10, 770-781). Different are the density of apexes
+with an error each in place of bins, any number of interfering components in place of two, and that intensities cannot
+be negative.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -158,7 +159,7 @@ def _perceived(
     positions, member = perceive(apexes, stretch.fwhm, settings.min_ions, settings.apex_scatter)
     order = np.argsort(member, kind="stable")
     bounds = np.searchsorted(member[order], np.arange(len(positions) + 1))
-    return [apexes.take(order[first:stop]) for first, stop in zip(bounds[:-1], bounds[1:], strict=True)], positions
+    return [apexes.take(order[first:stop]) for first, stop in itertools.pairwise(bounds)], positions
 
 
 def _spread_out(fitted: NDArray[np.float32], fwhm: Array) -> NDArray[np.float32]:

@@ -1,11 +1,11 @@
 """Model peaks: the elution profile of a component, taken from its own least disturbed ions.
 
-As in Stein (J. Am. Soc. Mass Spectrom. 1999, 10, 770) the model is made of the sharpest ions whose apex agrees with the
-component's. They are laid over each other at equal height, and of the bundle not the mean but a lower quantile is taken:
-a co-eluting compound can only add to an ion, never take away from it.
+As in Stein (J. Am. Soc. Mass Spectrom. 1999, 10, 770) the model is made of the sharpest ions whose apex agrees with
+the component's. They are laid over each other at equal height, and of the bundle not the mean but a lower quantile is
+taken: a co-eluting compound can only add to an ion, never take away from it.
 
-Isomers may share every ion, so that even the quantile rises again beyond a valley. There the profile is not to be trusted;
-it is bounded by the run's typical flank, measured on the components that have clean ones.
+Isomers may share every ion, so that even the quantile rises again beyond a valley. There the profile is not to be
+trusted; it is bounded by the run's typical flank, measured on the components that have clean ones.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,9 @@ _SHARP = 0.5
 """Share of the sharpness of the second sharpest ion that an ion of the model must have."""
 
 _QUANTILE = 0.4
-_QN=0.6
+_QN = 0.0
+_RESC = 0.0
+_RW = 0.5
 _NARROWEST, _WIDEST = 0.5, 2.5
 """Widths of a model in units of the local peak width."""
 
@@ -144,7 +146,7 @@ def _bundle(smoothed: Traces, stretch: Stretch, apexes: Apexes, position: float)
     chosen = apexes.take(_sharp(apexes.sharpness))
     traces = smoothed[chosen.row, first:stop].astype(np.float64)
     traces /= np.maximum(traces[:, middle], 1e-9)[:, None]
-    lower = _weighted_quantile(traces, np.sqrt(chosen.snr), _QUANTILE+_QN/len(chosen))
+    lower = _weighted_quantile(traces, np.sqrt(chosen.snr), _QUANTILE + _QN / len(chosen))
     reach = max(1, round(0.2 * fwhm))
     low = max(0, middle - reach)
     apex = low + int(np.argmax(lower[low : middle + reach + 1]))
@@ -193,13 +195,16 @@ def _model(bundle: _Bundle, position: float, stretch: Stretch, flanks: Flanks, n
     fwhm = stretch.fwhm_at(position)
     values = np.maximum(bundle.values, 0)
     scans = bundle.first + np.arange(len(values))
-    typical = flanks.at((scans - position) / fwhm)
+    typical = flanks.at(np.asarray((scans - position) / fwhm, dtype=np.float64))
     for side in (-1, 1):
         if bundle.disturbed(side):
             beyond = (np.arange(len(values)) - bundle.apex) * side > 0
             values[beyond] = np.minimum(values, typical)[beyond]
     profile = unimodal(values, bundle.apex, min(0.3 / bundle.snr, 0.02))
     width = width_at_half(profile)
+    if _NARROWEST*fwhm<= width < _RW * fwhm and bundle.snr < _RESC:
+        profile = unimodal(typical, bundle.apex, 0.02)
+        width = width_at_half(profile)
     weak = bundle.n_apexes < 6 or bundle.snr < 50
     if width < _NARROWEST * fwhm or (width > _WIDEST * fwhm and weak):
         return None

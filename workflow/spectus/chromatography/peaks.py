@@ -4,6 +4,7 @@ Smoothing and the precise apex are one quadratic fit (Savitzky and Golay, Anal. 
 Stein, J. Am. Soc. Mass Spectrom. 1999, 10, 770.
 """
 
+import itertools
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
@@ -51,11 +52,12 @@ def half_window(fwhm: ArrayLike) -> NDArray[np.int64]:
 
 
 def smooth(signal: Traces, fwhm: NDArray[np.float64]) -> Traces:
-    """Savitzky-Golay quadratic smoothing along the scans, its window following the peak width `fwhm` (n_scans,), scans."""
+    """Savitzky-Golay quadratic smoothing along the scans, its window following the peak width `fwhm` (n_scans,),
+    scans."""
     half = half_window(fwhm)
     edges = np.concatenate([[0], np.flatnonzero(np.diff(half)) + 1, [len(half)]])
     smoothed = np.empty_like(signal)
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in itertools.pairwise(edges):
         margin = int(half[start])
         kernel = _kernels(margin)[0].astype(np.float32)
         before, after = min(margin, start), min(margin, len(half) - stop)
@@ -157,7 +159,8 @@ def _steepest(height: NDArray[np.float64], flank: NDArray[np.float64]) -> NDArra
 
 
 def _flank(smoothed: Traces, row: NDArray[np.int64], scan: NDArray[np.int64], reach: int) -> NDArray[np.float64]:
-    """(n, |reach|) values outward from each apex on one side; from the first value above the apex on, the apex itself."""
+    """(n, |reach|) values outward from each apex on one side; from the first value above the apex on, the apex
+    itself."""
     steps = np.arange(1, abs(reach) + 1) * np.sign(reach)
     position = np.clip(scan[:, None] + steps, 0, smoothed.shape[1] - 1)
     values = smoothed[row[:, None], position].astype(np.float64)

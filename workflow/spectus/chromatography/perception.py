@@ -1,8 +1,11 @@
 """Perception of components: where many ions have their apex at the same moment, something eluted.
 
-Stein (J. Am. Soc. Mass Spectrom. 1999, 10, 770) counts sharpness in bins of a tenth of a scan. Here each apex is spread over
-the bins by its own uncertainty, so that one strong ion places a component well and a weak one only supports it.
+Stein (J. Am. Soc. Mass Spectrom. 1999, 10, 770) counts sharpness in bins of a tenth of a scan. Here each apex is
+spread over the bins by its own uncertainty, so that one strong ion places a component well and a weak one only
+supports it.
 """
+
+import itertools
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +92,7 @@ def _merge_shallow(
 ) -> NDArray[np.int64]:
     """Join maxima without a real valley between them, shallowest first; the higher one stays."""
     kept = list(top)
-    floors = [density[a : b + 1].min() for a, b in zip(kept[:-1], kept[1:], strict=True)]
+    floors = [density[a : b + 1].min() for a, b in itertools.pairwise(kept)]
     index = 0
     while index < len(floors):
         a, b = kept[index], kept[index + 1]

@@ -1,7 +1,7 @@
 """Which components stay: no ghosts, no twins, no satellites.
 
-A model peak never fits to the last count. What is left of a strong component looks like small components in its flanks and
-its tail, with its own ions. They are told from real traces by their spectrum and their size.
+A model peak never fits to the last count. What is left of a strong component looks like small components in its flanks
+and its tail, with its own ions. They are told from real traces by their spectrum and their size.
 """
 
 from collections.abc import Sequence
@@ -24,8 +24,8 @@ def supported(significance: Array, positions: Array, reach: Array, min_ions: int
     """(n_components,): false for components to leave out now because too few ions need them.
 
     A component is supported if at least `min_ions` ions are `least` standard deviations above zero, given all other
-    components. Crowded ones can each be dispensable while all together are not. So of those within `reach` (n_components,)
-    of each other only the weakest goes; the others are judged again without it.
+    components. Crowded ones can each be dispensable while all together are not. So of those within `reach`
+    (n_components,) of each other only the weakest goes; the others are judged again without it.
     """
     poor = np.flatnonzero(np.count_nonzero(significance > least, axis=1) < min_ions)
     strength = np.sum(np.minimum(significance[poor], 10) ** 2, axis=1)
@@ -37,7 +37,8 @@ def supported(significance: Array, positions: Array, reach: Array, min_ions: int
 
 
 def without_twins(models: Sequence[Model], spectra: Array, stretch: Stretch) -> NDArray[np.bool_]:
-    """(n_components,): false for the smaller of two neighbours within 0.9 width whose spectra (square roots) are alike."""
+    """(n_components,): false for the smaller of two neighbours within 0.9 width whose spectra (square roots) are
+    alike."""
     keep = np.ones(len(models), dtype=bool)
     roots = np.sqrt(spectra)
     roots /= np.maximum(np.linalg.norm(roots, axis=1, keepdims=True), 1e-12)
@@ -56,9 +57,9 @@ def without_twins(models: Sequence[Model], spectra: Array, stretch: Stretch) -> 
 def without_satellites(models: Sequence[Model], unmixed: Unmixed, stretch: Stretch) -> NDArray[np.bool_]:
     """(n_components,): false for what larger neighbours explain.
 
-    Neighbours lie within 3.2 peak widths and are larger by 3 (for a component of the residual) or 6 times. A component of
-    the residual is a satellite if they explain 60 % of its spectrum, or if it has less than 0.4 % of a neighbour's area;
-    one of the first round if they explain 92 % and it has less than 3 %.
+    Neighbours lie within 3.2 peak widths and are larger by 3 (for a component of the residual) or 6 times. A component
+    of the residual is a satellite if they explain 60 % of its spectrum, or if it has less than 0.4 % of a neighbour's
+    area; one of the first round if they explain 92 % and it has less than 3 %.
     """
     position = np.array([model.position for model in models])
     area = unmixed.spectra.sum(axis=1) * np.array([model.profile.sum() for model in models])

@@ -1,8 +1,9 @@
 """Skew: a scanning analyser reads the masses of one scan one after another while the peak goes on.
 
-On a rising flank the masses read last come out too high, on a falling flank too low, and each apex moves with its mass.
-Stein (J. Am. Soc. Mass Spectrom. 1999, 10, 770) interpolates every trace to the same moment of the scan; so is done here,
-with the scan's duration measured from the apexes themselves, as files seldom state the direction and the dwell.
+On a rising flank the masses read last come out too high, on a falling flank too low, and each apex moves with its
+mass. Stein (J. Am. Soc. Mass Spectrom. 1999, 10, 770) interpolates every trace to the same moment of the scan; so is
+done here, with the scan's duration measured from the apexes themselves, as files seldom state the direction and the
+dwell.
 """
 
 import numpy as np
@@ -28,8 +29,8 @@ def estimate_skew(apexes: Apexes, mass: NDArray[np.int64], fwhm: float) -> float
     apexes: of the run, at any SNR; those above 30 are used.
     mass: (n_masses,), mass of each trace. fwhm: median peak width, scans.
 
-    The slope of apex against mass is fitted in every cluster of at least eight ions; their median, weighted by precision, holds.
-    Clusters are cut at gaps in the apexes, corrected by the slope of the round before.
+    The slope of apex against mass is fitted in every cluster of at least eight ions; their median, weighted by
+    precision, holds. Clusters are cut at gaps in the apexes, corrected by the slope of the round before.
     """
     strong = apexes.take(apexes.snr > _MIN_SNR)
     heavy = mass[strong.row].astype(np.float64)

@@ -1,5 +1,6 @@
 """A stretch of a run, ready for perception: unbroken in time, deskewed, freed of its baseline, with its noise known."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -53,7 +54,8 @@ def prepare(
     noise: Noise,
     window_fwhm: float,
 ) -> Stretch:
-    """Baseline, smoothing and noise of an unbroken stretch. `window_fwhm`: width of the baseline's window, peak widths."""
+    """Baseline, smoothing and noise of an unbroken stretch. `window_fwhm`: width of the baseline's window, peak
+    widths."""
     slow = baseline(traces, float(np.max(fwhm)), window_fwhm)
     signal = traces - slow
     smoothed = smooth(signal, fwhm)
@@ -66,6 +68,6 @@ def unbroken(rt_s: NDArray[np.float64], least_scans: int) -> Iterator[slice]:
     steps = np.diff(rt_s)
     breaks = np.flatnonzero(steps > _GAP * np.median(steps)) + 1 if len(steps) else np.empty(0, dtype=np.int64)
     edges = [0, *breaks.tolist(), len(rt_s)]
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in itertools.pairwise(edges):
         if stop - start >= least_scans:
             yield slice(start, stop)

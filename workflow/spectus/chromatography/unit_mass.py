@@ -1,7 +1,8 @@
 """Folding a run onto nominal masses: the matrix every step of the deconvolution works on.
 
-A quadrupole reads m/z to about 0.1 Th, and the mass defect of organic ions grows with mass: hydrocarbons lie above their
-nominal mass, halogenated and silylated ones below it. The window -0.3 to +0.7 around the nominal mass holds both.
+A quadrupole reads m/z to about 0.1 Th, and the mass defect of organic ions grows with mass: hydrocarbons lie above
+their nominal mass, halogenated and silylated ones below it. The window -0.3 to +0.7 around the nominal mass holds
+both.
 """
 
 from dataclasses import dataclass

@@ -5,9 +5,9 @@ For every mass m of a window the model is
     trace_m(t) = sum_k S[k, m] * profile_k(t) + baseline_m(t),    S >= 0,
 
 with a piecewise linear baseline that is fitted too. It is solved by weighted least squares: each point counts by the
-inverse of its variance, so every mass has normal equations of its own. Points at the detector's ceiling have weight zero.
-The constraint is kept by block principal pivoting (Portugal, Judice and Vicente, Math. Comput. 1994, 63, 625; Kim and
-Park, SIAM J. Sci. Comput. 2011, 33, 3261), here for all masses at once.
+inverse of its variance, so every mass has normal equations of its own. Points at the detector's ceiling have weight
+zero. The constraint is kept by block principal pivoting (Portugal, Judice and Vicente, Math. Comput. 1994, 63, 625;
+Kim and Park, SIAM J. Sci. Comput. 2011, 33, 3261), here for all masses at once.
 """
 
 from dataclasses import dataclass
@@ -124,4 +124,4 @@ def _solve_passive(gram: Array, target: Array, inside: NDArray[np.bool_]) -> tup
     both = inside[:, :, None] & inside[:, None, :]
     reduced = np.where(both, gram, 0) + np.eye(gram.shape[1]) * ~inside[:, :, None]
     x = np.linalg.solve(reduced, np.where(inside, target, 0)[:, :, None])[:, :, 0]
-    return x, np.einsum("mij,mj->mi", gram, x) - target
+    return np.asarray(x, dtype=np.float64), np.einsum("mij,mj->mi", gram, x) - target

@@ -84,8 +84,9 @@ def _half_crossing(light: Traces, row: NDArray[np.int64], scan: NDArray[np.int64
 def width_profile(widths: Widths, n_scans: int) -> NDArray[np.float64]:
     """Peak width along the run, (n_scans,), scans; empty if no peak was measured.
 
-    Ions that share their apex have one vote together, their median. The profile is the median of the votes around, each
-    counted by a Gaussian of its distance (standard deviation a sixteenth of the run), within a factor of 4 of the median.
+    Ions that share their apex have one vote together, their median. The profile is the median of the votes around,
+    each counted by a Gaussian of its distance (standard deviation a sixteenth of the run), within a factor of 4 of the
+    median.
     """
     if not len(widths):
         return np.empty(0)

@@ -4,6 +4,7 @@ Components that overlap are solved together. Long chains of them are cut; each w
 result is not used, the components of its neighbours that reach into it.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -86,8 +87,8 @@ class Unmixer:
         fitted, base = np.zeros_like(self._stretch.signal), np.zeros_like(self._stretch.signal)
         owned_from = 0
         for window, owned_to in self._windows(models):
-            spectra[np.ix_(window.core, window.rows)] = window.spectra
-            sd[np.ix_(window.core, window.rows)] = window.sd
+            block = np.ix_(np.array(window.core), window.rows)
+            spectra[block], sd[block] = window.spectra, window.sd
             first, last = max(window.start, owned_from), min(window.stop, owned_to)
             base[window.rows, first:last] = window.base[:, first - window.start : last - window.start]
             owned_from = owned_to
@@ -105,10 +106,7 @@ class Unmixer:
         if not models:
             return []
         cores = chains(models, self._stretch)
-        ends = [
-            round((models[a[-1]].position + models[b[0]].position) / 2)
-            for a, b in zip(cores[:-1], cores[1:], strict=True)
-        ]
+        ends = [round((models[a[-1]].position + models[b[0]].position) / 2) for a, b in itertools.pairwise(cores)]
         return [
             (self._window(models, core), end) for core, end in zip(cores, [*ends, self._stretch.n_scans], strict=True)
         ]
