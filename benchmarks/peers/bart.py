@@ -38,7 +38,7 @@ def as_bart(model: SpectusForConditionalGeneration) -> BartForConditionalGenerat
     if left or unexpected:
         raise RuntimeError(f"transformers' BART has other weights: {left or unexpected}")
     bart.model.decoder.embed_tokens.weight.data = model.model.decoder.embed_tokens.weight.data
-    bart.model.encoder.embed_positions.weight.data.zero_()
+    bart.model.encoder.embed_positions.weight.data = torch.zeros(c.max_peaks + POSITION_OFFSET, c.d_model)
     return bart.eval().to(model.device)
 
 

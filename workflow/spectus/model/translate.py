@@ -18,7 +18,7 @@ from spectus.model.modeling import SpectusConfig, SpectusForConditionalGeneratio
 from spectus.model.tokenizer import SmilesTokenizer
 from spectus.structures import flat_smiles, quiet_rdkit
 
-CPU_BATCH = 16  # spectra; measured best on two cores for the small and the published size (benchmarks/decoding.py)
+CPU_BATCH = 16  # spectra; from 8 on, more gain nothing on two cores (benchmarks/decoding.py)
 _GPU_SHARE = 0.5  # of the free memory that the token and peak caches may take
 
 
