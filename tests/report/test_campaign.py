@@ -5,7 +5,8 @@ import pytest
 from spectus import tables
 from spectus.cli import main
 from spectus.errors import InputError
-from spectus.report.campaign import Campaign, identified_by, summary, write_report
+from spectus.report.campaign import Campaign, identified_by, summary
+from spectus.report.write import write_report
 
 from .conftest import Made
 from .synthetic import COMPOUNDS, MEASURED

@@ -7,8 +7,9 @@ import pytest
 
 from spectus import tables
 from spectus.errors import InputError
-from spectus.report.campaign import Campaign, write_report
+from spectus.report.campaign import Campaign
 from spectus.report.dataset import KINDS, merge
+from spectus.report.write import write_report
 from spectus.samples import read_samples
 
 from .conftest import Made

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from spectus.report import content as content_module
-from spectus.report.campaign import Campaign, write_report
+from spectus.report.campaign import Campaign
 from spectus.report.page import render
+from spectus.report.write import write_report
 
 from .conftest import Made
 from .pages import Page, read_page

@@ -244,7 +244,8 @@ def _add_report(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 
 def _report(options: argparse.Namespace) -> None:
-    from spectus.report.campaign import Campaign, write_report
+    from spectus.report.campaign import Campaign
+    from spectus.report.write import write_report
 
     tables = ("runs", "components", "rungs", "features", "abundances", "hits", "translations", "candidates")
     campaign = Campaign.read(

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from spectus import tables
 from spectus.errors import InputError
-from spectus.files import replacing, require_file
-from spectus.report.dataset import Merged, merge, write_dataset
+from spectus.files import require_file
+from spectus.report.dataset import Merged, merge
 from spectus.samples import Sample, read_samples
 from spectus.simulation.recovery import Recovery, recovered
 
@@ -100,22 +100,6 @@ class Campaign:
     def types(self) -> dict[str, str]:
         """Type of each run of the sheet: sample, blank, ladder ..."""
         return {sample.run: sample.type for sample in self.samples}
-
-
-def write_report(campaign: Campaign, out: Path, title: str) -> str:
-    """Write the data set to `out`/dataset and the page to `out`/report.html; the same campaign gives the same bytes.
-
-    Returns
-    -------
-    A few lines that say where the report is and what was found.
-    """
-    from spectus.report.page import render
-
-    write_dataset(campaign.parts, out / "dataset")
-    page = render(campaign, title)
-    with replacing(out / "report.html") as temporary:
-        temporary.write_text(page, encoding="utf-8")
-    return "\n".join([f"report: {out / 'report.html'}", *summary(campaign)])
 
 
 def summary(campaign: Campaign) -> list[str]:
