@@ -6,7 +6,6 @@ peak is never taken for baseline. What the opening leaves under a peak is fitted
 """
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
 
 from spectus.chromatography.unit_mass import Traces
@@ -40,8 +39,12 @@ def _block_means(traces: Traces, step: int) -> Traces:
 
 
 def _draw_out(coarse: Traces, step: int, n_scans: int) -> Traces:
-    """Linear interpolation between the centres of the blocks."""
-    position: NDArray[np.float64] = np.clip((np.arange(n_scans) - (step - 1) / 2) / step, 0, coarse.shape[1] - 1)
-    left = np.minimum(position.astype(np.int64), coarse.shape[1] - 2)
-    share = (position - left).astype(np.float32)
-    return coarse[:, left] * (1 - share) + coarse[:, left + 1] * share
+    """Linear interpolation between the centres of the blocks; flat before the first and after the last."""
+    share = ((np.arange(step) + 0.5) / step).astype(np.float32)
+    left, right = coarse[:, :-1, None], coarse[:, 1:, None]
+    drawn = np.empty((len(coarse), n_scans), dtype=np.float32)
+    first = step // 2
+    last = first + (coarse.shape[1] - 1) * step
+    drawn[:, first:last] = (left + (right - left) * share).reshape(len(coarse), -1)
+    drawn[:, :first], drawn[:, last:] = coarse[:, :1], coarse[:, -1:]
+    return drawn

@@ -34,7 +34,7 @@ from spectus.chromatography.noise import Noise, estimate_noise
 from spectus.chromatography.peaks import Apexes, find_apexes, smooth
 from spectus.chromatography.perception import perceive
 from spectus.chromatography.satellites import supported, without_satellites, without_twins
-from spectus.chromatography.skew import LEAST_SKEW, deskew, estimate_skew
+from spectus.chromatography.skew import LEAST_SKEW, MIN_SNR, deskew, estimate_skew
 from spectus.chromatography.stretch import Stretch, prepare, unbroken
 from spectus.chromatography.unit_mass import UnitMassRun, fold
 from spectus.chromatography.width import strongest_widths, width_profile
@@ -103,29 +103,25 @@ def deconvolve(run: Run, name: str, settings: Settings = Settings()) -> pa.Table
 
 
 def stretches(folded: UnitMassRun, noise: Noise, fwhm: Array, settings: Settings) -> list[Stretch]:
-    """The unbroken stretches of a run, prepared; deskewed by what the apexes of the whole run show."""
+    """The unbroken stretches of a run, deskewed and prepared."""
     parts = list(unbroken(folded.rt_s, _LEAST_SCANS))
-
-    def prepared(traces: NDArray[np.float32], clipped: NDArray[np.bool_]) -> list[Stretch]:
-        return [
-            prepare(traces[:, part], clipped[:, part], folded.rt_s[part], fwhm[part], noise, settings.baseline_fwhm)
-            for part in parts
-        ]
-
-    raw = prepared(folded.traces, folded.saturated)
-    slope = _skew(raw, folded.mass)
-    if abs(slope) * np.ptp(folded.mass) <= LEAST_SKEW:
-        return raw
-    return prepared(*deskew(folded.traces, folded.saturated, folded.mass, slope))
+    traces, clipped = folded.traces, folded.saturated
+    slope = _skew(folded, noise, fwhm, max(parts, key=lambda part: part.stop - part.start)) if parts else 0.0
+    if abs(slope) * np.ptp(folded.mass) > LEAST_SKEW:
+        traces, clipped = deskew(traces, clipped, folded.mass, slope)
+    return [
+        prepare(traces[:, part], clipped[:, part], folded.rt_s[part], fwhm[part], noise, settings.baseline_fwhm)
+        for part in parts
+    ]
 
 
-def _skew(parts: Sequence[Stretch], mass: NDArray[np.int64]) -> float:
-    """Skew seen in the longest stretch, scans per Th."""
-    longest = max(parts, key=lambda part: part.n_scans, default=None)
-    if longest is None:
-        return 0.0
-    apexes = find_apexes(longest.signal, longest.smoothed, longest.sd, longest.fwhm, 10.0, longest.clipped)
-    return estimate_skew(apexes, mass, float(np.median(longest.fwhm)))
+def _skew(folded: UnitMassRun, noise: Noise, fwhm: Array, part: slice) -> float:
+    """Skew seen in a stretch, scans per Th; strong peaks show it without a baseline taken off."""
+    traces, width = folded.traces[:, part], fwhm[part]
+    smoothed = smooth(traces, width)
+    sd = noise.sd(np.maximum(smoothed, 0)).astype(np.float32)
+    apexes = find_apexes(traces, smoothed, sd, width, MIN_SNR, folded.saturated[:, part])
+    return estimate_skew(apexes, folded.mass, float(np.median(width)))
 
 
 def components(stretch: Stretch, settings: Settings) -> tuple[list[Model], Unmixed]:
@@ -134,10 +130,11 @@ def components(stretch: Stretch, settings: Settings) -> tuple[list[Model], Unmix
     found = _perceived(stretch.signal, stretch.smoothed, stretch.sd, stretch, settings, settings.min_snr)
     models, flanks = make_models(stretch.smoothed, stretch, *found, number=1)
     models, unmixed = _pruned(models, unmixer, stretch, settings)
-    residual = smooth(unmixed.residual, stretch.fwhm)
-    sd = np.hypot(stretch.sd, settings.misfit * _spread_out(unmixed.fitted, stretch.fwhm))
-    found = _perceived(unmixed.residual, residual, sd, stretch, settings, settings.residual_snr)
-    late, _ = make_models(residual, stretch, *found, number=2, flanks=flanks)
+    fitted, residual = unmixer.reconstruct(models, unmixed.spectra)
+    smoothed = smooth(residual, stretch.fwhm)
+    sd = np.hypot(stretch.sd, settings.misfit * _spread_out(fitted, stretch.fwhm))
+    found = _perceived(residual, smoothed, sd, stretch, settings, settings.residual_snr)
+    late, _ = make_models(smoothed, stretch, *found, number=2, flanks=flanks)
     if late:
         models = sorted([*models, *late], key=lambda model: model.position)
         models, unmixed = _pruned(models, unmixer, stretch, settings)

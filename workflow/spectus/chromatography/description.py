@@ -47,21 +47,22 @@ def describe(model: Model, spectrum: Array, stretch: Stretch, mass: NDArray[np.i
 
 def _times(model: Model, stretch: Stretch) -> tuple[float, float, float]:
     """Start, apex and end, s: where the profile passes 1 % of its apex, at most one scan outside its points."""
-    place = np.arange(stretch.n_scans)
     profile = np.concatenate([[0.0], model.profile, [0.0]])
     above = np.flatnonzero(profile >= _EDGE)
     first, last = int(above[0]), int(above[-1])
     start = first - 1 + (_EDGE - profile[first - 1]) / (profile[first] - profile[first - 1])
     end = last + (profile[last] - _EDGE) / (profile[last] - profile[last + 1])
-    left, apex, right = np.interp(np.array([start, 0, end]) - 1 + model.start, place, stretch.rt_s)
-    apex = np.interp(model.position, place, stretch.rt_s)
+    begin, stop = max(0, model.start - 1), min(stretch.n_scans, model.stop + 1)
+    scans = np.array([start - 1 + model.start, model.position, end - 1 + model.start])
+    left, apex, right = np.interp(scans, np.arange(begin, stop), stretch.rt_s[begin:stop])
     margin = 1e-3 * (right - left)
     return float(left), float(np.clip(apex, left + margin, right - margin)), float(right)
 
 
 def _integral(model: Model, stretch: Stretch) -> float:
-    """Area under the profile, s, by the trapezoid rule over the times as they are."""
-    steps = np.gradient(stretch.rt_s)[model.start : model.stop]
+    """Area under the profile, s, each point counted for half the way to its neighbours (trapezoids)."""
+    begin, stop = max(0, model.start - 1), min(stretch.n_scans, model.stop + 1)
+    steps = np.gradient(stretch.rt_s[begin:stop])[model.start - begin : model.stop - begin]
     return float(model.profile @ steps)
 
 

@@ -9,7 +9,7 @@ trusted; it is bounded by the run's typical flank, measured on the components th
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,14 +26,14 @@ _BEFORE, _AFTER = 2.2, 4.0
 _SHARP = 0.5
 """Share of the sharpness of the second sharpest ion that an ion of the model must have."""
 
-_QUANTILE = 0.4
-_QN = 0.0
-_RESC = 0.0
-_RW = 0.5
-_NARROWEST, _WIDEST = 0.5, 2.5
-"""Widths of a model in units of the local peak width."""
+_QUANTILE = 0.3
+_NARROWEST, _NARROW, _WIDEST = 0.4, 0.75, 2.5
+"""Widths of a model in units of the local peak width: below the first it is no peak; a weak one below the second owes
+that to noise; a weak one above the third is a ripple of the background."""
 
-_RISE = 0.03
+_NOISY_SNR, _CLEAR_SNR, _MANY_IONS = 20.0, 50.0, 6
+
+_RISE = 0.015
 """A flank that rises again by more than this share of the apex is disturbed."""
 
 _STEPS_PER_FWHM = 20
@@ -63,6 +63,11 @@ class Model:
     @property
     def stop(self) -> int:
         return self.start + len(self.profile)
+
+    def reach(self, least: float) -> tuple[int, int]:
+        """First scan and the one after the last where the profile is at least `least`."""
+        inside = np.flatnonzero(self.profile >= least)
+        return self.start + int(inside[0]), self.start + int(inside[-1]) + 1
 
     def on(self, start: int, stop: int) -> Array:
         """The profile on scans start to stop, zero where it does not reach."""
@@ -139,18 +144,34 @@ def make_models(
 
 
 def _bundle(smoothed: Traces, stretch: Stretch, apexes: Apexes, position: float) -> _Bundle:
-    fwhm = stretch.fwhm_at(position)
-    first = max(0, int(position - _BEFORE * fwhm))
-    stop = min(stretch.n_scans, int(position + _AFTER * fwhm) + 2)
-    middle = min(max(round(position), first), stop - 1) - first
+    """The ions of one component laid over each other; if they have not ended, twice and four times as far."""
     chosen = apexes.take(_sharp(apexes.sharpness))
+    for reach in (1, 2, 4):
+        bundle = _overlay(smoothed, stretch, chosen, position, reach)
+        if not _cut_off(bundle, stretch.n_scans):
+            break
+    return replace(bundle, n_apexes=len(apexes))
+
+
+def _overlay(smoothed: Traces, stretch: Stretch, chosen: Apexes, position: float, reach: int) -> _Bundle:
+    fwhm = stretch.fwhm_at(position)
+    first = max(0, int(position - reach * _BEFORE * fwhm))
+    stop = min(stretch.n_scans, int(position + reach * _AFTER * fwhm) + 2)
+    middle = min(max(round(position), first), stop - 1) - first
     traces = smoothed[chosen.row, first:stop].astype(np.float64)
     traces /= np.maximum(traces[:, middle], 1e-9)[:, None]
-    lower = _weighted_quantile(traces, np.sqrt(chosen.snr), _QUANTILE + _QN / len(chosen))
-    reach = max(1, round(0.2 * fwhm))
-    low = max(0, middle - reach)
-    apex = low + int(np.argmax(lower[low : middle + reach + 1]))
-    return _Bundle(first, apex, lower / max(lower[apex], 1e-9), chosen.row, float(chosen.snr.max()), len(apexes))
+    lower = _weighted_quantile(traces, np.sqrt(chosen.snr), _QUANTILE)
+    around = max(1, round(0.2 * fwhm))
+    low = max(0, middle - around)
+    apex = low + int(np.argmax(lower[low : middle + around + 1]))
+    return _Bundle(first, apex, lower / max(lower[apex], 1e-9), chosen.row, float(chosen.snr.max()), len(chosen))
+
+
+def _cut_off(bundle: _Bundle, n_scans: int) -> bool:
+    """Whether a flank falls all the way and yet has not reached a twentieth of the apex."""
+    left = bundle.first > 0 and bundle.values[0] > 0.05 and not bundle.disturbed(-1)
+    right = bundle.first + len(bundle.values) < n_scans and bundle.values[-1] > 0.05 and not bundle.disturbed(1)
+    return left or right
 
 
 def _sharp(sharpness: Array) -> NDArray[np.bool_]:
@@ -201,13 +222,12 @@ def _model(bundle: _Bundle, position: float, stretch: Stretch, flanks: Flanks, n
             beyond = (np.arange(len(values)) - bundle.apex) * side > 0
             values[beyond] = np.minimum(values, typical)[beyond]
     profile = unimodal(values, bundle.apex, min(0.3 / bundle.snr, 0.02))
-    width = width_at_half(profile)
-    if _NARROWEST*fwhm<= width < _RW * fwhm and bundle.snr < _RESC:
-        profile = unimodal(typical, bundle.apex, 0.02)
-        width = width_at_half(profile)
-    weak = bundle.n_apexes < 6 or bundle.snr < 50
-    if width < _NARROWEST * fwhm or (width > _WIDEST * fwhm and weak):
+    width = width_at_half(profile) / fwhm
+    weak = bundle.n_apexes < _MANY_IONS or bundle.snr < _CLEAR_SNR
+    if width < _NARROWEST or (width > _WIDEST and weak):
         return None
+    if width < _NARROW and bundle.snr < _NOISY_SNR:
+        profile = unimodal(typical, bundle.apex, 0.02)
     support = np.flatnonzero(profile)
     return Model(position, bundle.first + int(support[0]), profile[support[0] : support[-1] + 1], bundle.ions, number)
 

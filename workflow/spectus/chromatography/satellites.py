@@ -16,7 +16,7 @@ from spectus.chromatography.unmixing import Array
 from spectus.chromatography.windows import Unmixed
 
 _TWIN_COSINE = 0.94
-_TWIN_FWHM = 0.9
+_TWIN_FWHM = 0.35
 _NEAR_FWHM = 3.2
 
 
@@ -62,18 +62,23 @@ def without_satellites(models: Sequence[Model], unmixed: Unmixed, stretch: Stret
     area; one of the first round if they explain 92 % and it has less than 3 %.
     """
     position = np.array([model.position for model in models])
+    start, stop = np.array([(model.start, model.stop) for model in models]).T
     area = unmixed.spectra.sum(axis=1) * np.array([model.profile.sum() for model in models])
     roots = np.sqrt(np.where(unmixed.spectra > 2 * unmixed.sd, unmixed.spectra, 0))
     keep = np.ones(len(models), dtype=bool)
     for k, model in enumerate(models):
         late = model.round > 1
         near = np.abs(position - position[k]) < _NEAR_FWHM * stretch.fwhm_at(position[k])
+        near |= (start <= position[k]) & (position[k] <= stop)
         larger = np.flatnonzero(near & (area > (3 if late else 6) * area[k]))
         if not len(larger):
             continue
         share = area[k] / area[larger].max()
         explained = _explained(roots[k], roots[larger])
-        keep[k] = not (explained > 0.6 or share < 0.004) if late else not (explained > 0.92 and share < 0.03)
+        if late:
+            keep[k] = explained < 0.6 and share > 0.004
+        else:
+            keep[k] = explained < (0.92 if share > 0.005 else 0.8) or share > 0.03
     return keep
 
 

@@ -15,9 +15,11 @@ from spectus.chromatography.unit_mass import Traces
 LEAST_SKEW = 0.08
 """Scans over the whole mass range; less is not worth the smoothing that interpolation brings."""
 
+MIN_SNR = 30.0
+"""Lowest signal to noise of an apex that tells of the skew."""
+
 _MIN_IONS = 8
 _MIN_CLUSTERS = 2
-_MIN_SNR = 30.0
 _ROUNDS = 3
 
 
@@ -32,7 +34,7 @@ def estimate_skew(apexes: Apexes, mass: NDArray[np.int64], fwhm: float) -> float
     The slope of apex against mass is fitted in every cluster of at least eight ions; their median, weighted by
     precision, holds. Clusters are cut at gaps in the apexes, corrected by the slope of the round before.
     """
-    strong = apexes.take(apexes.snr > _MIN_SNR)
+    strong = apexes.take(apexes.snr > MIN_SNR)
     heavy = mass[strong.row].astype(np.float64)
     slope = 0.0
     for _ in range(_ROUNDS):

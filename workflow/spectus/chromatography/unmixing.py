@@ -17,6 +17,11 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+_TINY = 1e-30
+_UNMEASURED = 1e-12
+_RIDGE = 1e-6
+"""Keeps profiles that are nearly the same from making the matrix singular; relative to a diagonal of ones."""
+
 
 @dataclass(frozen=True)
 class Solution:
@@ -26,13 +31,11 @@ class Solution:
     ----------
     spectra: (n_components, n_masses), counts at the apex, not negative.
     sd: the same shape, their standard deviation given the noise and the overlap with the other components.
-    fitted: (n_masses, n_scans), the components' share of the traces, without the baseline, counts.
     base: (n_masses, n_scans), the baseline fitted, counts.
     """
 
     spectra: Array
     sd: Array
-    fitted: Array
     base: Array
 
 
@@ -44,22 +47,35 @@ def hat_functions(n_points: int, spacing: float) -> Array:
     return np.maximum(0, 1 - np.abs(np.arange(n_points) - knots[:, None]) / gap)
 
 
-def unmix(traces: Array, weights: Array, profiles: Array, hats: Array) -> Solution:
+def unmix(
+    traces: Array, weights: Array, profiles: Array, hats: Array, likely: NDArray[np.bool_] | None = None
+) -> Solution:
     """Solve one window.
 
     Parameters
     ----------
     traces, weights: (n_masses, n_scans), counts above the rough baseline, and inverse variances (zero: left out).
     profiles: (n_components, n_scans), apex 1. hats: (n_knots, n_scans).
+    likely: (n_components, n_masses), intensities that are probably above zero, e.g. from an earlier solution; it only
+        saves time.
     """
     columns = np.concatenate([profiles, hats])
     gram = normal_matrices(weights, columns)
-    solved = solve_nonnegative(gram, (traces * weights) @ columns.T)
+    scale = np.sqrt(np.maximum(np.einsum("mii->mi", gram), _TINY))
+    gram /= scale[:, :, None] * scale[:, None, :]
+    inverse = np.asarray(np.linalg.inv(gram + _RIDGE * np.eye(len(columns))), dtype=np.float64)
     n = len(profiles)
+    rhs = (traces * weights) @ columns.T / scale
+    passive = np.einsum("mij,mj->mi", inverse, rhs) > 0
+    if likely is not None:
+        passive[:, :n] = likely.T
+    solved = solve_nonnegative(gram, rhs, passive) / scale
+    variance = np.einsum("mii->mi", inverse)[:, :n] / scale[:, :n] ** 2
     return Solution(
-        spectra=solved[:, :n].T, sd=_standard_deviations(gram, n).T,
-        fitted=solved[:, :n] @ profiles, base=solved[:, n:] @ hats,
-    )  # fmt: skip
+        spectra=solved[:, :n].T,
+        sd=np.sqrt(np.where(scale[:, :n] > _UNMEASURED, np.maximum(variance, 0), np.inf)).T,
+        base=solved[:, n:] @ hats,
+    )
 
 
 def normal_matrices(weights: Array, columns: Array) -> Array:
@@ -73,55 +89,46 @@ def normal_matrices(weights: Array, columns: Array) -> Array:
     return gram
 
 
-def _standard_deviations(gram: Array, n: int) -> Array:
-    """Square roots of the diagonal of the inverse; infinity where nothing was measured."""
-    scale = np.sqrt(np.maximum(np.einsum("mii->mi", gram), 1e-30))
-    normalised = gram / scale[:, :, None] / scale[:, None, :]
-    inverse = np.linalg.inv(normalised + 1e-6 * np.eye(gram.shape[1]))
-    variance = np.einsum("mii->mi", inverse)[:, :n] / scale[:, :n] ** 2
-    return np.sqrt(np.where(scale[:, :n] > 1e-12, np.maximum(variance, 0), np.inf))
-
-
-def solve_nonnegative(gram: Array, rhs: Array, max_exchanges: int = 60) -> Array:
+def solve_nonnegative(
+    gram: Array, rhs: Array, passive: NDArray[np.bool_] | None = None, max_exchanges: int = 60
+) -> Array:
     """Minimise x @ gram @ x / 2 - rhs @ x over x >= 0, for many rows at once.
 
     Parameters
     ----------
-    gram: (n_rows, n, n), symmetric, positive semi-definite. rhs: (n_rows, n).
+    gram: (n_rows, n, n), symmetric, positive semi-definite, ones on the diagonal. rhs: (n_rows, n).
+    passive: (n_rows, n), variables to start with above zero; all if not given. The solution does not depend on it.
     """
     n_rows, n = rhs.shape
-    scale = 1 / np.sqrt(np.maximum(np.einsum("mii->mi", gram), 1e-30))
-    normalised = gram * scale[:, :, None] * scale[:, None, :] + 1e-9 * np.eye(n)
-    target = rhs * scale
     solution = np.zeros((n_rows, n))
-    passive = np.ones((n_rows, n), dtype=bool)
-    fewest = np.full(n_rows, n + 1)
-    chances = np.full(n_rows, 3)
+    passive = np.ones((n_rows, n), dtype=bool) if passive is None else passive.copy()
     open_rows = np.arange(n_rows)
+    fewest, chances = np.full(n_rows, n + 1), np.full(n_rows, 3)
+    tolerance = 1e-8 * np.abs(rhs).max(axis=1, keepdims=True, initial=0)
     for _ in range(max_exchanges):
-        inside = passive[open_rows]
-        x, dual = _solve_passive(normalised[open_rows], target[open_rows], inside)
-        tolerance = 1e-8 * np.abs(target[open_rows]).max(axis=1, keepdims=True)
-        wrong = (inside & (x < 0)) | (~inside & (dual < -tolerance))
-        solution[open_rows] = np.where(inside, np.maximum(x, 0), 0)
-        unsolved = wrong.any(axis=1)
-        open_rows, wrong = open_rows[unsolved], wrong[unsolved]
         if not len(open_rows):
             break
+        inside = passive[open_rows]
+        x, gradient = _solve_passive(gram[open_rows], rhs[open_rows], inside)
+        solution[open_rows] = np.where(inside, np.maximum(x, 0), 0)
+        wrong = (inside & (x < 0)) | (~inside & (gradient < -tolerance[open_rows]))
+        unsolved = wrong.any(axis=1)
+        open_rows, wrong = open_rows[unsolved], wrong[unsolved]
         count = wrong.sum(axis=1)
-        better = count < fewest[open_rows]
-        chances[open_rows] = np.where(better, 3, chances[open_rows] - 1)
+        chances[open_rows] = np.where(count < fewest[open_rows], 3, chances[open_rows] - 1)
         fewest[open_rows] = np.minimum(fewest[open_rows], count)
         single = chances[open_rows] < 0
         last = n - 1 - np.argmax(wrong[:, ::-1], axis=1)
         wrong[single] &= np.arange(n) == last[single, None]
         passive[open_rows] ^= wrong
-    return solution * scale
+    return solution
 
 
-def _solve_passive(gram: Array, target: Array, inside: NDArray[np.bool_]) -> tuple[Array, Array]:
-    """Unconstrained solution of the passive variables, zero for the others, and the gradient."""
-    both = inside[:, :, None] & inside[:, None, :]
-    reduced = np.where(both, gram, 0) + np.eye(gram.shape[1]) * ~inside[:, :, None]
-    x = np.linalg.solve(reduced, np.where(inside, target, 0)[:, :, None])[:, :, 0]
-    return np.asarray(x, dtype=np.float64), np.einsum("mij,mj->mi", gram, x) - target
+def _solve_passive(gram: Array, rhs: Array, inside: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Solution of the variables inside, zero for the others, and the gradient of all."""
+    weight = inside.astype(np.float64)
+    reduced = gram * weight[:, :, None] * weight[:, None, :]
+    diagonal = np.arange(gram.shape[1])
+    reduced[:, diagonal, diagonal] = 1 + 1e-9
+    x = np.asarray(np.linalg.solve(reduced, (rhs * weight)[:, :, None]), dtype=np.float64)
+    return x[:, :, 0], (gram @ x)[:, :, 0] - rhs

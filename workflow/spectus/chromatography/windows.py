@@ -4,7 +4,6 @@ Components that overlap are solved together. Long chains of them are cut; each w
 result is not used, the components of its neighbours that reach into it.
 """
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,55 +18,56 @@ from spectus.chromatography.unmixing import Array, hat_functions, unmix
 _CHAIN_FWHM = 2.2
 """Components nearer than this belong to one chain, in peak widths."""
 
-_MOST_TOGETHER = 8
+_MOST_TOGETHER = 6
 _KNOT_FWHM = 6.0
+_LEAST_PROFILE, _MARGIN_FWHM = 0.02, 0.5
+"""A window reaches from where its first component rises above this share of its apex to where its last one has fallen
+below it, and this much further, in peak widths, so that the baseline shows."""
+
 _ACTIVE_SD = 2.0
 """Masses whose smoothed trace nowhere rises above this many standard deviations in a window have nothing to unmix."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """Solution of one window: rows of `core` and `rows` are the axes of `spectra` and `sd`.
+    """Solution of one window.
 
     Attributes
     ----------
-    core: numbers of the components solved here.
     start, stop: scans.
     rows: (n_active,), masses that have signal here.
     spectra, sd: (n_core, n_active), counts at the apex and their standard deviations.
+    crowd: (n_core, n_active), counts of the other components at the apex.
     base: (n_active, stop - start), baseline fitted, counts.
     """
 
-    core: list[int]
     start: int
     stop: int
     rows: NDArray[np.int64]
     spectra: Array
     sd: Array
+    crowd: Array
     base: Array
 
 
 @dataclass(frozen=True)
 class Unmixed:
-    """All components of a stretch.
+    """All components of a stretch, (n_components, n_masses) each.
 
     Attributes
     ----------
-    spectra: (n_components, n_masses), counts at the apex.
-    sd: the same shape, standard deviations from noise and overlap; infinity where nothing was measured.
-    crowd: the same shape, counts of the other components at the apex.
-    fitted: (n_masses, n_scans), what the components add up to. residual: signal without it and without the baseline.
+    spectra: counts at the apex.
+    sd: their standard deviations, from noise and overlap; infinity where nothing was measured.
+    crowd: counts of the other components at the apex.
     """
 
     spectra: Array
     sd: Array
     crowd: Array
-    fitted: Traces
-    residual: Traces
 
-    def significance(self, model_error: float) -> Array:
-        """(n_components, n_masses): intensities over their standard deviation, `model_error` of the crowd included."""
-        return np.asarray(self.spectra / np.hypot(self.sd, model_error * self.crowd))
+    def significance(self, misfit: float) -> Array:
+        """Intensities over their standard deviation, which includes a share `misfit` of the crowd."""
+        return np.asarray(self.spectra / np.hypot(self.sd, misfit * self.crowd))
 
 
 class Unmixer:
@@ -77,68 +77,79 @@ class Unmixer:
         """`model_error`: share of the signal by which profiles are wrong; it adds to the noise."""
         self._stretch = stretch
         self._model_error = model_error
-        self._known: dict[tuple[int, ...], Window] = {}
-        self._kept: list[Model] = []
+        self._known: dict[tuple[int | Model, ...], Window] = {}
+        self._positive: dict[Model, NDArray[np.bool_]] = {}
 
     def solve(self, models: Sequence[Model]) -> Unmixed:
         """Unmix components with these models, in order of their position."""
         shape = (len(models), len(self._stretch.signal))
-        spectra, sd = np.zeros(shape), np.full(shape, np.inf)
-        fitted, base = np.zeros_like(self._stretch.signal), np.zeros_like(self._stretch.signal)
-        owned_from = 0
-        for window, owned_to in self._windows(models):
-            block = np.ix_(np.array(window.core), window.rows)
-            spectra[block], sd[block] = window.spectra, window.sd
-            first, last = max(window.start, owned_from), min(window.stop, owned_to)
-            base[window.rows, first:last] = window.base[:, first - window.start : last - window.start]
-            owned_from = owned_to
+        spectra, sd, crowd = np.zeros(shape), np.full(shape, np.inf), np.zeros(shape)
+        for core, window in self._windows(models):
+            cells = np.ix_(np.array(core), window.rows)
+            spectra[cells], sd[cells], crowd[cells] = window.spectra, window.sd, window.crowd
+        return Unmixed(spectra, sd, crowd)
+
+    def reconstruct(self, models: Sequence[Model], spectra: Array) -> tuple[Traces, Traces]:
+        """What the components add up to, and the signal without them and the fitted baseline, (n_masses, n_scans)."""
+        residual, fitted = self._stretch.signal.copy(), np.zeros_like(self._stretch.signal)
+        windows = self._windows(models)
+        last = [core[-1] for core, _ in windows[:-1]]
+        ends = [round((models[k].position + models[k + 1].position) / 2) for k in last]
+        for (_, window), begin, end in zip(windows, [0, *ends], [*ends, self._stretch.n_scans], strict=False):
+            start, stop = max(window.start, begin), min(window.stop, end)
+            residual[window.rows, start:stop] -= window.base[:, start - window.start : stop - window.start]
         for model, spectrum in zip(models, spectra, strict=True):
             rows = np.flatnonzero(spectrum)
             fitted[rows, model.start : model.stop] += np.outer(spectrum[rows], model.profile).astype(np.float32)
-        apexes = np.array(
-            [min(max(round(model.position), 0), self._stretch.n_scans - 1) for model in models], dtype=np.int64
-        )
-        crowd = np.maximum(fitted[:, apexes].T - spectra, 0)
-        return Unmixed(spectra, sd, crowd, fitted, self._stretch.signal - fitted - base)
+        residual -= fitted
+        return fitted, residual
 
-    def _windows(self, models: Sequence[Model]) -> list[tuple[Window, int]]:
-        """Solved windows and, for each, the scan up to which its baseline holds."""
+    def _windows(self, models: Sequence[Model]) -> list[tuple[list[int], Window]]:
+        """Numbers of the components solved together, and their window."""
         if not models:
             return []
-        cores = chains(models, self._stretch)
-        ends = [round((models[a[-1]].position + models[b[0]].position) / 2) for a, b in itertools.pairwise(cores)]
-        return [
-            (self._window(models, core), end) for core, end in zip(cores, [*ends, self._stretch.n_scans], strict=True)
-        ]
+        start, stop = np.array([model.reach(_LEAST_PROFILE) for model in models]).T
+        return [(core, self._window(models, core, start, stop)) for core in chains(models, self._stretch)]
 
-    def _window(self, models: Sequence[Model], core: list[int]) -> Window:
+    def _window(
+        self, models: Sequence[Model], core: list[int], starts: NDArray[np.int64], stops: NDArray[np.int64]
+    ) -> Window:
         fwhm = self._stretch.fwhm_at(models[core[0]].position)
-        start = max(0, min(models[k].start for k in core) - int(0.3 * fwhm))
-        stop = min(self._stretch.n_scans, max(models[k].stop for k in core) + int(0.3 * fwhm) + 1)
-        guests = [k for k in range(len(models)) if k not in core and models[k].start < stop and models[k].stop > start]
-        key = (*(id(models[k]) for k in core), -1, *(id(models[k]) for k in guests))
+        start = max(0, int(starts[core].min() - _MARGIN_FWHM * fwhm))
+        stop = min(self._stretch.n_scans, int(stops[core].max() + _MARGIN_FWHM * fwhm) + 1)
+        reaching = (starts < stop) & (stops > start)
+        reaching[core] = False
+        together = [models[k] for k in (*core, *np.flatnonzero(reaching))]
+        key = (len(core), *together)
         if key not in self._known:
-            self._kept += [models[k] for k in (*core, *guests)]
-            profiles = np.array([models[k].on(start, stop) for k in (*core, *guests)])
-            self._known[key] = self._solve(core, start, stop, profiles, _KNOT_FWHM * fwhm)
-        known = self._known[key]
-        return Window(core, known.start, known.stop, known.rows, known.spectra, known.sd, known.base)
+            self._known[key] = self._solve(len(core), start, stop, together, _KNOT_FWHM * fwhm)
+        return self._known[key]
 
-    def _solve(self, core: list[int], start: int, stop: int, profiles: Array, spacing: float) -> Window:
-        part = (slice(None), slice(start, stop))
-        stretch = self._stretch
+    def _solve(self, n_core: int, start: int, stop: int, models: list[Model], spacing: float) -> Window:
+        """Solve scans start to stop with the given models, of which the first `n_core` are wanted."""
+        stretch, part = self._stretch, (slice(None), slice(start, stop))
         rows = np.flatnonzero(np.any(stretch.smoothed[part] > _ACTIVE_SD * stretch.sd[part], axis=1))
         level, sd = stretch.level[rows, start:stop].astype(np.float64), stretch.sd[rows, start:stop].astype(np.float64)
         weights = 1 / (sd**2 + (self._model_error * level) ** 2)
         weights[stretch.clipped[rows, start:stop]] = 0
+        profiles = np.array([model.on(start, stop) for model in models])
         signal = stretch.signal[rows, start:stop].astype(np.float64)
-        solution = unmix(signal, weights, profiles, hat_functions(stop - start, spacing))
-        n = len(core)
-        return Window(core, start, stop, rows, solution.spectra[:n], solution.sd[:n], solution.base)
+        solution = unmix(signal, weights, profiles, hat_functions(stop - start, spacing), self._likely(models, rows))
+        for model, spectrum in zip(models, solution.spectra, strict=True):
+            self._positive.setdefault(model, np.ones(len(stretch.signal), dtype=bool))[rows] = spectrum > 0
+        spectra = solution.spectra[:n_core]
+        apexes = np.clip([round(model.position) - start for model in models[:n_core]], 0, stop - start - 1)
+        crowd = np.maximum(profiles[:, apexes].T @ solution.spectra - spectra, 0)
+        return Window(start, stop, rows, spectra, solution.sd[:n_core], crowd, solution.base)
+
+    def _likely(self, models: list[Model], rows: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+        """Which intensities were above zero when last solved; None if a model is new."""
+        known = [self._positive[model][rows] for model in models if model in self._positive]
+        return np.array(known) if len(known) == len(models) else None
 
 
 def chains(models: Sequence[Model], stretch: Stretch) -> list[list[int]]:
-    """Numbers of the components that are solved together; long chains are cut into parts of at most eight."""
+    """Numbers of the components that are solved together; long chains are cut into parts of at most six."""
     if not models:
         return []
     position = np.array([model.position for model in models])
