@@ -171,6 +171,25 @@ CANDIDATES = pa.schema(
     ]
 )
 
+EVALUATIONS = pa.schema(
+    [
+        _field("entry", pa.int32(), "position of the record in the evaluated file, from 0", nullable=False),
+        _field("query", pa.string(), "the record's name", nullable=False),
+        _field("truth", pa.string(), "its structure: canonical SMILES without stereochemistry", nullable=False),
+        _field(
+            "method", pa.string(), "'model', or a search: 'cosine', 'hybrid', 'weighted', 'nearest'", nullable=False
+        ),
+        _field("candidates", pa.list_(pa.string()), "its answers, best first, each structure once", nullable=False),
+        _field("similarities", pa.list_(pa.float32()), "Tanimoto similarity of each to the truth, 0-1", nullable=False),
+        _field("exact_rank", pa.int32(), "position of the truth among the candidates, from 1; null if not there"),
+        _field("formula_rank", pa.int32(), "position of the first candidate of the truth's formula; null if none"),
+        _field("in_reference", pa.bool_(), "the searched library holds the compound; null without a search"),
+        _field("n_valid", pa.int32(), "decoded strings that are molecules; null for a search"),
+        _field("n_invalid", pa.int32(), "decoded strings that are none; null for a search"),
+        _field("reason", pa.string(), "why there is no candidate; null otherwise"),
+    ]
+)
+
 TRUTH = pa.schema(
     [
         _field("run", pa.string(), "", nullable=False),

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
@@ -43,14 +45,20 @@ class TrainingBatch(NamedTuple):
 
 def read_split(library: Path, split: str | None) -> list[dict[str, Any]]:
     """Usable records of a library as rows of the SPECTRA schema, of one value of its column `split` if named."""
+    rows: list[dict[str, Any]] = read_split_table(library, split).to_pylist()
+    return rows
+
+
+def read_split_table(library: Path, split: str | None) -> pa.Table:
+    """The same as a table of the SPECTRA schema."""
     spectra = read_spectra(library)
-    rows = spectra.to_pylist()
+    wanted = pc.is_null(spectra["reason"])
     if split is not None:
         if library.suffix != ".parquet" or "split" not in pq.read_schema(library).names:
             raise InputError(library, "has no column `split`", "give a Parquet library that names train and valid")
-        splits = pq.read_table(library, columns=["split"])["split"].to_pylist()
-        rows = [row for row in rows if splits[row["entry"]] == split]
-    return [row for row in rows if row["reason"] is None]
+        of_split = pc.equal(pq.read_table(library, columns=["split"])["split"].cast(pa.string()), split)
+        wanted = pc.and_(wanted, pc.fill_null(of_split, False))
+    return spectra.filter(wanted)
 
 
 def read_held_out(path: Path | None) -> frozenset[str]:

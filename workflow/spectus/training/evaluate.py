@@ -1,124 +1,230 @@
-"""The command `spectus evaluate`: scores of a model on spectra whose structures are known.
-
-Definitions follow arXiv 2502.05114: a candidate is exact if its canonical SMILES without stereochemistry equals the
-truth's; similarity is Tanimoto on Morgan fingerprints of radius 2 and 2048 bits; a query without an answer scores 0.
-"Any of k" is an oracle's choice among the first k, "top 1" the model's own first answer.
-"""
+"""The command `spectus evaluate`: scores of a model on spectra whose structures are known, beside library searches."""
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from rdkit import Chem, DataStructs
-from rdkit.Chem.rdFingerprintGenerator import GetMorganGenerator
-from rdkit.Chem.rdMolDescriptors import CalcMolFormula
+import pyarrow as pa
 
+from spectus import tables
 from spectus.errors import InputError
 from spectus.files import replacing
 from spectus.model.translate import Answer, Translator
-from spectus.structures import flat_smiles, quiet_rdkit
-from spectus.training.data import read_split
+from spectus.tables import EVALUATIONS
+from spectus.training.bootstrap import Bootstrap, Estimate
+from spectus.training.data import read_held_out
+from spectus.training.outcomes import Judge, Outcomes, comparison, first
+from spectus.training.score_table import score_table
+from spectus.training.searches import ABOUT, KnownSpectra, search_all
 
-_MORGAN = GetMorganGenerator(radius=2, fpSize=2048)
-_RESAMPLES = 1000
+_NUMBERS = (1, 2, 3, 5, 10, 50)
+"""How many first candidates are judged together, as far as there are so many; the number of beams is added."""
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A mean over queries with the 95 % interval of its bootstrap (compounds are drawn, each with all its spectra)."""
+class SearchScores:
+    """Scores of a search, measure by measure, and how the model compares: by `top_1` and `any_k`, measure by measure.
 
-    value: float
-    low: float
-    high: float
+    The comparisons are `outcomes.comparison`, of the model's first k with the search's first k.
+    """
+
+    about: str
+    measures: dict[str, Estimate]
+    model_against_it: dict[str, dict[str, Estimate]]
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Means over the queries; `n_unusable` of the records could not be given to the model and are not counted."""
+    """Scores over the queries that the model can take.
+
+    `n_unusable` records are beyond the model's limits and not counted. `measures` are those of `Outcomes.measures`,
+    `answered` (some candidate) and `valid_share` (decoded strings that are molecules). `in_reference`: queries whose
+    compound the searched library holds, which a search can find and an honest test set has none of.
+    """
 
     n_queries: int
     n_compounds: int
     n_unusable: int
-    exact_top_1: Estimate
-    exact_any_3: Estimate
-    exact_any_10: Estimate
-    similarity_top_1: Estimate
-    similarity_any_10: Estimate
-    formula_top_1: Estimate
-    formula_any_10: Estimate
-    valid_share: Estimate
+    measures: dict[str, Estimate]
+    in_reference: Estimate | None = None
+    searches: dict[str, SearchScores] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """The scores as they are written: the model's measures beside the counts, the searches below."""
+        content: dict[str, Any] = asdict(self)
+        content |= content.pop("measures")
+        content["searches"] = {
+            name: {"about": search["about"], **search["measures"], "model_against_it": search["model_against_it"]}
+            for name, search in content.pop("searches").items()
+        }
+        return {key: value for key, value in content.items() if self.searches or key not in _OF_SEARCHES}
 
 
-def evaluate_model(model: str, library: Path, split: str | None, beams: int, device: str, out: Path | None) -> None:
-    """Translate the records of a library that have a structure, print the scores, and write them as JSON.
+def evaluate_model(
+    model: str,
+    library: Path,
+    split: str | None,
+    beams: int,
+    device: str,
+    out: Path | None,
+    *,
+    reference: Path | None = None,
+    reference_split: str | None = None,
+    held_out: Path | None = None,
+    details: Path | None = None,
+) -> None:
+    """Translate the records of a library that have a structure, judge the answers, and print a table of the scores.
+
+    Parameters
+    ----------
+    model: folder of a model, or its name on the hub.
+    library, split: the queries: a spectral file with structures, and if named, one value of its column `split`. Unlike
+        the paper's test sets, which hold none, structures of more than 100 characters stay among them.
+    beams: beams of the decoding, and the most candidates of a query, of the model and of each search.
+    out: JSON for all scores.
+    reference, reference_split: library to search with the same queries (`searches.search_all`).
+    held_out: SHA-1 sums of first InChIKey blocks of compounds to leave out of the queries and of the reference.
+    details: table for the judged answers to each query, schema EVALUATIONS.
 
     Raises
     ------
-    InputError: a library without structures.
+    InputError: a file cannot be read or holds no structures, the model can take none of the spectra, or an option is
+    out of range.
     """
-    with quiet_rdkit():
-        rows = [row | {"smiles": flat_smiles(row["smiles"])} for row in read_split(library, split)]
-    rows = [row for row in rows if row["smiles"]]
-    if not rows:
-        raise InputError(library, "holds no usable spectrum with a structure", "give a library with SMILES")
-    answers = Translator.load(model, device).translate(rows, beams)
-    scores = score([str(row["smiles"]) for row in rows], answers)
-    text = json.dumps(asdict(scores), indent=2) + "\n"
+    if beams < 1:
+        raise InputError(f"--beams {beams}", "is not a number of beams", "give 1 or more")
+    if reference is None and reference_split is not None:
+        raise InputError("--reference-split", "names a split of no library", "give --reference, too")
+    for target in (out, details):
+        if target and target.is_dir():
+            raise InputError(target, "is a folder where a file is to be written", "name the file inside it")
+    unwanted = read_held_out(held_out)
+    queries = KnownSpectra.read(library, split, unwanted)
+    held = KnownSpectra.read(reference, reference_split, unwanted) if reference else None
+    translator = Translator.load(model, device)
+    answers = translator.translate(queries.table.to_pylist(), beams)
+    asked = [row for row, answer in enumerate(answers) if answer.structures or answer.n_invalid]
+    if not asked:
+        reason = next(answer.reason for answer in answers)
+        raise InputError(library, f"holds no spectrum that the model can take ({reason})", "give other spectra")
+    evaluation = Evaluation(
+        queries.take(asked), [answers[row] for row in asked], held, beams, len(answers) - len(asked)
+    )
+    scores = evaluation.scores()
+    origin: dict[str, Any] = {"model": translator.name, "library": library.name, "split": split, "beams": beams}
+    origin |= {"n_no_structure": queries.n_no_structure, "n_held_out": queries.n_held_out}
+    if reference and held:
+        origin["reference"] = _origin(held, reference, reference_split)
+    if details:
+        extra = {name: str(value) for name, value in origin.items()}
+        tables.write(evaluation.details(), details, EVALUATIONS, extra)
     if out:
         with replacing(out) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    print(text, end="")
+            temporary.write_text(json.dumps(origin | scores.as_json(), indent=2) + "\n", encoding="utf-8")
+    print(score_table(origin | scores.as_json()))
 
 
-def score(truths: Sequence[str], answers: Sequence[Answer]) -> Scores:
-    """Scores of answers to queries with canonical truths; queries the model cannot take are only counted."""
-    asked = [
-        (truth, answer) for truth, answer in zip(truths, answers, strict=True) if answer.structures or answer.n_invalid
-    ]
-    compounds = [truth for truth, _ in asked]
+class Evaluation:
+    """The answers of a model and of the searches to the same queries, judged.
 
-    def mean(measure: Callable[[str, Answer], float]) -> Estimate:
-        return bootstrap(np.array([measure(truth, answer) for truth, answer in asked]), compounds)
+    Parameters
+    ----------
+    queries, answers: those the model can take, in the same order; at least one.
+    reference: the library to search; None: no search.
+    k: most candidates of each method.
+    n_unusable: further queries that the model cannot take, to be told with the scores.
+    """
 
-    return Scores(
-        n_queries=len(asked),
-        n_compounds=len(set(compounds)),
-        n_unusable=len(truths) - len(asked),
-        exact_top_1=mean(lambda truth, answer: truth in _first(answer, 1)),
-        exact_any_3=mean(lambda truth, answer: truth in _first(answer, 3)),
-        exact_any_10=mean(lambda truth, answer: truth in _first(answer, 10)),
-        similarity_top_1=mean(lambda truth, answer: best_similarity(truth, _first(answer, 1))),
-        similarity_any_10=mean(lambda truth, answer: best_similarity(truth, _first(answer, 10))),
-        formula_top_1=mean(lambda truth, answer: _formula(truth) in map(_formula, _first(answer, 1))),
-        formula_any_10=mean(lambda truth, answer: _formula(truth) in map(_formula, _first(answer, 10))),
-        valid_share=mean(lambda _, answer: answer.n_valid / (answer.n_valid + answer.n_invalid)),
-    )
+    def __init__(
+        self,
+        queries: KnownSpectra,
+        answers: Sequence[Answer],
+        reference: KnownSpectra | None,
+        k: int,
+        n_unusable: int = 0,
+    ) -> None:
+        self.queries, self.answers, self.k, self.n_unusable = queries, answers, k, n_unusable
+        judge = Judge()
+        found = {"model": [[smiles for smiles, _ in answer.structures] for answer in answers]}
+        self.in_reference: np.ndarray | None = None
+        if reference:
+            self.in_reference = np.isin(queries.compounds, list(set(reference.compounds)))
+            found |= search_all(queries, reference, k, judge)
+        self.outcomes = {name: judge.outcomes(queries.smiles, each, k, name) for name, each in found.items()}
+
+    def scores(self) -> Scores:
+        """All measures with their intervals."""
+        bootstrap = Bootstrap(self.queries.compounds)
+        numbers = sorted({k for k in _NUMBERS if k <= self.k} | {self.k})
+
+        def estimates(values: Mapping[str, np.ndarray]) -> dict[str, Estimate]:
+            return {name: bootstrap.estimate(of_queries) for name, of_queries in values.items()}
+
+        ours = self.outcomes["model"]
+        decoding = {
+            "answered": np.array([len(each) > 0 for each in ours.candidates]),
+            "valid_share": np.array([answer.n_valid / (answer.n_valid + answer.n_invalid) for answer in self.answers]),
+        }
+        searches = {
+            name: SearchScores(
+                ABOUT[name],
+                estimates(theirs.measures(numbers)),
+                {first(k): estimates(comparison(ours, theirs, k)) for k in dict.fromkeys([1, self.k])},
+            )
+            for name, theirs in self.outcomes.items()
+            if name != "model"
+        }
+        return Scores(
+            n_queries=len(self.answers),
+            n_compounds=len(set(self.queries.compounds)),
+            n_unusable=self.n_unusable,
+            measures=estimates(ours.measures(numbers) | decoding),
+            in_reference=None if self.in_reference is None else bootstrap.estimate(self.in_reference),
+            searches=searches,
+        )
+
+    def details(self) -> pa.Table:
+        """One row a query and method, by query; schema EVALUATIONS."""
+        parts = [self._details(name, outcomes) for name, outcomes in self.outcomes.items()]
+        return tables.table(EVALUATIONS, [row for of_query in zip(*parts, strict=True) for row in of_query])
+
+    def _details(self, method: str, outcomes: Outcomes) -> list[dict[str, Any]]:
+        entries, names = (self.queries.table[name].to_pylist() for name in ("entry", "name"))
+        held = repeat(None) if self.in_reference is None else self.in_reference.tolist()
+        rows = []
+        for query, (entry, name, truth, in_reference) in enumerate(
+            zip(entries, names, self.queries.smiles, held, strict=False)
+        ):
+            candidates = outcomes.candidates[query]
+            row = {
+                "entry": entry, "query": name, "truth": truth, "method": method, "candidates": candidates,
+                "similarities": outcomes.similarity[query, : len(candidates)],
+                "exact_rank": _first_rank(outcomes.exact[query]), "formula_rank": _first_rank(outcomes.formula[query]),
+                "in_reference": in_reference,
+            }  # fmt: skip
+            if method == "model":
+                answer = self.answers[query]
+                row |= {"n_valid": answer.n_valid, "n_invalid": answer.n_invalid, "reason": answer.reason}
+            elif not candidates:
+                row["reason"] = "no record shares a peak with it" if method != "nearest" else "nothing is similar"
+            rows.append(row)
+        return rows
 
 
-def best_similarity(truth: str, candidates: Sequence[str]) -> float:
-    """Highest Tanimoto similarity of a candidate to the truth; 0 without candidates."""
-    reference = _MORGAN.GetFingerprint(Chem.MolFromSmiles(truth))
-    prints = [_MORGAN.GetFingerprint(Chem.MolFromSmiles(smiles)) for smiles in candidates]
-    return max(DataStructs.BulkTanimotoSimilarity(reference, prints), default=0.0)
+_OF_SEARCHES = frozenset({"in_reference", "searches"})
 
 
-def bootstrap(values: NDArray[np.float64], compounds: Sequence[str], seed: int = 0) -> Estimate:
-    """Mean and its 95 % interval; replicate spectra of a compound are drawn together, since they succeed together."""
-    if len(values) == 0:
-        return Estimate(float("nan"), float("nan"), float("nan"))
-    _, member = np.unique(np.array(compounds), return_inverse=True)
-    sums, counts = np.bincount(member, weights=values), np.bincount(member)
-    drawn = np.random.default_rng(seed).integers(0, len(sums), (_RESAMPLES, len(sums)))
-    low, high = np.quantile(sums[drawn].sum(1) / counts[drawn].sum(1), [0.025, 0.975])
-    return Estimate(float(values.mean()), float(low), float(high))
+def _origin(reference: KnownSpectra, path: Path, split: str | None) -> dict[str, Any]:
+    return {
+        "library": path.name, "split": split, "n_spectra": len(reference.smiles),
+        "n_compounds": len(set(reference.compounds)), "n_no_structure": reference.n_no_structure,
+        "n_held_out": reference.n_held_out,
+    }  # fmt: skip
 
 
-def _first(answer: Answer, k: int) -> list[str]:
-    return [smiles for smiles, _ in answer.structures[:k]]
-
-
-def _formula(smiles: str) -> str:
-    return str(CalcMolFormula(Chem.MolFromSmiles(smiles)))
+def _first_rank(which: np.ndarray) -> int | None:
+    return int(which.argmax()) + 1 if which.any() else None
