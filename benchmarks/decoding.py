@@ -1,18 +1,21 @@
 """Spectra decoded per second, with the same weights and spectra in one run, on one machine:
 
-(a) one spectrum at a time without a cache, as the published loop does;
-(b) transformers' BART with its cache and a right mask, at the best of the given batch sizes;
-(c) this package, at the best of the given batch sizes.
+(a) one spectrum at a time without a cache, as the published loop does, in fp32;
+(b) transformers' BART with its cache and a right mask, in each precision at the best of the given batch sizes;
+(c) this package, likewise;
+
+and on how many spectra the first candidates of (c) in bf16 and in fp32 are the same.
 
     python benchmarks/decoding.py --library LIBRARY --model resources/models/spectus-open --spectra 64
-    python benchmarks/decoding.py --library LIBRARY --spectra 8 --alone 1       # 354 M parameters, random weights
+    python benchmarks/decoding.py --library LIBRARY --spectra 16 --alone 1      # 354 M parameters, random weights
 
-With random weights no string ends by itself, so all three decode --max-length tokens of every spectrum.
+With random weights no string ends by itself, so all decode --max-length tokens of every spectrum.
 """
 
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,38 +25,73 @@ from peers.bart import as_bart, generate
 from spectus.library.records import read_spectra
 from spectus.model.encoding import EncodedSpectrum, collate, encode_spectrum, unusable
 from spectus.model.generation import beam_search
+from spectus.model.inference import ready_for_decoding
 from spectus.model.modeling import SpectusConfig, SpectusForConditionalGeneration
 from spectus.model.translate import pick_device
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 def main() -> None:
     options = parse()
     torch.manual_seed(0)
-    device = pick_device(options.device)
-    model = load(options).to(device, torch.bfloat16 if options.precision == "bf16" else torch.float32).eval()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    device, beams = pick_device(options.device), options.beams
+    model = load(options).eval()
     spectra = read(options.library, options.spectra, model.config)
-    bart, beams = as_bart(model).to(model.lm_head.weight.dtype), options.beams
     weights = sum(parameter.numel() for parameter in model.parameters())
-    print(f"{weights / 1e6:.1f} M parameters, {len(spectra)} spectra, {beams} beams, {device}, {options.precision}")
+    print(f"{weights / 1e6:.1f} M parameters, {len(spectra)} spectra, {beams} beams, {device}")
 
     alone = spectra[:: max(1, len(spectra) // options.alone)][: options.alone]
-    published = rate(alone, lambda some: [generate(model, bart, collate([s], device), beams, False) for s in some])
-    print(f"(a) one at a time, no cache        {published:8.3f} spectra/s  ({len(alone)} spectra)", flush=True)
+    published = rate(alone, in_transformers(model, torch.float32, device, beams, 1, cached=False))
+    print(f"(a) fp32, one at a time, no cache  {published:8.3f} spectra/s  ({len(alone)} spectra)", flush=True)
+    peer = {}
+    for name in options.peer_precisions:
+        rates = {
+            size: rate(spectra, in_transformers(model, PRECISIONS[name], device, beams, size, cached=True))
+            for size in options.batch_sizes
+        }
+        peer[name] = show(f"(b) {name}, transformers with cache", rates)
+    first: dict[str, dict[int, list[int] | None]] = {}
+    for name in options.precisions:
+        ready = ready_for_decoding(deepcopy(model), device, PRECISIONS[name])
 
-    def in_batches(some: Sequence[EncodedSpectrum], size: int) -> None:
+        def decode(some: Sequence[EncodedSpectrum], size: int, name: str = name, ready=ready) -> None:  # type: ignore[no-untyped-def]
+            answers = dict(beam_search(ready, some, beams, size))
+            first[name] = {index: found[0].tokens if found else None for index, found in answers.items()}
+
+        best = show(f"(c) {name}, this package", {
+            size: rate(spectra, lambda some, size=size: decode(some, size)) for size in options.batch_sizes
+        })  # fmt: skip
+        ratios = ", ".join(f"{best / rate_b:.1f} times (b) in {name_b}" for name_b, rate_b in peer.items())
+        print(f"    {best / published:.1f} times (a), {ratios}", flush=True)
+    if len(first) == 2:
+        same = sum(first["fp32"][index] == first["bf16"][index] for index in range(len(spectra)))
+        print(f"first candidates equal in bf16 and fp32: {same} of {len(spectra)} ({same / len(spectra):.1%})")
+
+
+def in_transformers(
+    model: SpectusForConditionalGeneration, precision: torch.dtype, device: torch.device, beams: int, size: int,
+    cached: bool,
+) -> Callable[[Sequence[EncodedSpectrum]], None]:  # fmt: skip
+    """A function that decodes spectra by transformers' generate, the longest first."""
+    model = deepcopy(model).to(device, precision)
+    bart = as_bart(model).to(precision)
+
+    def decode(some: Sequence[EncodedSpectrum]) -> None:
         longest_first = sorted(some, key=lambda spectrum: -len(spectrum.mz))
         for start in range(0, len(some), size):
-            generate(model, bart, collate(longest_first[start : start + size], device), beams, True)
+            generate(model, bart, collate(longest_first[start : start + size], device), beams, cached)
 
-    best = {"b": 0.0, "c": 0.0}
-    for size in options.batch_sizes:
-        peer = rate(spectra, lambda some, size=size: in_batches(some, size))
-        ours = rate(spectra, lambda some, size=size: list(beam_search(model, some, beams, size)))
-        best = {"b": max(best["b"], peer), "c": max(best["c"], ours)}
-        print(
-            f"batch {size:4}: (b) transformers, cache {peer:8.3f}   (c) this package {ours:8.3f} spectra/s", flush=True
-        )
-    print(f"best (c) is {best['c'] / published:.1f} times (a) and {best['c'] / best['b']:.1f} times best (b)")
+    return decode
+
+
+def show(what: str, rates: dict[int, float]) -> float:
+    """Print the rates by batch size; returns the best."""
+    by_size = "  ".join(f"{size}: {value:.3f}" for size, value in rates.items())
+    print(f"{what:34} {max(rates.values()):8.3f} spectra/s  (by batch size {by_size})", flush=True)
+    return max(rates.values())
 
 
 def parse() -> argparse.Namespace:
@@ -64,10 +102,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--spectra", type=int, default=32)
     parser.add_argument("--alone", type=int, default=4, help="spectra for (a), evenly from the others")
     parser.add_argument("--beams", type=int, default=10)
-    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[8, 16, 32])
+    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[8, 16])
     parser.add_argument("--max-length", type=int, help="tokens; default: the model's own")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
+    parser.add_argument("--precisions", nargs="+", choices=list(PRECISIONS), default=list(PRECISIONS))
+    parser.add_argument("--peer-precisions", nargs="+", choices=list(PRECISIONS), default=["fp32"])
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0: torch's own choice")
     return parser.parse_args()
 
 
@@ -90,8 +130,9 @@ def read(library: Path, count: int, config: SpectusConfig) -> list[EncodedSpectr
 
 
 def rate(spectra: Sequence[EncodedSpectrum], decode: Callable[[Sequence[EncodedSpectrum]], object]) -> float:
-    """Spectra per second, after a first go with one of them."""
-    decode(spectra[:1])
+    """Spectra per second; on a GPU after a first go with one of them, which compiles and allocates."""
+    if torch.cuda.is_available():
+        decode(spectra[:1])
     synchronise()
     start = time.perf_counter()
     decode(spectra)

@@ -22,6 +22,17 @@ def test_logits_equal_an_independent_bart(
         assert torch.allclose(model(*batch, tokens).logits, bart.logits(model, batch, tokens), atol=1e-4)
 
 
+@pytest.mark.slow
+@torch.no_grad()
+def test_logits_equal_an_independent_bart_at_the_published_size(spectra: list[EncodedSpectrum]) -> None:
+    torch.manual_seed(2)
+    published = SpectusForConditionalGeneration(SpectusConfig()).eval()
+    tokens = torch.randint(3, 267, (2, 9), generator=torch.Generator().manual_seed(1))
+    for group in ([spectra[1]] * 2, [spectra[1], spectra[5]]):  # without padding and with
+        batch = collate(group)
+        assert torch.allclose(published(*batch, tokens).logits, bart.logits(published, batch, tokens), atol=1e-4)
+
+
 @torch.no_grad()
 def test_padding_and_the_order_of_peaks_change_nothing(
     model: SpectusForConditionalGeneration, spectra: list[EncodedSpectrum]

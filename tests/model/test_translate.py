@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -6,11 +7,11 @@ import torch
 
 from spectus import tables
 from spectus.errors import InputError
-from spectus.model import translate
+from spectus.model import memory, translate
 from spectus.model.generation import Hypothesis
 from spectus.model.modeling import SpectusConfig, SpectusForConditionalGeneration
 from spectus.model.tokenizer import SmilesTokenizer
-from spectus.model.translate import Translator, fitting_batch, pick_device, translate_queries
+from spectus.model.translate import Constraint, Translator, pick_device, translate_queries
 
 MSP = """Name: one
 Num Peaks: 2
@@ -83,11 +84,13 @@ def test_out_of_memory_halves_the_batch(translator: Translator, monkeypatch: pyt
     sizes = []
     real = translate.beam_search
 
-    def greedy_for_memory(model, spectra, beams, batch_size):  # type: ignore[no-untyped-def]
+    def greedy_for_memory(model, spectra, beams, batch_size, *more):  # type: ignore[no-untyped-def]
         sizes.append(batch_size)
-        for count, found in enumerate(real(model, spectra, beams, batch_size)):
-            if count and batch_size > 2:
+        for count, found in enumerate(real(model, spectra, beams, batch_size, *more)):
+            if count and batch_size > 4:
                 raise torch.OutOfMemoryError
+            if count and batch_size > 2:
+                torch.empty(1 << 60)
             yield found
 
     monkeypatch.setattr(translate, "beam_search", greedy_for_memory)
@@ -111,8 +114,58 @@ def test_wrong_input_is_named(model_folder: Path, queries: Path, tmp_path: Path)
     assert not out.exists()
 
 
-def test_batch_on_a_cpu_does_not_depend_on_memory() -> None:
-    assert fitting_batch(SpectusConfig(), torch.device("cpu"), torch.float32, 50) == translate.CPU_BATCH
+def test_the_batch_is_what_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = torch.device("cpu")
+    sizes = []
+    for free in (1 << 40, 1 << 32, 1):
+        monkeypatch.setattr(memory, "free_memory", lambda free=free: free)
+        sizes.append(memory.fitting_batch(SpectusConfig(), cpu, torch.float32, 50))
+    assert sizes[0] == memory.CPU_BATCH
+    assert sizes[0] > sizes[1] > sizes[2] == 1
+
+
+def test_free_memory_is_some_but_not_more_than_there_is() -> None:
+    assert 1 << 20 < memory.free_memory() <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def test_a_long_file_is_written_in_chunks(model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, out = tmp_path / "many.msp", tmp_path / "out.parquet"
+    path.write_text("".join(f"Name: {i}\nNum Peaks: 1\n{40 + i} 1\n\n" for i in range(7)), encoding="utf-8")
+    translate_queries(path, str(model_folder), tmp_path / "whole.parquet", beams=2, device="cpu")
+    monkeypatch.setattr(translate, "CHUNK", 3)
+    translate_queries(path, str(model_folder), out, beams=2, device="cpu")
+    assert pa.parquet.ParquetFile(out).num_row_groups == 3
+    whole = tables.read(tmp_path / "whole.parquet", tables.TRANSLATIONS)
+    assert tables.read(out, tables.TRANSLATIONS).drop("log_prob") == whole.drop("log_prob")
+
+
+def test_structures_are_held_to_a_formula(model_folder: Path, queries: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.parquet"
+    translate_queries(queries, str(model_folder), out, device="cpu", constraint=Constraint(formula="C2H6O"))
+    rows = tables.read(out, tables.TRANSLATIONS).to_pylist()
+    assert {row["smiles"] for row in rows} - {None} <= {"CCO", "COC"}
+    assert all(row["smiles"] or row["reason"] for row in rows)
+    for wrong in (Constraint(formula="rubbish"), Constraint(mass=0), Constraint(formula="")):
+        with pytest.raises(InputError):
+            translate_queries(queries, str(model_folder), out, device="cpu", constraint=wrong)
+
+
+def test_each_record_s_own_formula_holds() -> None:
+    targets = Constraint(own_formula=True).targets([{"formula": "CH4"}, {"formula": None}])
+    assert targets[0] is not None and targets[0].accepts("C") and not targets[0].accepts("CC")
+    assert targets[1] is None
+
+
+def test_bf16_and_fp32_find_the_same(model_folder: Path, queries: Path, tmp_path: Path) -> None:
+    for precision in ("fp32", "bf16"):
+        out = tmp_path / f"{precision}.parquet"
+        translate_queries(queries, str(model_folder), out, device="cpu", precision=precision)
+        assert pa.parquet.read_schema(out).metadata[b"precision"] == precision.encode()
+    found = [
+        tables.read(tmp_path / f"{precision}.parquet", tables.TRANSLATIONS).to_pandas().groupby("query").first()
+        for precision in ("fp32", "bf16")
+    ]
+    assert found[0]["smiles"].equals(found[1]["smiles"])
 
 
 def test_the_table_has_the_model_s_hash(model_folder: Path, queries: Path, tmp_path: Path) -> None:

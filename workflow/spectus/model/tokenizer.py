@@ -11,6 +11,7 @@ SPECIAL_TOKENS = (
     "<eos>", "<unk>", "<pad>", "<bos>", "<neims>", "<nist>", "<rassp>", "<trafo>",
     "<source1>", "<source2>", "<source3>",
 )  # fmt: skip
+_BLANK = "\u0120"  # how the byte-level alphabet writes a blank
 FILE_NAMES = ("tokenizer.json", "tokenizer_mf10M.model")
 
 
@@ -59,6 +60,16 @@ class SmilesTokenizer:
     def decode(self, tokens: list[list[int]]) -> list[str]:
         """SMILES of token sequences, special tokens and the leading blank left out."""
         return [text.strip() for text in self.tokenizer.decode_batch(tokens, skip_special_tokens=True)]
+
+    def characters(self) -> list[str | None]:
+        """The character of every token; None for special tokens and for tokens that are no single one."""
+        tokens = [self.tokenizer.id_to_token(index) or "" for index in range(len(self))]
+        plain = [" " if token == _BLANK else token for token in tokens]
+        return [token if len(token) == 1 and token.isascii() else None for token in plain]
+
+    def is_by_character(self) -> bool:
+        """Whether there is no token of several characters, as in the published vocabulary."""
+        return not any(len(token) > 1 and token not in SPECIAL_TOKENS for token in self.tokenizer.get_vocab())
 
     def __len__(self) -> int:
         return self.tokenizer.get_vocab_size()

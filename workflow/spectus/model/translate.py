@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,40 +13,74 @@ from tqdm import tqdm
 from spectus import tables
 from spectus.errors import InputError
 from spectus.library.records import read_spectra
+from spectus.model.constraint import Target, formula_target, mass_target
 from spectus.model.encoding import EncodedSpectrum, encode_spectrum, unusable
 from spectus.model.generation import Hypothesis, beam_search
-from spectus.model.modeling import SpectusConfig, SpectusForConditionalGeneration, model_folder
+from spectus.model.guide import Guide
+from spectus.model.inference import has_fast_bf16, ready_for_decoding
+from spectus.model.memory import fitting_batch, out_of_memory
+from spectus.model.modeling import SpectusForConditionalGeneration, model_folder
 from spectus.model.tokenizer import SmilesTokenizer
 from spectus.structures import flat_smiles, quiet_rdkit
 
-CPU_BATCH = 16  # spectra; from 8 on, more gain nothing on two cores (benchmarks/decoding.py)
-_GPU_SHARE = 0.5  # of the free memory that the token and peak caches may take
+CHUNK = 2048  # spectra read, translated and written at a time
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """What is known of the answers: a formula, a nominal mass, or that each record's own formula holds."""
+
+    formula: str | None = None
+    mass: int | None = None
+    own_formula: bool = False
+
+    def targets(self, rows: Sequence[dict[str, Any]]) -> list[Target | None]:
+        """A target for each row of the SPECTRA schema; None for a record without a formula.
+
+        Raises
+        ------
+        InputError: not a formula or a mass.
+        """
+        if self.own_formula:
+            return [formula_target(row["formula"]) if row["formula"] else None for row in rows]
+        target = None
+        if self.formula is not None:
+            target = formula_target(self.formula)
+        elif self.mass is not None:
+            target = mass_target(self.mass)
+        return [target] * len(rows)
 
 
 def translate_queries(
     queries: Path, model: str, out: Path, *, beams: int = 10, batch_size: int = 0,
     device: str = "auto", precision: str = "auto", part: tuple[int, int] = (1, 1),
+    grammar: bool = True, constraint: Constraint = Constraint(),
 ) -> None:  # fmt: skip
-    """Translate the spectra of a file and write the table TRANSLATIONS.
+    """Translate the spectra of a file and write the table TRANSLATIONS, a chunk at a time.
 
     Every query keeps at least one row: its structures by falling probability, or none and the reason.
 
     Raises
     ------
-    InputError: an unreadable file or model, or a device that is not there.
+    InputError: an unreadable file or model, a device that is not there, or a constraint that is none.
     """
     if beams < 1:
         raise InputError(f"--beams {beams}", "is not a number of beams", "give 1 or more")
+    constraint.targets([])
     spectra = read_spectra(queries)
-    rows = spectra.take(np.arange(part[0] - 1, len(spectra), part[1])).to_pylist()
-    translator = Translator.load(model, device, precision)
-    found = translator.translate(rows, beams, batch_size)
-    records = [
-        record for row, answer in zip(rows, found, strict=True) for record in _records(row["name"], answer, translator)
-    ]
-    tables.write(
-        tables.table(tables.TRANSLATIONS, records), out, tables.TRANSLATIONS, {"model_sha256": translator.sha256}
-    )
+    spectra = spectra.take(np.arange(part[0] - 1, len(spectra), part[1]))
+    translator = Translator.load(model, device, precision, grammar)
+    extra = {"model_sha256": translator.sha256, "precision": translator.precision}
+    with (
+        tqdm(total=len(spectra), disable=None, unit="spectrum", desc="translate") as bar,
+        tables.writing(out, tables.TRANSLATIONS, extra) as writer,
+    ):
+        for start in range(0, len(spectra), CHUNK):
+            rows = spectra.slice(start, CHUNK).to_pylist()
+            answers = translator.translate(rows, beams, batch_size, constraint.targets(rows), bar)
+            records = [_records(row["name"], answer, translator) for row, answer in zip(rows, answers, strict=True)]
+            writer.append(tables.table(tables.TRANSLATIONS, [row for some in records for row in some]))
 
 
 class Answer(NamedTuple):
@@ -58,51 +93,77 @@ class Answer(NamedTuple):
 
 
 class Translator:
-    """A loaded model with its tokenizer."""
+    """A loaded model with its tokenizer.
+
+    `precision` is "fp32" or "bf16"; `grammar` masks tokens that cannot lead to valid SMILES.
+    """
 
     def __init__(
-        self, model: SpectusForConditionalGeneration, tokenizer: SmilesTokenizer, name: str, sha256: str
-    ) -> None:
+        self, model: SpectusForConditionalGeneration, tokenizer: SmilesTokenizer, name: str, sha256: str,
+        precision: str = "fp32", grammar: bool = True,
+    ) -> None:  # fmt: skip
         self.model, self.tokenizer, self.name, self.sha256 = model, tokenizer, name, sha256
+        self.precision, self.grammar = precision, grammar
+        self._guide: Guide | None = None
 
     @classmethod
-    def load(cls, name: str, device: str = "auto", precision: str = "auto") -> "Translator":
-        """Load a model by folder or hub name to a device, in bf16 on a GPU and fp32 on a CPU unless told."""
+    def load(cls, name: str, device: str = "auto", precision: str = "auto", grammar: bool = True) -> "Translator":
+        """Load a model by folder or hub name to a device, in bf16 where the device is faster at it, unless told."""
         where = pick_device(device)
         folder = model_folder(name)
-        model = SpectusForConditionalGeneration.from_pretrained(folder)
-        dtype = (
-            torch.bfloat16 if precision == "bf16" or (precision == "auto" and where.type == "cuda") else torch.float32
+        if precision == "auto":
+            precision = "bf16" if has_fast_bf16(where) else "fp32"
+        model = ready_for_decoding(
+            SpectusForConditionalGeneration.from_pretrained(folder), where, PRECISIONS[precision]
         )
         tokenizer = SmilesTokenizer.from_pretrained(folder)
-        return cls(model.to(where, dtype), tokenizer, Path(name).name, _weights_sha256(folder))
+        return cls(model, tokenizer, Path(name).name, _weights_sha256(folder), precision, grammar)
 
-    def translate(self, rows: Sequence[dict[str, Any]], beams: int, batch_size: int = 0) -> list[Answer]:
-        """Answers for rows of the SPECTRA schema, in their order."""
+    def translate(
+        self, rows: Sequence[dict[str, Any]], beams: int, batch_size: int = 0,
+        targets: Sequence[Target | None] | None = None, bar: "tqdm | None" = None,
+    ) -> list[Answer]:  # fmt: skip
+        """Answers for rows of the SPECTRA schema, in their order; `targets` holds those of a row to a formula or mass.
+
+        Progress is shown on `bar`, or on one of its own.
+        """
         config = self.model.config
         reasons = [row["reason"] or unusable(row["mz"] or [], config) for row in rows]
         usable = [index for index, reason in enumerate(reasons) if reason is None]
         encoded = [encode_spectrum(rows[i]["mz"], rows[i]["intensity"], config) for i in usable]
+        wanted = [targets[i] if targets else None for i in usable]
         answers = [Answer([], 0, 0, reason) for reason in reasons]
-        with tqdm(total=len(usable), disable=None, unit="spectrum", desc="translate") as bar, quiet_rdkit():
-            for index, hypotheses in self._search(encoded, beams, batch_size):
-                answers[usable[index]] = self._answer(hypotheses)
-                bar.update()
+        shown = tqdm(total=len(rows), disable=None, unit="spectrum", desc="translate") if bar is None else bar
+        shown.update(len(rows) - len(usable))
+        with quiet_rdkit():
+            for index, hypotheses in self._search(encoded, beams, batch_size, wanted):
+                answers[usable[index]] = self._answer(hypotheses, wanted[index])
+                shown.update()
+        if bar is None:
+            shown.close()
         return answers
 
+    def batch_size(self, beams: int) -> int:
+        """Spectra that are decoded together on this device."""
+        return fitting_batch(self.model.config, self.model.device, PRECISIONS[self.precision], beams)
+
     def _search(
-        self, encoded: list[EncodedSpectrum], beams: int, batch_size: int
+        self, encoded: list[EncodedSpectrum], beams: int, batch_size: int, targets: list[Target | None]
     ) -> Iterator[tuple[int, list[Hypothesis]]]:
         """Beam search that halves its batch when memory runs out; what was settled before stays."""
-        size = batch_size or fitting_batch(self.model.config, self.model.device, self.model.lm_head.weight.dtype, beams)
+        size = batch_size or self.batch_size(beams)
+        guide = self._guide_for(targets)
         left = list(range(len(encoded)))
         while left:
             done = set()
+            some, wanted = [encoded[i] for i in left], [targets[i] for i in left]
             try:
-                for index, hypotheses in beam_search(self.model, [encoded[i] for i in left], beams, size):
+                for index, hypotheses in beam_search(self.model, some, beams, size, guide, wanted if guide else None):
                     done.add(left[index])
                     yield left[index], hypotheses
-            except torch.OutOfMemoryError as error:
+            except RuntimeError as error:
+                if not out_of_memory(error):
+                    raise
                 if size == 1:
                     raise InputError(
                         self.name,
@@ -113,10 +174,28 @@ class Translator:
                 torch.cuda.empty_cache()
             left = [index for index in left if index not in done]
 
-    def _answer(self, hypotheses: list[Hypothesis]) -> Answer:
+    def _guide_for(self, targets: Sequence[Target | None]) -> Guide | None:
+        """The guide, made once; none where nothing is to be masked.
+
+        Raises
+        ------
+        InputError: a target for a model whose tokens are not single characters.
+        """
+        constrained = any(target is not None for target in targets)
+        if self._guide is None and (constrained or self.grammar):
+            if not self.tokenizer.is_by_character():
+                if constrained:
+                    raise InputError(self.name, "has tokens of several characters", "leave out the formula or mass")
+                return None
+            self._guide = Guide(self.tokenizer, self.model.config.eos_token_id, self.model.device)
+        return self._guide if constrained or self.grammar else None
+
+    def _answer(self, hypotheses: list[Hypothesis], target: Target | None = None) -> Answer:
         """Strings that mean the same molecule are merged: their probabilities add."""
         if not hypotheses:
-            return Answer([], 0, 1, f"no string ended within {self.model.config.max_length} tokens")
+            length = self.model.config.max_length
+            what = "string ended" if target is None else "structure of the formula or mass was found"
+            return Answer([], 0, 1, f"no {what} within {length} tokens")
         merged: dict[str, float] = {}
         n_invalid = 0
         for text, hypothesis in zip(self.tokenizer.decode([h.tokens for h in hypotheses]), hypotheses, strict=True):
@@ -141,18 +220,6 @@ def pick_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         raise InputError(f"--device {name}", "is not on this machine", "use auto or cpu") from error
     return device
-
-
-def fitting_batch(config: SpectusConfig, device: torch.device, dtype: torch.dtype, beams: int) -> int:
-    """Spectra whose caches fit into half of a GPU's free memory; a fixed number on a CPU."""
-    if device.type != "cuda":
-        return CPU_BATCH
-    free, _ = torch.cuda.mem_get_info(device)
-    columns = config.max_length * beams + config.max_peaks
-    per_spectrum = (
-        2 * config.decoder_layers * config.d_model * dtype.itemsize * columns + 16 * config.vocab_size * beams
-    )
-    return max(1, min(1024, int(_GPU_SHARE * free / per_spectrum)))
 
 
 def _records(query: str, answer: Answer, translator: Translator) -> list[dict[str, Any]]:
