@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add in (
         _add_convert, _add_deconvolve, _add_calibrate, _add_align, _add_search, _add_translate, _add_rank,
-        _add_report, _add_library, _add_simulate, _add_train, _add_evaluate,
+        _add_report, _add_library, _add_simulate, _add_train, _add_evaluate, _add_serve,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -179,18 +179,31 @@ def _add_translate(commands: "argparse._SubParsersAction[argparse.ArgumentParser
     command.add_argument("--batch-size", type=int, default=0, help="spectra decoded together; 0: by memory")
     command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     command.add_argument(
-        "--precision", choices=["auto", "fp32", "bf16"], default="auto", help="bf16 on a GPU, fp32 on a CPU"
+        "--precision",
+        choices=["auto", "fp32", "bf16"],
+        default="auto",
+        help="auto: bf16 where the device is fast at it",
+    )
+    known = command.add_mutually_exclusive_group()
+    known.add_argument(
+        "--formula", help="hold the structures to a molecular formula, e.g. C8H10N4O2; `record`: each record's own"
+    )
+    known.add_argument("--mass", type=int, metavar="M", help="hold the structures to a nominal mass")
+    command.add_argument(
+        "--no-grammar", dest="grammar", action="store_false", help="let the model write what cannot be valid SMILES"
     )
     command.add_argument("--part", default="1/1", metavar="I/N", help="every N-th query from the I-th")
     command.set_defaults(handler=_translate)
 
 
 def _translate(options: argparse.Namespace) -> None:
-    from spectus.model.translate import translate_queries
+    from spectus.model.translate import Constraint, translate_queries
 
+    own = options.formula == "record"
     translate_queries(
         options.queries, options.model, options.out, beams=options.beams, batch_size=options.batch_size,
-        device=options.device, precision=options.precision, part=_part(options.part),
+        device=options.device, precision=options.precision, part=_part(options.part), grammar=options.grammar,
+        constraint=Constraint(None if own else options.formula, options.mass, own),
     )  # fmt: skip
 
 
@@ -330,16 +343,69 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     command.add_argument("model", metavar="MODEL", help="folder of the model, or its name on the hub")
     command.add_argument("library", type=Path, metavar="LIBRARY", help=".msp or .parquet with structures")
     command.add_argument("--split", help="only records with this value in the column `split`")
+    command.add_argument(
+        "--reference", type=Path, metavar="LIB",
+        help="library with structures to search with the same queries; the model is compared with what is found",
+    )  # fmt: skip
+    command.add_argument("--reference-split", metavar="SPLIT", help="only records of the reference with this `split`")
+    command.add_argument(
+        "--held-out", type=Path, metavar="FILE",
+        help="sha1 of InChIKey first blocks of compounds to leave out, as queries and from the reference",
+    )  # fmt: skip
     command.add_argument("--beams", type=int, default=10, help="beams, and the most structures of a query")
     command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    command.add_argument("--out", type=Path, metavar="JSON", help="where the scores go; printed in any case")
+    command.add_argument("--out", type=Path, metavar="JSON", help="where the scores go; a table is printed in any case")
+    command.add_argument("--details", type=Path, metavar="PARQUET", help="where the answers to each query go, judged")
     command.set_defaults(handler=_evaluate)
 
 
 def _evaluate(options: argparse.Namespace) -> None:
     from spectus.training.evaluate import evaluate_model
 
-    evaluate_model(options.model, options.library, options.split, options.beams, options.device, options.out)
+    evaluate_model(
+        options.model, options.library, options.split, options.beams, options.device, options.out,
+        reference=options.reference, reference_split=options.reference_split,
+        held_out=options.held_out, details=options.details,
+    )  # fmt: skip
+
+
+def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = _command(commands, "serve", "translation over HTTP: a REST interface and a web page")
+    command.add_argument("--model", required=True, metavar="DIR", help="folder of the model, or its name on the hub")
+    command.add_argument("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0: all of the machine's")
+    command.add_argument("--port", type=int, default=8000, help="port to listen at; 0: one that is free")
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    command.add_argument(
+        "--precision", choices=["auto", "fp32", "bf16"], default="auto", help="bf16 on a GPU, fp32 on a CPU"
+    )
+    command.add_argument("--beams", type=int, default=10, help="fewest beams of a request")
+    command.add_argument("--max-candidates", type=int, default=50, help="most structures one request may ask for")
+    command.add_argument("--batch-size", type=int, default=0, help="spectra decoded together; 0: by memory")
+    command.add_argument(
+        "--workers", type=int, default=0, help="batches decoded at a time; 0: 1 on a GPU, one a core on a CPU, up to 4"
+    )
+    command.add_argument(
+        "--max-peaks", type=int, default=300, help="most peaks of a spectrum; the model may allow less"
+    )
+    command.add_argument("--max-body", type=int, default=131_072, help="largest body of a request, bytes")
+    command.add_argument(
+        "--max-waiting", type=int, default=1000, help="requests that may wait; more are told to come again"
+    )
+    command.add_argument("--max-kept", type=int, default=10_000, help="answers kept to be fetched")
+    command.add_argument("--keep", type=float, default=4.0, metavar="HOURS", help="how long an answer is kept")
+    command.set_defaults(handler=_serve)
+
+
+def _serve(options: argparse.Namespace) -> None:
+    from spectus.serve.limits import Limits
+    from spectus.serve.server import serve
+
+    limits = Limits(
+        beams=options.beams, max_candidates=options.max_candidates, batch_size=options.batch_size,
+        workers=options.workers, max_peaks=options.max_peaks, max_body=options.max_body,
+        max_waiting=options.max_waiting, max_kept=options.max_kept, keep_s=3600 * options.keep,
+    )  # fmt: skip
+    serve(options.model, options.host, options.port, options.device, options.precision, limits)
 
 
 if __name__ == "__main__":

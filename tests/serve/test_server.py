@@ -1,0 +1,104 @@
+"""The server as a process of its own, met as its users meet it."""
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import requests
+
+from spectus.cli import main
+from spectus.model.translate import Translator
+
+BENZENE = {"mz": [50.0, 51.0, 77.0, 78.0], "intensity": [159.0, 188.0, 155.0, 1000.0]}
+
+
+@pytest.fixture(scope="module")
+def folder(translator: Translator, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("models") / "tiny"
+    translator.model.save_pretrained(path)
+    translator.tokenizer.save_pretrained(path)
+    return path
+
+
+@contextmanager
+def started(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The process and the address that it prints."""
+    command = [sys.executable, "-m", "spectus", "serve", "--model", str(folder), "--device", "cpu", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            line = process.stdout.readline()
+            assert line.startswith("tiny on cpu: http://127.0.0.1:")
+            yield process, line.split()[-1]
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    with started(folder) as found:
+        yield found
+
+
+def test_the_published_client_runs_against_it(server: tuple[subprocess.Popen[str], str]) -> None:
+    url = server[1] + "/predictions"
+    response = requests.post(url, json={**BENZENE, "smiles": "unknown", "num_candidates": 8}, timeout=30)
+    assert response.status_code == 202
+    name = response.json()["id"]
+    for _ in range(300):
+        response = requests.get(f"{url}/{name}", timeout=30)
+        assert response.status_code == 200
+        if response.json()["status"] in ("completed", "failed"):
+            break
+        time.sleep(0.1)
+    assert response.json()["status"] == "completed"
+    found = pd.DataFrame(response.json()["result"].items(), columns=["smiles", "confidence"])
+    assert len(found) == 8
+    assert found["confidence"].is_monotonic_decreasing
+    assert found["confidence"].between(0, 1).all()
+
+
+def test_sigterm_stops_it_whatever_waits(server: tuple[subprocess.Popen[str], str]) -> None:
+    with requests.Session() as session:
+        for _ in range(100):
+            body = {**BENZENE, "num_candidates": 50}
+            assert session.post(server[1] + "/predictions", json=body, timeout=30).status_code == 202
+        stops(server, signal.SIGTERM)
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_it(folder: Path) -> None:
+    with started(folder) as server:
+        stops(server, signal.SIGINT)
+
+
+def stops(server: tuple[subprocess.Popen[str], str], stop: signal.Signals) -> None:
+    """The process ends well and in silence, and nothing listens any more."""
+    process, url = server
+    process.send_signal(stop)
+    assert process.wait(20) == 0
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+    with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))):
+        pass
+
+
+def test_an_address_that_cannot_be_had_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert main(["serve", "--model", "unread", "--port", port]) == 2
+        said = capsys.readouterr().err
+        assert f"--port {port}" in said
+        assert "in use" in said
+        assert said.count("\n") == 1
+    assert main(["serve", "--model", "unread", "--port", "70000"]) == 2
+    assert main(["serve", "--model", "unread", "--host", "192.0.2.1"]) == 2
+    assert main(["serve", "--model", "unread", "--port", "0"]) == 2
+    assert "unread: no such model" in capsys.readouterr().err

@@ -1,0 +1,143 @@
+"""The requests of a server from their arrival until their answers are dropped; safe to use from any thread."""
+
+import secrets
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from math import ceil
+from typing import Any
+
+from spectus.model.constraint import Target
+from spectus.serve.limits import Limits
+
+
+class Status(StrEnum):
+    """Where a request stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+@dataclass
+class Prediction:
+    """A request and what became of it.
+
+    Attributes
+    ----------
+    spectrum: the columns `mz`, `intensity` and `reason` of a row of the SPECTRA schema; None once it is answered.
+    candidates: most structures of the answer.
+    width: beams to decode with.
+    target: what the structures are held to, if anything.
+    result: confidence of each structure, falling; None until completed.
+    reason: why there is no result; None unless failed.
+    ended_at: clock when it was answered, s.
+    """
+
+    id: str
+    spectrum: dict[str, Any] | None
+    candidates: int
+    width: int
+    target: Target | None = None
+    status: Status = Status.QUEUED
+    result: dict[str, float] | None = None
+    reason: str | None = None
+    ended_at: float = 0.0
+
+
+class QueueFull(Exception):
+    """As many requests wait as may; `retry_after_s` is about how long those take."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(f"come again in {retry_after_s} s")
+
+
+class Predictions:
+    """The waiting, the running and the answered requests of a server."""
+
+    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limits, self._clock = limits, clock
+        self._changed = threading.Condition()
+        self._waiting: deque[Prediction] = deque()
+        self._unfinished: dict[str, Prediction] = {}
+        self._answered: OrderedDict[str, Prediction] = OrderedDict()  # the oldest answer first
+        self._closed = False
+        self.seconds_each = 1.0  # s a spectrum took lately, to tell those who must come again
+
+    def add(self, spectrum: dict[str, Any], candidates: int, target: Target | None = None) -> Prediction:
+        """Let a spectrum wait for its translation. Raises QueueFull."""
+        with self._changed:
+            if len(self._waiting) >= self._limits.max_waiting:
+                raise QueueFull(max(1, ceil(len(self._waiting) * self.seconds_each)))
+            width = self._limits.width(candidates)
+            prediction = Prediction(secrets.token_urlsafe(16), spectrum, candidates, width, target)
+            self._waiting.append(prediction)
+            self._unfinished[prediction.id] = prediction
+            self._changed.notify()
+            return prediction
+
+    def get(self, name: str) -> Prediction | None:
+        """The request of an id; None if it is unknown, or its answer was dropped."""
+        with self._changed:
+            self._drop_old()
+            return self._unfinished.get(name) or self._answered.get(name)
+
+    def take(self, most: int) -> list[Prediction]:
+        """Wait for requests and take those to decode together: the oldest, and others of the same width.
+
+        Returns
+        -------
+        1 to `most` requests in the order of their arrival, now running; none once the queue is closed.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closed)
+            if self._closed:
+                return []
+            width = self._waiting[0].width
+            taken = [prediction for prediction in self._waiting if prediction.width == width][:most]
+            names = {prediction.id for prediction in taken}
+            self._waiting = deque(prediction for prediction in self._waiting if prediction.id not in names)
+            for prediction in taken:
+                prediction.status = Status.RUNNING
+            return taken
+
+    def complete(self, prediction: Prediction, result: dict[str, float]) -> None:
+        """Answer a request with the confidences of its structures."""
+        self._end(prediction, Status.COMPLETED, result, None)
+
+    def fail(self, prediction: Prediction, reason: str) -> None:
+        """Answer a request with the reason why it has no result."""
+        self._end(prediction, Status.FAILED, None, reason)
+
+    def close(self) -> None:
+        """Let `take` return nothing from now on."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def counts(self) -> dict[str, int]:
+        """How many requests are waiting, running and answered."""
+        with self._changed:
+            self._drop_old()
+            waiting, unfinished = len(self._waiting), len(self._unfinished)
+            return {"waiting": waiting, "running": unfinished - waiting, "kept": len(self._answered)}
+
+    def _end(self, prediction: Prediction, status: Status, result: dict[str, float] | None, reason: str | None) -> None:
+        with self._changed:
+            prediction.spectrum, prediction.ended_at = None, self._clock()
+            prediction.result, prediction.reason, prediction.status = result, reason, status
+            del self._unfinished[prediction.id]
+            self._answered[prediction.id] = prediction
+            self._drop_old()
+
+    def _drop_old(self) -> None:
+        oldest = self._clock() - self._limits.keep_s
+        while self._answered and (
+            len(self._answered) > self._limits.max_kept or next(iter(self._answered.values())).ended_at < oldest
+        ):
+            self._answered.popitem(last=False)
