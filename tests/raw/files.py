@@ -85,8 +85,15 @@ def write_andi(
     scale: Mapping[str, float] | None = None,
     units: str = "Seconds",
     kind: str = "Centroided Mass Spectrum",
+    types: Mapping[str, str] | None = None,
+    offset: Mapping[str, float] | None = None,
+    attributes: Mapping[str, str] | None = None,
 ) -> Path:
-    """ANDI/MS with the variables of the standard; `scale` divides a variable's values and states the factor."""
+    """ANDI/MS with the variables of the standard.
+
+    `scale` divides a variable's values and `offset` is taken from them, and the file states both; `types` are netCDF
+    types other than the usual, `attributes` others of the file.
+    """
     run = run_of(scans)
     counts = np.diff(run.offsets)
     content = {
@@ -100,16 +107,24 @@ def write_andi(
     with Dataset(path, "w") if netcdf4 else netcdf_file(path, "w") as file:
         file.experiment_type = kind
         file.experiment_date_time_stamp = "20070923040800+0200"
+        for name, text in (attributes or {}).items():
+            setattr(file, name, text)
         file.createDimension("_32_byte_string", 32)
         file.createDimension("instrument_number", 1)
         for name in content.keys() - set(without):
-            values, factor = np.asarray(content[name]), (scale or {}).get(name, 1.0)
+            values = np.asarray(content[name])
+            factor, added = ((told or {}).get(name, neutral) for told, neutral in ((scale, 1.0), (offset, 0.0)))
             dimension = f"{name}_number"
             file.createDimension(dimension, len(values))
-            kept = file.createVariable(name, values.dtype.str[1:] if values.dtype.kind == "i" else "f8", (dimension,))
-            kept[:] = values / factor if factor != 1.0 else values
+            usual = values.dtype.str[1:] if values.dtype.kind == "i" else "f8"
+            form = np.dtype((types or {}).get(name, usual))
+            kept = file.createVariable(name, form.str[1:], (dimension,))
+            if netcdf4:
+                kept.set_auto_maskandscale(False)
+            stored = (values - added) / factor if (factor, added) != (1.0, 0.0) else values
+            kept[:] = np.round(stored) if form.kind in "iu" else stored
             kept.scale_factor = factor
-            kept.add_offset = 0.0
+            kept.add_offset = added
             kept.units = units if name == "scan_acquisition_time" else "M/Z"
         name = file.createVariable(
             "instrument_name", "S1" if netcdf4 else "c", ("instrument_number", "_32_byte_string")

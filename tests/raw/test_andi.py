@@ -72,6 +72,70 @@ def test_netcdf_that_is_no_mass_spectra(tmp_path: Path) -> None:
         read_run(write_andi(tmp_path / "odd.cdf", SCANS, without=["intensity_values"]))
 
 
+# What the exports of different software leave out, or write in a form of their own.
+VARIANTS = {
+    "Agilent ChemStation": {
+        "types": {"mass_values": "f4", "intensity_values": "f4"},
+        "attributes": {"raw_data_mass_format": "Float", "raw_data_intensity_format": "Float"},
+        "variables": {"actual_scan_number": np.arange(1, 6, dtype=np.int32), "flag_count": np.zeros(5, np.int32)},
+    },
+    "Thermo Xcalibur": {
+        "kind": "Centroided Mass Spectrum",
+        "variables": {"total_intensity": np.array([8390264.0, 41088.0, 0.0, 16383.0, 262475.0])},
+        "without": ["point_count"],
+    },
+    "Shimadzu GCMSsolution": {"types": {"intensity_values": "i4"}, "units": "seconds"},
+    "LECO ChromaTOF": {
+        "variables": {"scan_index": np.array([0, 3, -1, 6, 7], np.int32)},
+        "types": {"mass_values": "i2", "intensity_values": "i4"},
+        "scale": {"mass_values": 0.05},
+    },
+    "whole numbers with offset": {
+        "types": {"mass_values": "i2", "intensity_values": "i4"},
+        "scale": {"mass_values": 0.05, "intensity_values": 1.0},
+        "offset": {"mass_values": 300.0, "intensity_values": 1000.0},
+    },
+    "minutes": {"variables": {"scan_acquisition_time": run_of().rt_s / 60}, "units": "Minutes"},
+    "index only, at the end of the data for an empty scan": {
+        "variables": {"scan_index": np.array([0, 3, 6, 6, 7], np.int32)}, "without": ["point_count"],
+    },
+    "index of long integers": {"variables": {"scan_index": np.array([0.0, 3.0, 6.0, 6.0, 7.0])}},
+    "times as float32": {"types": {"scan_acquisition_time": "f4"}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_as_different_software_writes_it(variant: str, tmp_path: Path) -> None:
+    assert_same_scans(read_run(write_andi(tmp_path / "run.cdf", **VARIANTS[variant])), run_of())
+
+
+def test_variants_in_netcdf4(tmp_path: Path) -> None:
+    path = write_andi(tmp_path / "run.cdf", netcdf4=True, **VARIANTS["whole numbers with offset"])
+    assert_same_scans(read_run(path), run_of())
+
+
+def test_index_of_minus_one_without_counts(tmp_path: Path) -> None:
+    """Where the next scan begins then says how long each is."""
+    index = np.array([0, 3, -1, 6, 7], np.int32)
+    path = write_andi(tmp_path / "run.cdf", variables={"scan_index": index}, without=["point_count"])
+    assert_same_scans(read_run(path), run_of())
+
+
+def test_flag_values_stand_for_nothing(tmp_path: Path) -> None:
+    """-9999 is the standard's null: a point of it is left out, a time of it is no time."""
+    scans = [(time, [*peaks, (-9999.0, 50.0), (99.0, -9999.0)]) for time, peaks in SCANS]
+    assert_same_scans(read_run(write_andi(tmp_path / "run.cdf", scans)), run_of())
+    times = np.array([305.582, -9999.0, 306.334, 306.71, 307.086])
+    with pytest.raises(InputError, match="scan 2 has no scan time"):
+        read_run(write_andi(tmp_path / "run.cdf", variables={"scan_acquisition_time": times}))
+
+
+def test_numbers_that_are_none(tmp_path: Path) -> None:
+    path = write_andi(tmp_path / "run.cdf", types={"scan_index": "f8"}, variables={"scan_index": np.full(5, np.nan)})
+    with pytest.raises(InputError, match="lies outside"):
+        read_run(path)
+
+
 def test_real_run(shared: Path) -> None:
     run = read_run(shared / "runs" / "gasoline" / "agilent-gcms.cdf")
     with netcdf_file(shared / "runs" / "gasoline" / "agilent-gcms.cdf", mmap=False) as file:

@@ -7,12 +7,29 @@ import numpy as np
 import pytest
 
 from spectus.errors import InputError
-from spectus.raw.checks import checked
+from spectus.raw.checks import checked_peaks, require_current, time_order
 from spectus.raw.run import Run
+from spectus.raw.scans import taken
 
 from .files import SCANS, assert_same_scans, run_of
 
 PATH = Path("some run.cdf")
+
+
+def checked(run: Run, path: Path) -> Run:
+    """All checks, as reading makes them of a run of one block."""
+    run = checked_peaks(taken(run, time_order(run.rt_s, path)), path)
+    require_current(bool(run.intensity.any()), path)
+    return run
+
+
+def test_numbers_that_no_chromatograph_gives() -> None:
+    """One bit turned in an exponent makes such."""
+    run = run_of()
+    with pytest.raises(InputError, match=r"a scan time of 3\.07e\+12 s"):
+        checked(replace(run, rt_s=run.rt_s * [1, 1, 1, 1, 1e10]), PATH)
+    with pytest.raises(InputError, match="1 m/z above 100,000, first in scan 5"):
+        checked(replace(run, mz=np.append(run.mz[:-1], 2.0**1000)), PATH)
 
 
 def test_a_sound_run_stays_as_it_is() -> None:

@@ -1,19 +1,28 @@
 """Writing mzML and reading it back; mzML and mzXML that others wrote."""
 
 import gzip
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyopenms as oms
 import pytest
 
+from spectus import tables
 from spectus.errors import InputError
 from spectus.raw import mzml
-from spectus.raw.mzml import write_mzml
-from spectus.raw.read import read_run
+from spectus.raw.convert import convert_runs
+from spectus.raw.mzml import write_blocks, write_mzml
+from spectus.raw.read import open_run, read_run
+from spectus.raw.xml_run import open_xml
 
-from .files import SCANS, assert_same_scans, experiment, run_of
+from .files import SCANS, assert_same_scans, experiment, jcamp, run_of
 from .files import write_mzml as write_plain
+from .large import write_large_mzml
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -24,6 +33,15 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     np.testing.assert_array_equal(back.mz, run.mz)
     assert (back.instrument, back.acquired_at, back.format) == (run.instrument, run.acquired_at, "mzML")
     assert [path.name for path in (tmp_path / "Läufe").iterdir()] == ["Probe 7 µg.mzML"]
+
+
+def test_an_instrument_that_cannot_be_written(tmp_path: Path) -> None:
+    """Control characters, which XML does not know, and a name without end, from a damaged file."""
+    (tmp_path / "run.jdx").write_text(jcamp().replace("GCMSD", "GC\x01MS\x0cD" + 500 * "x"))
+    run = read_run(tmp_path / "run.jdx")
+    assert run.instrument == "GC?MS?D" + 193 * "x" + "..."
+    write_mzml(run, tmp_path / "run.mzML", "run.jdx")
+    assert read_run(tmp_path / "run.mzML").instrument == run.instrument
 
 
 def test_date_without_zone_and_run_without_either(tmp_path: Path) -> None:
@@ -51,10 +69,10 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, monkey
     target = tmp_path / "run.mzML"
     target.write_text("old")
 
-    def stop_halfway(file: object, path: str, made: oms.MSExperiment) -> None:
-        Path(path).write_text("<indexedmzML>")
+    def stop_halfway(blocks: object, n_scans: int, path: Path, source: str) -> None:
+        path.write_text("<indexedmzML>")
 
-    monkeypatch.setattr(oms.MzMLFile, "store", stop_halfway)
+    monkeypatch.setattr(mzml, "_store", stop_halfway)
     with pytest.raises(InputError, match=r"cannot be written .*not written to its end.*; .*free space"):
         write_mzml(run_of(), target, "run.cdf")
     assert target.read_text() == "old" and list(tmp_path.iterdir()) == [target]
@@ -67,7 +85,7 @@ def test_nothing_on_the_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[st
     write_mzml(run_of(), tmp_path / "run.mzML", "run.cdf")
     read_run(tmp_path / "run.mzML")
     content = (tmp_path / "run.mzML").read_bytes()
-    for old, new in ((b"<binary>", b"<binary>!!!"), (b'defaultArrayLength="3"', b'defaultArrayLength="7"')):
+    for old, new in ((b"<binary>", b"<binary>AAAA"), (b'defaultArrayLength="3"', b'defaultArrayLength="7"')):
         (tmp_path / "bad.mzML").write_bytes(content.replace(old, new))
         with pytest.raises(InputError):
             read_run(tmp_path / "bad.mzML")
@@ -123,7 +141,8 @@ def test_profile_is_told_by_all_spectra(tmp_path: Path) -> None:
     kinds = oms.SpectrumSettings.SpectrumType
     for kind, profile in ((kinds.PROFILE, True), (kinds.CENTROID, False), (kinds.UNKNOWN, None)):
         oms.MzMLFile().store(str(tmp_path / "run.mzML"), experiment(kind=kind))
-        assert mzml.read_mzml(tmp_path / "run.mzML", "mzML")[1] is profile
+        with open_xml(tmp_path / "run.mzML", "mzML", tmp_path / "run.mzML") as scans:
+            assert scans.profile is profile
 
 
 def test_zeros_between_peaks_are_dropped(tmp_path: Path) -> None:
@@ -132,12 +151,132 @@ def test_zeros_between_peaks_are_dropped(tmp_path: Path) -> None:
     assert_same_scans(read_run(tmp_path / "run.mzML"), run_of())
 
 
+def test_precision_others_write(tmp_path: Path) -> None:
+    """64-bit intensities, 32-bit m/z, integers, zlib or none, Numpress: read as pyOpenMS wrote them."""
+    for change in ("plain", "narrow", "LINEAR", "PIC"):
+        file = oms.MzMLFile()
+        options = file.getOptions()
+        options.setIntensity32Bit(change == "narrow")
+        options.setMz32Bit(change == "narrow")
+        if change in ("LINEAR", "PIC"):
+            config = oms.NumpressConfig()
+            config.np_compression = getattr(oms.MSNumpressCoder.NumpressCompression, change)
+            config.estimate_fixed_point = True
+            options.setCompression(change == "PIC")
+            (
+                options.setNumpressConfigurationMassTime if change == "LINEAR"
+                else options.setNumpressConfigurationIntensity
+            )(config)  # fmt: skip
+        file.setOptions(options)
+        file.store(str(tmp_path / "run.mzML"), experiment())
+        content = (tmp_path / "run.mzML").read_bytes()
+        assert (b"Numpress" in content or b"numpress" in content) == (change in ("LINEAR", "PIC"))
+        assert_same_scans(read_run(tmp_path / "run.mzML"), run_of())
+
+
+def test_terms_in_groups(tmp_path: Path) -> None:
+    """As ProteoWizard writes what all spectra, or all instruments, have in common."""
+    content = write_plain(tmp_path / "run.mzML").read_text("latin-1")
+    level = next(line for line in content.splitlines() if "MS:1000511" in line).strip()
+    group = (
+        f'<referenceableParamGroupList count="2"><referenceableParamGroup id="common">{level}</referenceableParamGroup>'
+        '<referenceableParamGroup id="ic"><cvParam cvRef="MS" accession="MS:1002525" name="TSQ 8000 Evo" value=""/>'
+        "</referenceableParamGroup></referenceableParamGroupList><softwareList"
+    )
+    content = content.replace(level, '<referenceableParamGroupRef ref="common"/>').replace("<softwareList", group, 1)
+    content = re.sub(
+        r"(<instrumentConfiguration [^>]*>)", r'\1<referenceableParamGroupRef ref="ic"/>', content, count=1
+    )
+    (tmp_path / "run.mzML").write_text(content, "latin-1")
+    run = read_run(tmp_path / "run.mzML")
+    assert_same_scans(run, run_of())
+    assert run.instrument == "TSQ 8000 Evo"
+
+
+def test_spectra_of_light_and_of_fragments_are_left_out(tmp_path: Path) -> None:
+    content = write_plain(tmp_path / "run.mzML").read_text("latin-1")
+    level = 'name="ms level" value="1" />'
+    assert level in content
+    light = content.replace(level, level + '<cvParam cvRef="MS" accession="MS:1000804" name="EMR spectrum" />')
+    (tmp_path / "light.mzML").write_text(light, "latin-1")
+    with pytest.raises(InputError, match="no MS1 scans"):
+        read_run(tmp_path / "light.mzML")
+
+
+def test_a_run_of_many_blocks_is_the_same_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a file of gigabytes is read: a few scans at a time, in order of time."""
+    monkeypatch.setattr("spectus.raw.scans._BLOCK_POINTS", 3)
+    for number, scans in enumerate((SCANS, list(reversed(SCANS)))):
+        path = write_plain(tmp_path / f"{number}.mzML", scans)
+        with open_run(path) as run:
+            blocks = list(run.blocks)
+        assert [block.n_scans for block in blocks] == [1, 2, 1, 1]
+        assert_same_scans(read_run(path), run_of())
+        write_mzml(run_of(), tmp_path / "whole.mzML", "run.cdf")
+        blocks = [replace(block, format="made for a test") for block in blocks]
+        write_blocks(blocks, run.n_scans, tmp_path / "blocks.mzML", "run.cdf")
+        assert (tmp_path / "whole.mzML").read_bytes() == (tmp_path / "blocks.mzML").read_bytes()
+
+
+def test_what_is_wrong_is_found_in_any_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spectus.raw.scans._BLOCK_POINTS", 3)
+    write_plain(tmp_path / "run.mzML", [*SCANS[:3], (306.71, [(44.0, 100.0), (45.0, -5.0)])])
+    with pytest.raises(InputError, match="negative intensities, first in scan 4"):
+        read_run(tmp_path / "run.mzML")
+    with pytest.raises(InputError, match="negative intensities, first in scan 4"):
+        convert_runs([tmp_path / "run.mzML"], None, tmp_path / "out", tmp_path / "runs.parquet", "fail")
+    assert list((tmp_path / "out").iterdir()) == []
+    write_plain(tmp_path / "run.mzML", [(time, [(mz, 0.0) for mz, _ in peaks]) for time, peaks in SCANS])
+    with pytest.raises(InputError, match="all intensities are zero"):
+        convert_runs([tmp_path / "run.mzML"], None, tmp_path / "out", tmp_path / "runs.parquet", "fail")
+
+
+def survives(path: Path, tmp_path: Path) -> None:
+    """Reading our mzML gives the scans read from the raw file: times to 1 ms, m/z to 1e-4, intensities exactly."""
+    run = read_run(path)
+    convert_runs([path], ["run"], tmp_path, tmp_path / "runs.parquet", "fail")
+    back = read_run(tmp_path / "run.mzML")
+    assert_same_scans(back, run)
+    assert (back.instrument, back.acquired_at) == (run.instrument, run.acquired_at)
+    row = tables.read(tmp_path / "runs.parquet", tables.RUNS).to_pylist()[0]
+    assert (row["n_scans"], row["rt_min_s"], row["rt_max_s"]) == (run.n_scans, run.rt_s[0], run.rt_s[-1])
+    assert (row["mz_min"], row["mz_max"], row["format"]) == (run.mz.min(), run.mz.max(), run.format)
+
+
+@pytest.mark.parametrize("name", ["etizolam/220223001.D", "pygecko/FKB-FA-060-A1.mzML.gz", "eley/ELEY_2_SUBTRACT.JDX"])
+def test_real_run_survives(name: str, shared: Path, tmp_path: Path) -> None:
+    survives(shared / "runs" / name, tmp_path)
+
+
+@pytest.mark.slow
 def test_every_real_run_survives(shared: Path, tmp_path: Path) -> None:
     paths = [path for path in sorted((shared / "runs").glob("*/*")) if path.suffix != ".tsv"]
     assert len(paths) >= 22
     for path in paths:
-        run = read_run(path)
-        write_mzml(run, tmp_path / "run.mzML", path.name)
-        back = read_run(tmp_path / "run.mzML")
-        assert_same_scans(back, run)
-        assert (back.instrument, back.acquired_at) == (run.instrument, run.acquired_at)
+        survives(path, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("profile", [True, False])
+def test_memory_is_bounded(profile: bool, tmp_path: Path) -> None:
+    """150 MB of mzML convert in what 15 MB take, give or take 150 MB: a gigabyte then does too."""
+    used = []
+    for n_bytes in (15_000_000, 150_000_000):
+        n_scans = write_large_mzml(tmp_path / "large.mzML", n_bytes, profile)
+        command = [sys.executable, "-c", _CONVERT, str(tmp_path / "large.mzML"), str(tmp_path)]
+        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "workflow"), "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        used.append(int(done.stdout) / 1024)
+        row = tables.read(tmp_path / "runs.parquet", tables.RUNS).to_pylist()[0]
+        assert (row["status"], row["n_scans"]) == ("ok", n_scans)
+    assert max(used) < 400 and used[1] - used[0] < 150, used
+
+
+_CONVERT = """
+import resource, sys
+from pathlib import Path
+from spectus.raw.convert import convert_runs
+folder = Path(sys.argv[2])
+convert_runs([Path(sys.argv[1])], ["made"], folder, folder / "runs.parquet", "fail")
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""

@@ -175,11 +175,10 @@ def test_mzml_states_another_number_of_spectra(count: bytes, tmp_path: Path) -> 
 def test_mzml_states_another_number_of_points(count: bytes, tmp_path: Path) -> None:
     file = write_mzml(tmp_path / "run.mzML")
     file.write_bytes(file.read_bytes().replace(b'defaultArrayLength="3"', b'defaultArrayLength="%s"' % count))
-    assert "points" in refusal(file)
+    assert "numbers" in refusal(file) or "points" in refusal(file)
 
 
 def test_mzml_with_a_tag_out_of_place(tmp_path: Path) -> None:
-    """pyOpenMS crashes on this one if it is left to it."""
     file = write_mzml(tmp_path / "run.mzML")
     file.write_bytes(file.read_bytes().replace(b"<binaryDataArray ", b"<bin\xffryDataArray ", 1))
     assert "XML" in refusal(file)

@@ -128,7 +128,8 @@ def _run(run: str, folder: Path, times: np.ndarray, tall: np.ndarray, rng: np.ra
     )
     path = folder / f"{run}.mzML"
     n = len(rt_s)
-    write_mzml(Run(rt_s, np.arange(n + 1), np.full(n, 100.0), np.maximum(tic, 0), "mzML"), path, f"raw/{run}.cdf")
+    mz = 100.0 + 0.05 * (np.arange(n) % 7)  # one and the same in every scan would be a run of selected ions
+    write_mzml(Run(rt_s, np.arange(n + 1), mz, np.maximum(tic, 0), "mzML"), path, f"raw/{run}.cdf")
     return {
         "run": run, "path": f"raw/{run}.cdf", "format": "ANDI/netCDF", "sha256": f"{int.from_bytes(run.encode()):064x}",
         "instrument": "Agilent 5975C", "acquired_at": "2024-05-02T09:30:00", "n_scans": n, "rt_min_s": 100.0,

@@ -1,4 +1,4 @@
-"""ANDI mass spectrometry files (ASTM E1947, E1948): netCDF classic, and netCDF-4 as some newer software writes it."""
+"""ANDI mass spectrometry files (ASTM E2077, E2078): netCDF classic, and netCDF-4 as some newer software writes it."""
 
 import io
 from collections.abc import Mapping
@@ -13,12 +13,15 @@ from spectus.errors import InputError
 from spectus.raw.content import damaged, first_line
 from spectus.raw.netcdf_hdf5 import read_netcdf_hdf5
 from spectus.raw.run import Run
+from spectus.raw.scans import Scans, scans_of
 from spectus.raw.timestamps import iso_from_andi
 
 _WANTED = (
     "mass_values", "intensity_values", "scan_index", "point_count", "scan_acquisition_time",
     "instrument_name", "instrument_mfr", "instrument_model", "ordinate_values",
 )  # fmt: skip
+_NULL = -9999  # the standard's word for a number that is not there
+_NUMBERS = {"mass_values", "intensity_values", "scan_index", "point_count", "scan_acquisition_time"}
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,11 @@ class _Variable:
         )
         with np.errstate(invalid="ignore"):  # what is no number is refused with all else that is
             values = self.values.astype(np.float64)
-        return values if (scale, offset) == (1.0, 0.0) else values * scale + offset
+        return values * scale + offset
 
 
-def read_andi(content: bytes, path: Path) -> tuple[Run, bool | None]:
-    """The scans of an ANDI/MS file, and whether it calls itself profile data (None: it does not say).
+def read_andi(content: bytes, path: Path) -> Scans:
+    """The scans of an ANDI/MS file.
 
     Parameters
     ----------
@@ -52,11 +55,15 @@ def read_andi(content: bytes, path: Path) -> tuple[Run, bool | None]:
     try:
         variables, attributes = _classic(content) if content[:3] == b"CDF" else _netcdf4(content)
     except Exception as error:  # scipy and netCDF4 raise nearly anything on a damaged file
-        raise damaged(path, f"netCDF: {first_line(error)}") from error
+        said = isinstance(error, ValueError | OSError)
+        raise damaged(path, f"netCDF: {first_line(error) if said else 'its header cannot be read'}") from error
     _require_mass_spectra(variables, path)
+    _require_numbers(variables, path)
     mz, intensity = variables["mass_values"].scaled().ravel(), variables["intensity_values"].scaled().ravel()
     if len(mz) != len(intensity):
         raise damaged(path, f"{len(mz):,} m/z but {len(intensity):,} intensities")
+    null = (variables["mass_values"].values.ravel() == _NULL) | (variables["intensity_values"].values.ravel() == _NULL)
+    mz[null] = intensity[null] = 0.0  # which is dropped as the padding of others is
     rt_s = _times(variables["scan_acquisition_time"])
     starts, counts = _extents(variables, len(rt_s), len(mz), path)
     offsets = np.concatenate([[0], np.cumsum(counts)])
@@ -66,7 +73,9 @@ def read_andi(content: bytes, path: Path) -> tuple[Run, bool | None]:
         instrument=_instrument(variables),
         acquired_at=iso_from_andi(_text(attributes.get("experiment_date_time_stamp", b""))),
     )  # fmt: skip
-    return run, _declared_profile(_text(attributes.get("experiment_type", b"")))
+    function = _text(attributes.get("test_scan_function", b"")).lower()
+    sim = np.ones(run.n_scans, bool) if "selected ion" in function else None
+    return scans_of(run, _declared_profile(_text(attributes.get("experiment_type", b""))), sim)
 
 
 def _classic(content: bytes) -> tuple[dict[str, _Variable], Mapping[str, Any]]:
@@ -93,8 +102,16 @@ def _require_mass_spectra(variables: Mapping[str, _Variable], path: Path) -> Non
     missing = [name for name in ("mass_values", "intensity_values", "scan_acquisition_time") if name not in variables]
     if missing:
         raise InputError(
-            path, f"is netCDF but lacks {', '.join(missing)} of ANDI/MS", "export the run as ANDI/MS (ASTM E1947)"
+            path, f"is netCDF but lacks {', '.join(missing)} of ANDI/MS", "export the run as ANDI/MS (ASTM E2077)"
         )
+
+
+def _require_numbers(variables: Mapping[str, _Variable], path: Path) -> None:
+    for name in _NUMBERS & variables.keys():
+        described = [variables[name].attributes.get(factor, 0.0) for factor in ("scale_factor", "add_offset")]
+        arrays = [variables[name].values, *map(np.asarray, described)]
+        if any(array.dtype.kind not in "iuf" for array in arrays) or not all(array.size for array in arrays[1:]):
+            raise damaged(path, f"{name} holds something else than numbers")
 
 
 def _times(variable: _Variable) -> NDArray[np.float64]:
@@ -107,17 +124,21 @@ def _extents(
     variables: Mapping[str, _Variable], n_scans: int, n_points: int, path: Path
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """(n_scans,) first point and number of points of each scan, from `scan_index`, `point_count` or both."""
-    index, counts = (
-        variables[name].values.ravel().astype(np.int64) if name in variables else None
-        for name in ("scan_index", "point_count")
-    )
+    with np.errstate(invalid="ignore"):  # what is no number comes out as one far outside
+        index, counts = (
+            variables[name].values.ravel().astype(np.int64) if name in variables else None
+            for name in ("scan_index", "point_count")
+        )
     if index is None and counts is None:
-        raise InputError(path, "has neither scan_index nor point_count", "export the run as ANDI/MS (ASTM E1947)")
+        raise InputError(path, "has neither scan_index nor point_count", "export the run as ANDI/MS (ASTM E2077)")
     if any(numbers is not None and len(numbers) != n_scans for numbers in (index, counts)):
         raise damaged(path, f"scan_index or point_count do not have one number for each of {n_scans:,} scans")
     if counts is None:
         assert index is not None
-        counts = np.diff(np.append(index, n_points))
+        ends = np.append(index, n_points)
+        # An empty scan, where some writers put -1, begins and ends where the next begins.
+        following = np.minimum.accumulate(np.where(ends < 0, n_points, ends)[::-1])[::-1]
+        index, counts = np.where(index < 0, following[:-1], index), np.diff(np.where(ends < 0, following, ends))
     if index is None:
         index = np.cumsum(counts) - counts
     # The index of a scan without points means nothing; some writers put -1 or the end of the data there.

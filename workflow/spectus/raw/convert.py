@@ -1,7 +1,9 @@
 """`spectus convert`: raw runs to centroided mzML, and the runs table that says what became of each."""
 
 import hashlib
-from collections.abc import Sequence
+import math
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,8 @@ from tqdm import tqdm
 
 from spectus import tables
 from spectus.errors import InputError
-from spectus.raw.mzml import write_mzml
-from spectus.raw.read import NamedRun, named_runs, raw_file, read_run
+from spectus.raw.mzml import BadOutput, write_blocks
+from spectus.raw.read import NamedRun, named_runs, open_run, raw_file
 from spectus.raw.run import Run
 
 _LONGEST_NAME = 200
@@ -48,23 +50,33 @@ def convert_runs(
 
 def _converted(named: NamedRun, target: Path, on_bad_run: str) -> dict[str, Any]:
     """The row of one run, once its mzML is written."""
-    row: dict[str, Any] = {"run": named.name, "path": str(named.path)}
+    row: dict[str, Any] = {"run": named.name, "path": str(named.path), "sha256": _sha256_or_none(named.path)}
+    about: dict[str, Any] = {"n_scans": 0}
     try:
-        run = read_run(named.path)
+        with open_run(named.path) as run:
+            write_blocks(_described(run.blocks, about), run.n_scans, target, named.path.name)
+            for note in run.notes:
+                print(f"spectus convert: {named.path}: {note}", file=sys.stderr)
+    except BadOutput:
+        raise
     except InputError as error:
         if on_bad_run != "skip":
             raise
-        return row | {"status": "failed", "error": str(error), "sha256": _sha256_or_none(named.path)}
-    write_mzml(run, target, named.path.name)
-    return row | _about(run) | {"status": "ok", "mzml": str(target), "sha256": _sha256_or_none(named.path)}
+        return row | {"status": "failed", "error": str(error)}
+    return row | about | {"status": "ok", "mzml": str(target)}
 
 
-def _about(run: Run) -> dict[str, Any]:
-    return {
-        "format": run.format, "instrument": run.instrument, "acquired_at": run.acquired_at, "n_scans": run.n_scans,
-        "rt_min_s": float(run.rt_s[0]), "rt_max_s": float(run.rt_s[-1]),
-        "mz_min": float(run.mz.min()), "mz_max": float(run.mz.max()),
-    }  # fmt: skip
+def _described(blocks: Iterable[Run], about: dict[str, Any]) -> Iterator[Run]:
+    """The blocks as they are, while `about` gathers what the runs table says of the run."""
+    for run in blocks:
+        about |= {"format": run.format, "instrument": run.instrument, "acquired_at": run.acquired_at}
+        about["n_scans"] += run.n_scans
+        about.setdefault("rt_min_s", float(run.rt_s[0]))
+        about["rt_max_s"] = float(run.rt_s[-1])
+        if len(run.mz):
+            about["mz_min"] = min(about.get("mz_min", math.inf), float(run.mz.min()))
+            about["mz_max"] = max(about.get("mz_max", 0.0), float(run.mz.max()))
+        yield run
 
 
 def _sha256_or_none(path: Path) -> str | None:

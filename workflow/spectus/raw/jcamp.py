@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectus.errors import InputError
-from spectus.raw.content import damaged
+from spectus.raw.content import damaged, shown
 from spectus.raw.run import Run
 from spectus.raw.timestamps import iso_from_jcamp
 
@@ -87,13 +87,13 @@ def _add_scan(pages: _Pages, label: str, value: str, path: Path) -> None:
     if not re.match(r"\(XY\.\.XY\)", form.replace(" ", ""), re.I):
         raise InputError(
             path,
-            f"scan {number} is a table {form.strip()[:20]!r}, not (XY..XY)",
+            f"scan {number} is a table {shown(form.strip())!r}, not (XY..XY)",
             "export it as JCAMP-DX with pairs (XY..XY)",
         )
     pairs = _pairs(table, number, path)
     stated = pages.current.get("NPOINTS", "")
-    if stated.isdigit() and int(stated) != len(pairs):
-        raise damaged(path, f"scan {number} states {stated} points and has {len(pairs)}")
+    if re.fullmatch(r"[0-9]{1,15}", stated) and int(stated) != len(pairs):
+        raise damaged(path, f"scan {number} states {shown(stated)} points and has {len(pairs)}")
     # Factors belong to the two labels of plotted data (JCAMP-DX 4.24, 5.5); a peak table stands as it is.
     if label in {"XYDATA", "XYPOINTS"}:
         pairs *= [_factor(pages.labels.get("XFACTOR")), _factor(pages.labels.get("YFACTOR"))]

@@ -1,16 +1,10 @@
-"""mzML and mzXML, gzipped or not, by pyOpenMS; mzML is also what every run is written as.
-
-pyOpenMS may crash on XML that is not well-formed, and it reads a file whose lists are shorter than it states, or whose
-arrays have another length than stated, with no more than a warning. All three are checked here.
-"""
+"""Writing mzML, by pyOpenMS: scan after scan, so that a run need not be in memory as a whole."""
 
 import os
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from xml.parsers import expat
 
 import numpy as np
 import pyopenms as oms
@@ -18,13 +12,11 @@ import pyopenms as oms
 from spectus import __version__
 from spectus.errors import InputError
 from spectus.files import replacing
-from spectus.raw.content import contents, damaged, first_line
+from spectus.raw.content import first_line
+from spectus.raw.mzml_index import ACQUIRED, INSTRUMENT
 from spectus.raw.run import Run
-from spectus.raw.timestamps import iso_or_none
 
-# Names under which our own files keep what has no place of its own in OpenMS's model.
-_INSTRUMENT, _ACQUIRED = "instrument name", "acquisition start"
-_CENTROID, _PROFILE = oms.SpectrumSettings.SpectrumType.CENTROID, oms.SpectrumSettings.SpectrumType.PROFILE
+_CENTROID = oms.SpectrumSettings.SpectrumType.CENTROID
 
 # PSI-MS terms of raw formats. A source file without one is not named as such: OpenMS would call it mzData.
 _FORMAT_TERMS = {
@@ -34,42 +26,9 @@ _FORMAT_TERMS = {
     "JCAMP-DX": "text format",
 }
 
-# What the text of a file says: number of spectra, the tag of one, its number of points.
-_ATTRIBUTE = rb"\s(?:[^>]*?\s)?%s\s*=\s*[\"']\s*(-?\d+)"
-_DECLARED = {
-    "mzML": re.compile(rb"<spectrumList" + _ATTRIBUTE % b"count"),
-    "mzXML": re.compile(rb"<msRun" + _ATTRIBUTE % b"scanCount"),
-}
-_SPECTRUM = {"mzML": re.compile(rb"<spectrum\s"), "mzXML": re.compile(rb"<scan\s")}
-_POINTS = {
-    "mzML": re.compile(rb"<spectrum" + _ATTRIBUTE % b"defaultArrayLength"),
-    "mzXML": re.compile(rb"<scan" + _ATTRIBUTE % b"peaksCount"),
-}
-_START = re.compile(rb"<run\s[^>]*?startTimeStamp\s*=\s*[\"']([^\"']*)")
 
-
-def read_mzml(path: Path, kind: str) -> tuple[Run, bool | None]:
-    """The MS1 scans of an mzML or mzXML file, and whether it calls them profile data (None: it does not say).
-
-    Parameters
-    ----------
-    path: the file; gzip is recognised by content.
-    kind: "mzML" or "mzXML".
-
-    Raises
-    ------
-    InputError: the file is cut short or damaged, or its lists are not as long as it says.
-    """
-    text = contents(path)
-    _require_well_formed(text, path)
-    n_points = _stated_points(text, kind, path)
-    found = _START.search(text)
-    start = iso_or_none(found[1].decode("ascii", "replace")) if found else None
-    del text
-    experiment = _load(path, kind)
-    if experiment.getSize() - sum(c.size() for c in experiment.getChromatograms()) != n_points:
-        raise damaged(path, f"its spectra state {n_points:,} points and hold another number")
-    return _run(experiment, kind, start)
+class BadOutput(InputError):
+    """An mzML file cannot be written: no fault of the run, and the next would fare no better."""
 
 
 def write_mzml(run: Run, path: Path, source: str) -> None:
@@ -79,32 +38,59 @@ def write_mzml(run: Run, path: Path, source: str) -> None:
 
     Raises
     ------
-    InputError: the file cannot be written, or not whole.
+    BadOutput: the file cannot be written, or not whole.
     """
-    experiment = to_experiment(run)
-    _describe(experiment, run, source)
-    file = oms.MzMLFile()
-    options = file.getOptions()
-    options.setCompression(True)
-    file.setOptions(options)
+    write_blocks([run], run.n_scans, path, source)
+
+
+def write_blocks(blocks: Iterable[Run], n_scans: int, path: Path, source: str) -> None:
+    """As `write_mzml`, for stretches of a run one after another, `n_scans` in all; none is kept once it is written."""
     try:
-        with replacing(path) as temporary, silence():
-            file.store(str(temporary), experiment)
+        with replacing(path) as temporary:
+            _store(blocks, n_scans, temporary, source)
             _require_whole(temporary)
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or first_line(error)
-        raise InputError(
+        raise BadOutput(
             path, f"cannot be written ({reason})", "check the folder, its permissions and the free space"
         ) from error
 
 
-def to_experiment(run: Run, spectrum_type: Any = _CENTROID) -> "oms.MSExperiment":
+def _store(blocks: Iterable[Run], n_scans: int, path: Path, source: str) -> None:
+    writer = oms.PlainMSDataWritingConsumer(str(path))
+    options = writer.getOptions()
+    options.setCompression(True)
+    writer.setOptions(options)
+    written = 0
+    conversion = _conversion()  # one for all: the writer tells them apart by identity, and declares the first only
+    for run in blocks:
+        if not written:
+            writer.setExpectedSize(n_scans, 0)
+            writer.setExperimentalSettings(_description(run, source))
+        with silence():
+            for spectrum in _spectra(run, _CENTROID, conversion, written):
+                writer.consumeSpectrum(spectrum)
+        written += run.n_scans
+    with silence():
+        del writer  # which writes the index and closes the file
+    if written != n_scans:
+        raise OSError(f"{written:,} of {n_scans:,} scans were written")
+
+
+def to_experiment(run: Run, spectrum_type: Any) -> "oms.MSExperiment":
     """The run as pyOpenMS holds it; every spectrum of the given type."""
     experiment = oms.MSExperiment()
     experiment.reserveSpaceSpectra(run.n_scans)
+    for spectrum in _spectra(run, spectrum_type, _conversion()):
+        experiment.addSpectrum(spectrum)
+    return experiment
+
+
+def _spectra(
+    run: Run, spectrum_type: Any, conversion: "oms.DataProcessing", first_scan: int = 0
+) -> "Iterator[oms.MSSpectrum]":
     mode = oms.InstrumentSettings()
     mode.setScanMode(oms.InstrumentSettings.ScanMode.MS1SPECTRUM)
-    conversion = _conversion()
     bounds = run.offsets.tolist()
     for number, rt_s in enumerate(run.rt_s.tolist()):
         spectrum = oms.MSSpectrum()
@@ -113,11 +99,10 @@ def to_experiment(run: Run, spectrum_type: Any = _CENTROID) -> "oms.MSExperiment
         spectrum.setType(spectrum_type)
         spectrum.setInstrumentSettings(mode)
         spectrum.setDataProcessing([conversion])
-        spectrum.setNativeID(f"scan={number + 1}")
+        spectrum.setNativeID(f"scan={first_scan + number + 1}")
         peaks = slice(bounds[number], bounds[number + 1])
         spectrum.set_peaks(run.mz[peaks], run.intensity[peaks])
-        experiment.addSpectrum(spectrum)
-    return experiment
+        yield spectrum
 
 
 def peaks_of(experiment: "oms.MSExperiment") -> dict[str, Any]:
@@ -132,50 +117,9 @@ def peaks_of(experiment: "oms.MSExperiment") -> dict[str, Any]:
     }
 
 
-def _require_well_formed(text: bytes, path: Path) -> None:
-    """OpenMS trusts tags to stand where they belong, and crashes on some that do not."""
-    try:
-        expat.ParserCreate().Parse(text, True)
-    except (expat.ExpatError, LookupError, ValueError) as error:  # the latter two: an encoding unknown or unsupported
-        raise damaged(path, f"XML: {first_line(error)}") from error
-
-
-def _stated_points(text: bytes, kind: str, path: Path) -> int:
-    """Points of all spectra as the file states them, once it proved to hold the spectra it states."""
-    declared = _DECLARED[kind].search(text)
-    present = sum(1 for _ in _SPECTRUM[kind].finditer(text))
-    # The scanCount of mzXML, as OpenMS itself writes it, leaves out scans without peaks.
-    if declared and not (0 <= int(declared[1]) <= present if kind == "mzXML" else int(declared[1]) == present):
-        raise damaged(path, f"states {int(declared[1]):,} spectra and holds {present:,}")
-    return sum(int(points) for points in _POINTS[kind].findall(text))
-
-
-def _load(path: Path, kind: str) -> "oms.MSExperiment":
-    experiment = oms.MSExperiment()
-    reader = oms.MzMLFile() if kind == "mzML" else oms.MzXMLFile()
-    try:
-        with silence():
-            reader.load(str(path), experiment)
-    except (RuntimeError, ValueError, TypeError, MemoryError, IndexError, OverflowError) as error:
-        raise damaged(path, f"{kind}: its spectra cannot be decoded") from error
-    return experiment
-
-
 def _ms1_views(experiment: "oms.MSExperiment") -> list[Any]:
     views = (experiment.spectrum_view(index) for index in range(experiment.getNrSpectra()))
     return [view for view in views if view.getMSLevel() == 1]
-
-
-def _run(experiment: "oms.MSExperiment", kind: str, start: str | None) -> tuple[Run, bool | None]:
-    types = {view.getType() for view in _ms1_views(experiment)}
-    profile = types == {_PROFILE} if types in ({_PROFILE}, {_CENTROID}) else None
-    instrument = experiment.getInstrument()
-    name = (
-        str(instrument.getMetaValue(_INSTRUMENT)) if instrument.metaValueExists(_INSTRUMENT) else instrument.getName()
-    )
-    if experiment.metaValueExists(_ACQUIRED):
-        start = str(experiment.getMetaValue(_ACQUIRED))
-    return Run(**peaks_of(experiment), format=kind, instrument=name or None, acquired_at=start), profile
 
 
 def _conversion() -> "oms.DataProcessing":
@@ -188,13 +132,14 @@ def _conversion() -> "oms.DataProcessing":
     return conversion
 
 
-def _describe(experiment: "oms.MSExperiment", run: Run, source: str) -> None:
+def _description(run: Run, source: str) -> "oms.ExperimentalSettings":
+    experiment = oms.ExperimentalSettings()
     instrument = oms.Instrument()
     if run.instrument:
-        instrument.setMetaValue(_INSTRUMENT, run.instrument)
+        instrument.setMetaValue(INSTRUMENT, run.instrument)
     experiment.setInstrument(instrument)
     if run.acquired_at:
-        experiment.setMetaValue(_ACQUIRED, run.acquired_at)
+        experiment.setMetaValue(ACQUIRED, run.acquired_at)
         date = oms.DateTime()
         date.set(run.acquired_at[:19].replace("T", " "))
         experiment.setDateTime(date)
@@ -206,6 +151,7 @@ def _describe(experiment: "oms.MSExperiment", run: Run, source: str) -> None:
         origin.setFileType(_FORMAT_TERMS[run.format])
         origin.setNativeIDType("scan number only nativeID format")
         experiment.setSourceFiles([origin])
+    return experiment
 
 
 def _require_whole(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import io
 import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +13,9 @@ from numpy.typing import NDArray
 _SECONDS = 60.0
 _BYTES_PER_SECOND = 5e6
 # No compression of measured numbers comes near this; a damaged length does.
-_MOST_UNPACKED = 1000
+_MOST_UNPACKED = 200
+# The file, its arrays as they are and as they are sent, at the compression that files have.
+_MEMORY_PER_BYTE = 20
 
 
 def read_netcdf_hdf5(
@@ -26,22 +27,14 @@ def read_netcdf_hdf5(
     ------
     ValueError: the file cannot be read, or not within a minute and a second for each 5 MB.
     """
-    # By the file's path and with -P: neither the package's place nor its modules' names matter to the new process.
-    command = [sys.executable, "-P", str(Path(__file__)), *names]
+    from spectus.raw.child import ChildError, in_child  # not there for the new process
+
+    seconds = _SECONDS + len(content) / _BYTES_PER_SECOND
     try:
-        done = subprocess.run(
-            command,
-            input=content,
-            capture_output=True,
-            timeout=_SECONDS + len(content) / _BYTES_PER_SECOND,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ValueError("HDF5: reading it does not end") from error
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise ValueError(f"HDF5: {said[-1] if said else 'reading it crashes'}")
-    with np.load(io.BytesIO(done.stdout)) as arrays:
+        sent = in_child(Path(__file__), names, seconds, content, _MEMORY_PER_BYTE * len(content))
+    except ChildError as error:
+        raise ValueError(f"HDF5: {error}") from error
+    with np.load(io.BytesIO(sent)) as arrays:
         attributes = json.loads(str(arrays["attributes"]))
         return {name: arrays[f"values {name}"] for name in names if f"values {name}" in arrays}, *attributes
 

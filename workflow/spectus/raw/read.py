@@ -1,25 +1,38 @@
 """Reading a raw run, whatever its format: the content decides, never the name."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from spectus import tables
 from spectus.errors import InputError
 from spectus.raw.andi import read_andi
-from spectus.raw.centroid import centroided
-from spectus.raw.checks import checked
+from spectus.raw.centroid import centroided, looks_like_profile
+from spectus.raw.checks import checked_peaks, require_current, time_order
 from spectus.raw.chemstation import read_chemstation
-from spectus.raw.content import contents, head
+from spectus.raw.content import contents, head, shown
 from spectus.raw.jcamp import read_jcamp
 from spectus.raw.run import Run
-from spectus.raw.vendors import foreign_file, foreign_folder
+from spectus.raw.scans import Scans, blocks_of, joined, scans_of
+from spectus.raw.sim import require_full_scans, without_declared_sim
+from spectus.raw.vendors import UNPROVEN, Family, as_mzml, family_of_file, family_of_folder, foreign_file
+from spectus.raw.xml_run import open_xml
 
-_SUFFIXES = {".gz", ".mzml", ".mzxml", ".xml", ".cdf", ".nc", ".jdx", ".dx", ".jcamp", ".d", ".ms", ".raw", ".parquet"}
+_SUFFIXES = {
+    ".gz", ".mzml", ".mzxml", ".xml", ".cdf", ".nc", ".jdx", ".dx", ".jcamp", ".d", ".ms", ".raw", ".wiff", ".qgd",
+    ".parquet",
+}  # fmt: skip
 _READABLE = (
     "give ANDI/netCDF, mzML, mzXML, JCAMP-DX or an Agilent .D; msconvert (ProteoWizard) makes mzML of most others"
 )
+
+
+_LONGEST_NAME = 200  # of an instrument, in characters
 
 
 @dataclass(frozen=True)
@@ -30,42 +43,79 @@ class NamedRun:
     path: Path
 
 
+@dataclass(frozen=True)
+class OpenRun:
+    """A raw run whose scans are known to be in order, and whose peaks are still to be read.
+
+    Attributes
+    ----------
+    n_scans: of all blocks together.
+    blocks: stretches of the run one after another, each as `read_run` gives it; once only.
+    notes: what the user should know of how it was read, or of what was left out.
+    """
+
+    n_scans: int
+    blocks: Iterator[Run]
+    notes: tuple[str, ...] = ()
+
+
 def read_run(path: Path) -> Run:
     """Read a raw run: its MS1 scans, centroided, without points of zero intensity.
 
     Parameters
     ----------
-    path: ANDI/netCDF, mzML, mzXML, JCAMP-DX or Agilent data.ms, each also gzipped, or an Agilent `.D` folder.
+    path: ANDI/netCDF, mzML, mzXML, JCAMP-DX or Agilent data.ms, each also gzipped, an Agilent `.D` folder, or another
+        maker's file or folder that an installed package can read (see `vendors`).
 
     Raises
     ------
     InputError: missing, empty, cut short, of an unknown format, or without scans that can be used (see `checks`).
     """
-    file = raw_file(path)
-    run, declared_profile = _read(file, path)
-    run = centroided(checked(run, path), declared_profile)
-    present = run.intensity > 0
-    return run if present.all() else run.with_peaks(present)
+    with open_run(path) as run:
+        return joined(list(run.blocks))
 
 
-def raw_file(path: Path) -> Path:
-    """The file that holds the mass spectra: the path itself, or `data.ms` (in any case) of an Agilent `.D` folder.
+@contextmanager
+def open_run(path: Path) -> Iterator[OpenRun]:
+    """Open a raw run to read it in stretches, so that a file larger than the memory can be converted.
 
     Raises
     ------
-    InputError: a folder without data.ms, or one that cannot be opened.
+    InputError: as `read_run`; what is wrong with peaks is found when their block is read.
     """
-    try:
-        if not path.is_dir():
-            return path
-        inside = sorted(path.iterdir())
-    except OSError as error:
-        raise InputError(path, f"cannot be opened ({error.strerror})", "check the folder's permissions") from error
-    found = next((entry for entry in inside if entry.name.lower() == "data.ms"), None)
-    if found:
-        return found
-    what, remedy = foreign_folder(inside) or ("a folder without data.ms, no run that can be read", _READABLE)
-    raise InputError(path, f"is {what}", remedy)
+    with _open(path) as scans:
+        order = time_order(scans.rt_s, path)
+        order, left_out = without_declared_sim(scans, order, path)
+        notes = tuple(note for note in (scans.note, left_out) if note)
+        yield OpenRun(len(order), _blocks(scans, order, path), notes)
+
+
+def _blocks(scans: Scans, order: NDArray[np.int64], path: Path) -> Iterator[Run]:
+    profile, done, any_ions = scans.profile, 0, False
+    for numbers in blocks_of(order, scans.n_points):
+        run = checked_peaks(scans.read(numbers), path, done)
+        run = replace(run, instrument=shown(run.instrument, _LONGEST_NAME) if run.instrument else None)
+        if profile is None and len(run.mz):
+            profile = looks_like_profile(run)
+        run = centroided(run, profile)
+        present = run.intensity > 0
+        run = run if present.all() else run.with_peaks(present)
+        if not done:
+            require_full_scans(run, path)
+        done += len(numbers)
+        any_ions = any_ions or bool(len(run.mz))
+        yield run
+    require_current(any_ions, path)
+
+
+def raw_file(path: Path) -> Path:
+    """The file that holds the mass spectra: the path itself, or the main file of a maker's folder, e.g. `data.ms`.
+
+    Raises
+    ------
+    InputError: a folder that is no run, or one that cannot be opened.
+    """
+    return _found(path)[0]
 
 
 def named_runs(paths: Sequence[Path], names: Sequence[str] | None = None) -> list[NamedRun]:
@@ -97,19 +147,61 @@ def named_runs(paths: Sequence[Path], names: Sequence[str] | None = None) -> lis
     return runs
 
 
-def _read(file: Path, path: Path) -> tuple[Run, bool | None]:
+def _found(path: Path) -> tuple[Path, Family | None]:
+    """The file that holds the mass spectra, and the maker's format if it is a folder of one."""
+    try:
+        if not path.is_dir():
+            return path, None
+        inside = sorted(path.iterdir())
+        found = next((entry for entry in inside if entry.name.lower() == "data.ms"), None)
+        if found:
+            return found, None
+        foreign = family_of_folder(inside)
+    except OSError as error:
+        raise InputError(path, f"cannot be opened ({error.strerror})", "check the folder's permissions") from error
+    if foreign is None:
+        raise InputError(path, "is a folder without data.ms, no run that can be read", _READABLE)
+    return foreign[1], foreign[0]
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[Scans]:
+    """The scans of a run; those of another maker's through mzML, which a package makes of them."""
+    file, family = _found(path)
+    family = family or family_of_file(file)
+    if family:
+        with as_mzml(path, family) as made, _open_file(made, path) as scans:
+            yield _renamed(scans, family)
+        return
+    with _open_file(file, path) as scans:
+        yield scans
+
+
+@contextmanager
+def _open_file(file: Path, path: Path) -> Iterator[Scans]:
     first_bytes = head(file)
+    for kind, tag in (("mzML", rb"<(indexedm|m)zML[\s>]"), ("mzXML", rb"<(mzXML|msRun)[\s>]")):
+        if re.search(tag, first_bytes):
+            with open_xml(file, kind, path) as scans:
+                yield scans
+            return
+    yield _in_memory(file, first_bytes, path)
+
+
+def _renamed(scans: Scans, family: Family) -> Scans:
+    def read(numbers: NDArray[np.int64]) -> Run:
+        return replace(scans.read(numbers), format=family.name)
+
+    return replace(scans, read=read, note=UNPROVEN)
+
+
+def _in_memory(file: Path, first_bytes: bytes, path: Path) -> Scans:
     if first_bytes.startswith((b"CDF\x01", b"CDF\x02", b"CDF\x05", b"\x89HDF\r\n\x1a\n")):
         return read_andi(contents(file), path)
     if first_bytes.startswith(b"\x01\x32\0\0"):
-        return read_chemstation(contents(file), path)
-    for kind, tag in (("mzML", rb"<(indexedm|m)zML[\s>]"), ("mzXML", rb"<(mzXML|msRun)[\s>]")):
-        if re.search(tag, first_bytes):
-            from spectus.raw.mzml import read_mzml
-
-            return read_mzml(file, kind)
+        return scans_of(*read_chemstation(contents(file), path))
     if first_bytes.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"##"):
-        return read_jcamp(contents(file), path)
+        return scans_of(*read_jcamp(contents(file), path))
     what, remedy = foreign_file(first_bytes) or ("of no format that can be read, or cut short", _READABLE)
     raise InputError(path, f"is {what}", remedy)
 

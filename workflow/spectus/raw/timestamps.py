@@ -28,7 +28,7 @@ def iso_from_chemstation(text: str) -> str | None:
 
 
 def iso_from_andi(text: str) -> str | None:
-    """ISO 8601 of an ANDI date 'YYYYMMDDhhmmss+zzzz' (ASTM E1947); the zone is kept where the file gives one."""
+    """ISO 8601 of an ANDI date 'YYYYMMDDhhmmss+zzzz' (ASTM E2077); the zone is kept where the file gives one."""
     found = _ANDI.match(text.strip())
     if not found:
         plain = re.match(r"(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})\s*$", text.strip())

@@ -1,0 +1,64 @@
+"""mzML and mzXML, gzipped or not, of any size: an index of the whole file first, then the peaks as they are wanted.
+
+pyOpenMS, which writes our mzML, crashes on files that are well-formed but not valid, holds all peaks of a file at once
+and reads one whose arrays are shorter than stated with no more than a warning. So these are read here.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectus.raw.content import damaged, first_line, opened
+from spectus.raw.mzml_index import MzmlIndexer
+from spectus.raw.mzxml_index import MzxmlIndexer
+from spectus.raw.run import Run
+from spectus.raw.scans import Scans
+from spectus.raw.xml_arrays import Place, mzml_array, mzxml_pairs
+
+
+@contextmanager
+def open_xml(file: Path, kind: str, path: Path) -> Iterator[Scans]:
+    """The MS1 scans of an mzML or mzXML file.
+
+    Parameters
+    ----------
+    file: the file; gzip is recognised by content.
+    kind: "mzML" or "mzXML".
+    path: what the user gave, for errors.
+
+    Raises
+    ------
+    InputError: the file is cut short or damaged, or its lists and arrays are not as long as it says; the latter only
+    when the array is read.
+    """
+    with opened(file) as text:
+        index = (MzmlIndexer if kind == "mzML" else MzxmlIndexer)(path).parse(text)
+        of_scan = _mzml_scan if kind == "mzML" else _mzxml_scan
+
+        def read(order: NDArray[np.int64]) -> Run:
+            counts = index.n_points[order]
+            offsets = np.concatenate([[0], np.cumsum(counts)])
+            mz, intensity = np.empty(offsets[-1]), np.empty(offsets[-1])
+            places, bounds = index.places[order].tolist(), offsets.tolist()
+            for number, place, start, end in zip(order.tolist(), places, bounds[:-1], bounds[1:], strict=True):
+                try:
+                    mz[start:end], intensity[start:end] = of_scan(text, place, end - start)
+                except ValueError as error:
+                    raise damaged(path, f"MS1 spectrum {number + 1:,}: {first_line(error)}") from error
+            return Run(index.rt_s[order], offsets, mz, intensity, kind, index.instrument, index.acquired_at)
+
+        yield Scans(index.rt_s, index.n_points, read, index.profile, index.sim)
+
+
+def _mzml_scan(file: IO[bytes], places: list[Place], n_points: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    mz, intensity = places
+    return mzml_array(file, mz, n_points), mzml_array(file, intensity, n_points)
+
+
+def _mzxml_scan(file: IO[bytes], places: list[Place], n_points: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    pairs = mzxml_pairs(file, places[0], n_points)
+    return pairs[:, 0], pairs[:, 1]
