@@ -156,6 +156,27 @@ def test_each_record_s_own_formula_holds() -> None:
     assert targets[1] is None
 
 
+@pytest.mark.parametrize("cores", [1, 3])
+def test_cores_change_no_answer(model_folder: Path, monkeypatch: pytest.MonkeyPatch, cores: int) -> None:
+    translator = Translator.load(str(model_folder), "cpu", "fp32")
+    rows = [{"mz": [40.0 + i, 60.0 + i], "intensity": [1.0, 0.5], "reason": None} for i in range(25)]
+    monkeypatch.setattr(translate, "batches_side_by_side", lambda config, device: cores)
+    found = [[smiles for smiles, _ in answer.structures] for answer in translator.translate(rows, 4, 3)]
+    alone = [[smiles for smiles, _ in translator.translate([row], 4, 1)[0].structures] for row in rows]
+    assert found == alone
+
+
+def test_what_fails_in_a_thread_is_raised(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise InputError("model", "is broken", "mend it")
+
+    translator = Translator.load(str(model_folder), "cpu")
+    monkeypatch.setattr(translate, "batches_side_by_side", lambda config, device: 2)
+    monkeypatch.setattr(translate, "beam_search", broken)
+    with pytest.raises(InputError, match="is broken"):
+        translator.translate([{"mz": [40.0], "intensity": [1.0], "reason": None}] * 20, 2)
+
+
 def test_bf16_and_fp32_find_the_same(model_folder: Path, queries: Path, tmp_path: Path) -> None:
     for precision in ("fp32", "bf16"):
         out = tmp_path / f"{precision}.parquet"

@@ -10,16 +10,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spectus.model.modeling import SpectusForConditionalGeneration
+from spectus.model.memory import WIDE
+from spectus.model.modeling import SpectusConfig, SpectusForConditionalGeneration
 
 _PACKED_FOR = 160  # rows of a product that the packing is chosen for: 16 spectra of 10 beams
 
 
-def has_fast_bf16(device: torch.device) -> bool:
-    """Whether the device multiplies bf16 faster than fp32: a GPU, or a CPU with AVX-512 BF16 or AMX."""
+def bf16_is_faster(config: SpectusConfig, device: torch.device) -> bool:
+    """Whether a model decodes faster in bf16: on a GPU, and a large one on a CPU with AVX-512 BF16 or AMX."""
     if device.type != "cpu":
         return True
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return bool(native) and config.d_model >= WIDE
 
 
 def ready_for_decoding(

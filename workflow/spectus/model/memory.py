@@ -1,5 +1,6 @@
-"""How many spectra are decoded at a time: as many as the device's memory holds."""
+"""How much of a machine decoding takes: spectra at a time by the memory, batches side by side by the cores."""
 
+import os
 from pathlib import Path
 
 import torch
@@ -7,6 +8,7 @@ import torch
 from spectus.model.modeling import SpectusConfig
 
 CPU_BATCH = 16  # spectra; from 8 on, more gain nothing on two cores (benchmarks/decoding.py)
+WIDE = 512  # from this model width on, products take most of the time, and cores are faster together at one
 _PLENTY = 1 << 40  # bytes, where the system does not say
 _MEMORY_SHARE = 0.5  # of the free memory that the token and peak caches may take
 
@@ -51,3 +53,15 @@ def _control_groups() -> list[Path]:
 def out_of_memory(error: RuntimeError) -> bool:
     """Whether torch failed for want of memory; on a CPU it says so in words only."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def usable_cores() -> int:
+    """CPU cores that this process may use, fewer if OMP_NUM_THREADS says so."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return min(allowed, int(told)) if told.isdigit() and int(told) else allowed
+
+
+def batches_side_by_side(config: SpectusConfig, device: torch.device) -> int:
+    """How many batches are best decoded at the same time, each by its share of the cores."""
+    return usable_cores() if device.type == "cpu" and config.d_model < WIDE else 1

@@ -1,9 +1,11 @@
 """The command `spectus translate`: spectra of a file to ranked structures."""
 
 import hashlib
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,12 +19,13 @@ from spectus.model.constraint import Target, formula_target, mass_target
 from spectus.model.encoding import EncodedSpectrum, encode_spectrum, unusable
 from spectus.model.generation import Hypothesis, beam_search
 from spectus.model.guide import Guide
-from spectus.model.inference import has_fast_bf16, ready_for_decoding
-from spectus.model.memory import fitting_batch, out_of_memory
+from spectus.model.inference import bf16_is_faster, ready_for_decoding
+from spectus.model.memory import batches_side_by_side, fitting_batch, out_of_memory
 from spectus.model.modeling import SpectusForConditionalGeneration, model_folder
 from spectus.model.tokenizer import SmilesTokenizer
 from spectus.structures import flat_smiles, quiet_rdkit
 
+_LEAST_SHARE = 8  # spectra for which a thread more is worth its while
 CHUNK = 2048  # spectra read, translated and written at a time
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -111,11 +114,10 @@ class Translator:
         """Load a model by folder or hub name to a device, in bf16 where the device is faster at it, unless told."""
         where = pick_device(device)
         folder = model_folder(name)
+        model = SpectusForConditionalGeneration.from_pretrained(folder)
         if precision == "auto":
-            precision = "bf16" if has_fast_bf16(where) else "fp32"
-        model = ready_for_decoding(
-            SpectusForConditionalGeneration.from_pretrained(folder), where, PRECISIONS[precision]
-        )
+            precision = "bf16" if bf16_is_faster(model.config, where) else "fp32"
+        model = ready_for_decoding(model, where, PRECISIONS[precision])
         tokenizer = SmilesTokenizer.from_pretrained(folder)
         return cls(model, tokenizer, Path(name).name, _weights_sha256(folder), precision, grammar)
 
@@ -136,23 +138,69 @@ class Translator:
         shown = tqdm(total=len(rows), disable=None, unit="spectrum", desc="translate") if bar is None else bar
         shown.update(len(rows) - len(usable))
         with quiet_rdkit():
-            for index, hypotheses in self._search(encoded, beams, batch_size, wanted):
+            for index, hypotheses in self._side_by_side(encoded, beams, batch_size, wanted):
                 answers[usable[index]] = self._answer(hypotheses, wanted[index])
                 shown.update()
         if bar is None:
             shown.close()
         return answers
 
+    def _side_by_side(
+        self, encoded: list[EncodedSpectrum], beams: int, batch_size: int, targets: list[Target | None]
+    ) -> Iterator[tuple[int, list[Hypothesis]]]:
+        """`_search`, by several threads at once where the model is too small for all cores to share its products."""
+        most = batches_side_by_side(self.model.config, self.model.device)
+        threads = min(most, -(-len(encoded) // _LEAST_SHARE))
+        guide = self._guide_for(targets)
+        if threads <= 1:
+            before = torch.get_num_threads()
+            torch.set_num_threads(1 if most > 1 else before)
+            try:
+                yield from self._search(encoded, beams, batch_size, targets, guide)
+            finally:
+                torch.set_num_threads(before)
+            return
+        settled: SimpleQueue[tuple[int, list[Hypothesis]] | Exception | None] = SimpleQueue()
+        stop = threading.Event()
+
+        def work(share: range) -> None:
+            torch.set_num_threads(1)  # of this thread
+            try:
+                for index, hypotheses in self._search(
+                    [encoded[i] for i in share], beams, batch_size, [targets[i] for i in share], guide
+                ):
+                    settled.put((share[index], hypotheses))
+                    if stop.is_set():
+                        return
+                settled.put(None)
+            except Exception as error:
+                settled.put(error)
+
+        for first in range(threads):
+            threading.Thread(target=work, args=(range(first, len(encoded), threads),), daemon=True).start()
+        try:
+            working = threads
+            while working:
+                answer = settled.get()
+                if isinstance(answer, Exception):
+                    raise answer
+                if answer is None:
+                    working -= 1
+                else:
+                    yield answer
+        finally:
+            stop.set()
+
     def batch_size(self, beams: int) -> int:
         """Spectra that are decoded together on this device."""
         return fitting_batch(self.model.config, self.model.device, PRECISIONS[self.precision], beams)
 
     def _search(
-        self, encoded: list[EncodedSpectrum], beams: int, batch_size: int, targets: list[Target | None]
-    ) -> Iterator[tuple[int, list[Hypothesis]]]:
+        self, encoded: list[EncodedSpectrum], beams: int, batch_size: int, targets: list[Target | None],
+        guide: Guide | None,
+    ) -> Iterator[tuple[int, list[Hypothesis]]]:  # fmt: skip
         """Beam search that halves its batch when memory runs out; what was settled before stays."""
         size = batch_size or self.batch_size(beams)
-        guide = self._guide_for(targets)
         left = list(range(len(encoded)))
         while left:
             done = set()

@@ -1,11 +1,10 @@
 """The threads that decode: each takes what waits and decodes it together. They share one model.
 
 Several of them are worth their while on a CPU only: there each batch has a share of the cores, and one that is the
-only one has them all.
+only one has as many as make it faster.
 """
 
 import logging
-import os
 import threading
 import time
 from math import exp, isfinite
@@ -14,6 +13,7 @@ import torch
 from tqdm import tqdm
 
 from spectus.errors import InputError
+from spectus.model.memory import batches_side_by_side, usable_cores
 from spectus.model.translate import Answer, Translator
 from spectus.serve.limits import Limits
 from spectus.serve.predictions import Prediction, Predictions
@@ -24,8 +24,9 @@ _LOG = logging.getLogger(__name__)
 
 def make_workers(translator: Translator, predictions: Predictions, limits: Limits) -> list["Worker"]:
     """As many workers as the settings or the device say, not yet started."""
-    number = limits.workers or (min(_MOST_WORKERS, _cores()) if translator.model.device.type == "cpu" else 1)
-    return [Worker(translator, predictions, limits, max(1, _cores() // number)) for _ in range(number)]
+    cpu = translator.model.device.type == "cpu"
+    number = limits.workers or (min(_MOST_WORKERS, usable_cores()) if cpu else 1)
+    return [Worker(translator, predictions, limits, max(1, usable_cores() // number)) for _ in range(number)]
 
 
 class Worker(threading.Thread):
@@ -34,6 +35,7 @@ class Worker(threading.Thread):
     def __init__(self, translator: Translator, predictions: Predictions, limits: Limits, cores: int) -> None:
         super().__init__(name="spectus-worker", daemon=True)
         self._translator, self._predictions, self._limits, self._cores = translator, predictions, limits, cores
+        self._most_cores = usable_cores() // batches_side_by_side(translator.model.config, translator.model.device)
         # More than one batch would only wait for answers that are there already: those of one call come together.
         self._most = limits.batch_size or translator.batch_size(limits.beams)
 
@@ -42,7 +44,7 @@ class Worker(threading.Thread):
             start = time.monotonic()
             counts = self._predictions.counts()
             alone = counts["waiting"] + counts["running"] == len(batch)
-            torch.set_num_threads(_cores() if alone else self._cores)  # of this thread's own team
+            torch.set_num_threads(self._most_cores if alone else self._cores)  # of this thread's own team
             self._decode(batch)
             self._predictions.seconds_each = (time.monotonic() - start) / len(batch)
 
@@ -82,10 +84,3 @@ class Worker(threading.Thread):
 def confidences(answer: Answer, candidates: int) -> dict[str, float]:
     """Probability of each of the likeliest structures, falling, 0 to 1 (rounding may bring the sum above 1)."""
     return {smiles: min(1.0, exp(log_prob)) for smiles, log_prob in answer.structures[:candidates]}
-
-
-def _cores() -> int:
-    """CPU cores that this process may use, fewer if OMP_NUM_THREADS says so."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    return min(allowed, int(told)) if told.isdigit() and int(told) else allowed
