@@ -89,6 +89,7 @@ def test_masses_are_of_the_most_abundant_isotopes() -> None:
     assert mass_target(242).accepts("BrCCCCCCBr")
     assert mass_target(88).accepts("C[Si](C)(C)C")
     assert not mass_target(88).accepts("not a molecule")
+    assert formula_target("C6H12Br2").nominal_mass() == mass_target(242).nominal_mass() == 242
 
 
 @pytest.mark.parametrize("text", ["", "c6h6", "C6H6!", "Xx2", "C6H6 O", "+", "C0"])

@@ -15,7 +15,7 @@ from spectus.model.modeling import SpectusConfig, SpectusForConditionalGeneratio
 from spectus.model.tokenizer import SmilesTokenizer
 from spectus.model.translate import Answer, Translator
 from spectus.structures import first_block
-from spectus.training.evaluate import evaluate_model
+from spectus.training.evaluate import evaluate_model, true_target
 
 RECORDS = [
     ("ethanol", "CCO", {31: 1.0, 45: 0.5}, "valid"),
@@ -64,10 +64,10 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> None:
     class Fixed:
         name = "fixed"
 
-        def translate(self, rows: list[dict[str, Any]], beams: int) -> list[Answer]:
+        def translate(self, rows: list[dict[str, Any]], beams: int, targets: object = None) -> list[Answer]:
             return [ANSWERS[row["name"]] for row in rows]
 
-    monkeypatch.setattr(Translator, "load", lambda name, device: Fixed())
+    monkeypatch.setattr(Translator, "load", lambda name, device, grammar: Fixed())
 
 
 def evaluated(library: Path, tmp_path: Path, **options: Any) -> dict[str, Any]:
@@ -202,3 +202,10 @@ def test_spectra_the_model_cannot_take(random_model: Path, tmp_path: Path) -> No
     queries.write_text("Name: a\nSMILES: CCO\nNum Peaks: 1\n600 1\n")
     with pytest.raises(InputError, match=r"no spectrum that the model can take \(a peak at m/z 600"):
         evaluate_model(str(random_model), queries, None, 2, "cpu", None)
+
+
+def test_what_is_given_is_the_truth_s_own() -> None:
+    assert true_target("CCO", "formula").accepts("COC")
+    assert not true_target("CCO", "formula").accepts("OC=O")
+    assert true_target("CCO", "mass").accepts("OC=O")
+    assert not true_target("CCO", "mass").accepts("CCN")

@@ -182,7 +182,7 @@ def _add_translate(commands: "argparse._SubParsersAction[argparse.ArgumentParser
         "--precision",
         choices=["auto", "fp32", "bf16"],
         default="auto",
-        help="auto: bf16 where the device is fast at it",
+        help="auto: bf16 where that is faster",
     )
     known = command.add_mutually_exclusive_group()
     known.add_argument(
@@ -353,6 +353,10 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         help="sha1 of InChIKey first blocks of compounds to leave out, as queries and from the reference",
     )  # fmt: skip
     command.add_argument("--beams", type=int, default=10, help="beams, and the most structures of a query")
+    command.add_argument(
+        "--given", choices=["formula", "mass"], help="hold the answers to the true formula or nominal mass"
+    )
+    command.add_argument("--no-grammar", dest="grammar", action="store_false", help="see `spectus translate`")
     command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     command.add_argument("--out", type=Path, metavar="JSON", help="where the scores go; a table is printed in any case")
     command.add_argument("--details", type=Path, metavar="PARQUET", help="where the answers to each query go, judged")
@@ -365,7 +369,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     evaluate_model(
         options.model, options.library, options.split, options.beams, options.device, options.out,
         reference=options.reference, reference_split=options.reference_split,
-        held_out=options.held_out, details=options.details,
+        held_out=options.held_out, details=options.details, given=options.given, grammar=options.grammar,
     )  # fmt: skip
 
 
@@ -376,7 +380,7 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     command.add_argument("--port", type=int, default=8000, help="port to listen at; 0: one that is free")
     command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     command.add_argument(
-        "--precision", choices=["auto", "fp32", "bf16"], default="auto", help="bf16 on a GPU, fp32 on a CPU"
+        "--precision", choices=["auto", "fp32", "bf16"], default="auto", help="auto: bf16 where that is faster"
     )
     command.add_argument("--beams", type=int, default=10, help="fewest beams of a request")
     command.add_argument("--max-candidates", type=int, default=50, help="most structures one request may ask for")

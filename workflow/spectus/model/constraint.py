@@ -45,6 +45,10 @@ class Target:
     charge: int = 0
     mass: int | None = None
 
+    def nominal_mass(self) -> int:
+        """Of the formula, or as given."""
+        return self.mass or sum(_nominal_mass(number) * count for number, count in self.atoms)
+
     def accepts(self, smiles: str) -> bool:
         """Whether a structure fits; False for what is none."""
         return _fits(self, smiles)

@@ -9,10 +9,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from rdkit import Chem
+from rdkit.Chem.rdMolDescriptors import CalcMolFormula
 
 from spectus import tables
 from spectus.errors import InputError
 from spectus.files import replacing
+from spectus.model.constraint import Target, formula_target, mass_target
 from spectus.model.translate import Answer, Translator
 from spectus.tables import EVALUATIONS
 from spectus.training.bootstrap import Bootstrap, Estimate
@@ -76,6 +79,8 @@ def evaluate_model(
     reference_split: str | None = None,
     held_out: Path | None = None,
     details: Path | None = None,
+    given: str | None = None,
+    grammar: bool = True,
 ) -> None:
     """Translate the records of a library that have a structure, judge the answers, and print a table of the scores.
 
@@ -89,6 +94,8 @@ def evaluate_model(
     reference, reference_split: library to search with the same queries (`searches.search_all`).
     held_out: SHA-1 sums of first InChIKey blocks of compounds to leave out of the queries and of the reference.
     details: table for the judged answers to each query, schema EVALUATIONS.
+    given: "formula" or "mass": what the model's answers are held to, taken from the truth.
+    grammar: mask tokens that cannot lead to valid SMILES.
 
     Raises
     ------
@@ -105,8 +112,9 @@ def evaluate_model(
     unwanted = read_held_out(held_out)
     queries = KnownSpectra.read(library, split, unwanted)
     held = KnownSpectra.read(reference, reference_split, unwanted) if reference else None
-    translator = Translator.load(model, device)
-    answers = translator.translate(queries.table.to_pylist(), beams)
+    translator = Translator.load(model, device, grammar=grammar)
+    targets = [true_target(smiles, given) for smiles in queries.smiles] if given else None
+    answers = translator.translate(queries.table.to_pylist(), beams, targets=targets)
     asked = [row for row, answer in enumerate(answers) if answer.structures or answer.n_invalid]
     if not asked:
         reason = next(answer.reason for answer in answers)
@@ -116,6 +124,7 @@ def evaluate_model(
     )
     scores = evaluation.scores()
     origin: dict[str, Any] = {"model": translator.name, "library": library.name, "split": split, "beams": beams}
+    origin |= {"given": given, "grammar": grammar}
     origin |= {"n_no_structure": queries.n_no_structure, "n_held_out": queries.n_held_out}
     if reference and held:
         origin["reference"] = _origin(held, reference, reference_split)
@@ -126,6 +135,12 @@ def evaluate_model(
         with replacing(out) as temporary:
             temporary.write_text(json.dumps(origin | scores.as_json(), indent=2) + "\n", encoding="utf-8")
     print(score_table(origin | scores.as_json()))
+
+
+def true_target(smiles: str, given: str) -> Target:
+    """What a chemist knows who has the formula ("formula") or the molecular ion ("mass") of a structure."""
+    formula = formula_target(str(CalcMolFormula(Chem.MolFromSmiles(smiles))))
+    return formula if given == "formula" else mass_target(formula.nominal_mass())
 
 
 class Evaluation:
