@@ -26,6 +26,18 @@ from spectus.model.modeling import SpectusForConditionalGeneration, additive, pe
 
 _ROOM = 8  # steps that the token cache has room for before it is tidied
 _LEAST_ROOM = 32  # slots
+_PER_ROW = (
+    "peak_mask",
+    "lineage",
+    "time",
+    "tokens",
+    "scores",
+    "history",
+    "greedy",
+    "pool_scores",
+    "pool",
+    "pool_length",
+)
 
 
 class Hypothesis(NamedTuple):
@@ -163,8 +175,7 @@ class _Search:
         self.peak_cache = [(keys[at], values[at]) for keys, values in self.peak_cache]
         self.token_cache = [(keys[at], values[at]) for keys, values in self.token_cache]
         self.peaks = self.peaks[rows]
-        for name in ("peak_mask", "lineage", "time", "tokens", "scores", "history", "greedy", "pool_scores", "pool",
-                     "pool_length"):  # fmt: skip
+        for name in _PER_ROW:
             setattr(self, name, getattr(self, name)[at])
         if self.guide:
             self.guide.keep(rows)
@@ -252,7 +263,7 @@ class _Search:
 
     def _accepted(self, scores: Tensor) -> Tensor:
         """Scores (B, K) of those that end here, minus infinity for what does not meet its row's target."""
-        if self.guide is None:
+        if self.guide is None or not self.guide.has_targets():
             return scores
         written = self._written().tolist()
         for row, beam in (scores > self.pool_scores[:, -1:]).nonzero().tolist():
@@ -266,7 +277,8 @@ class _Search:
         """Zeros, for what is masked out must still be a number."""
         config, heads = self.config, self.config.decoder_attention_heads
         shape = (rows, heads, length, config.d_model // heads)
-        dtype = next(self.model.model.decoder.blocks).self_attn.k_proj(torch.zeros(1, config.d_model)).dtype
+        probe = torch.zeros(1, config.d_model, device=self.device)
+        dtype = next(self.model.model.decoder.blocks).self_attn.k_proj(probe).dtype
         return [
             (torch.zeros(shape, dtype=dtype, device=self.device), torch.zeros(shape, dtype=dtype, device=self.device))
             for _ in range(config.decoder_layers)

@@ -47,6 +47,9 @@ class GuideState:
         self.constraint.advance(parents, tokens, self.grammar)
         self.grammar.advance(parents, tokens)
 
+    def has_targets(self) -> bool:
+        return any(self.constraint.targets)
+
     def has_target(self, row: int) -> bool:
         return self.constraint.targets[row] is not None
 

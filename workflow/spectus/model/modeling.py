@@ -217,7 +217,7 @@ class SpectusModel(nn.Module):
 
 
 class SpectusForConditionalGeneration(nn.Module):
-    """The translator. Call it for logits; `spectus.model.generation.translate` decodes.
+    """The translator. Call it for logits; `spectus.model.translate.Translator` decodes.
 
     >>> model = SpectusForConditionalGeneration.from_pretrained("resources/models/spectus-open")  # doctest: +SKIP
     """
