@@ -26,9 +26,10 @@ from spectus.model.modeling import SpectusForConditionalGeneration, additive, pe
 
 _ROOM = 8  # steps that the token cache has room for before it is tidied
 _LEAST_ROOM = 32  # slots
-_PER_ROW = (
-    "peak_mask lineage time tokens scores history greedy pool_scores pool pool_length"  # the state of a row
-).split()
+_PER_ROW = [
+    *("peak_mask", "lineage", "time", "tokens", "scores", "history", "greedy"),
+    *("pool_scores", "pool", "pool_length"),
+]
 
 
 class Hypothesis(NamedTuple):
