@@ -4,9 +4,17 @@
         --pymassspec-python PY --corems-python PY
 
 Runs are made by `spectus simulate`'s recipes; the same seed makes the same runs. Seeds below 30 are for development:
-no default may be chosen by looking at a seed from 30 up. Each peer runs in an interpreter of its own
-(`pip install PyMassSpec`, `pip install corems`), as it comes and with settings that do better on runs of this kind.
-Times are CPU seconds on one thread, without importing libraries, reading files and making each tool's scan objects.
+no default may be chosen by looking at a seed from 30 up. Each peer runs in an interpreter of its own, as it comes and
+with settings that do better on runs of this kind. They are not dependencies (PyMassSpec is under the GPL):
+
+    python3.11 -m venv pms && pms/bin/pip install PyMassSpec==2.7.0.post1       # --pymassspec-python pms/bin/python
+    python3.11 -m venv corems && corems/bin/pip install corems==4.1.0           # --corems-python corems/bin/python
+
+Times are CPU seconds on one thread. "CPU s" is the deconvolution alone, without importing libraries, reading files and
+making each tool's scan objects; "all CPU" is the whole process, with all of that, this project's too.
+
+Below this project's row stands what its own figures are worth: the median cosine with the truth in bins of purity and
+of signal to noise (a component without a match counts 0), and the share of ions whose error is within their doubt.
 The simulator and this project's method have the same authors: read the numbers with that in mind.
 """
 
@@ -15,6 +23,7 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import resource
 import subprocess
 import sys
 import tempfile
@@ -26,6 +35,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from spectus import tables
 from spectus.chromatography.deconvolution import deconvolve
@@ -35,10 +45,13 @@ from spectus.library.records import read_spectra
 from spectus.raw.run import Run
 from spectus.simulation.presets import PRESETS, settings_for
 from spectus.simulation.runs import SimulatedRun, simulate
-from spectus.simulation.scoring import STRATA, Score, match, score
+from spectus.simulation.scoring import STRATA, Score, ion_errors, match, score
 
 PEERS = Path(__file__).parent / "peers"
-Tool = Callable[[Run, str], tuple[pa.Table, float]]
+Seconds = tuple[float, float]  # CPU seconds of the deconvolution alone, and of the whole process
+Tool = Callable[[Run, str], tuple[pa.Table, Seconds]]
+BINS = {"purity": (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.01), "snr": (0.0, 10.0, 30.0, 100.0, 300.0, np.inf)}
+DOUBTS = (0.0, 0.03, 0.1, 0.3, 0.6, 1.01)
 
 COLUMNS = (
     "recall .7",
@@ -49,6 +62,8 @@ COLUMNS = (
     "false",
     "double",
     "CPU s",
+    "x ours",
+    "all CPU s",
     "x ours",
 )
 
@@ -90,9 +105,11 @@ def _compare(library: pa.Table, preset: str, seed: int, options: argparse.Namesp
     ours = None
     for name, tool in _tools(options).items():
         found, seconds = zip(*(tool(run.run, run.name) for run in runs), strict=True)
-        components, total = pa.concat_tables(found), sum(seconds)
-        ours = ours or total
+        components, total = pa.concat_tables(found), np.sum(seconds, axis=0)
+        ours = total if ours is None else ours
         _print_row(name, score(components, truth), total, total / ours)
+        if name == "spectus":
+            _print_worth(components, truth)
         if any(run.amount for run in runs):
             print(f"{'':22}{_linearity(components, runs)}")
 
@@ -108,29 +125,39 @@ def _tools(options: argparse.Namespace) -> dict[str, Tool]:
     return tools
 
 
-def _ours(run: Run, name: str) -> tuple[pa.Table, float]:
+def _ours(run: Run, name: str) -> tuple[pa.Table, Seconds]:
     start = time.process_time()
     components = deconvolve(run, name)
-    return components, time.process_time() - start
+    alone = time.process_time() - start
+    with tempfile.TemporaryDirectory() as folder:
+        return components, (alone, _process(Path(sys.executable), "spectus_peaks.py", run, Path(folder), name))
 
 
 def _peer(python: Path, script: str, setting: str) -> Tool:
     """A tool in another interpreter: the run goes there with nominal masses, its peaks and CPU seconds come back."""
 
-    def tool(run: Run, name: str) -> tuple[pa.Table, float]:
+    def tool(run: Run, name: str) -> tuple[pa.Table, Seconds]:
         with tempfile.TemporaryDirectory() as folder:
-            source, target = Path(folder) / "run.npz", Path(folder) / "peaks.npz"
-            mz = to_unit_mass(run.mz).astype(float)
-            np.savez(source, rt_s=run.rt_s, offsets=run.offsets, mz=mz, intensity=run.intensity)
-            command = [str(python), str(PEERS / script), str(source), str(target), setting]
-            done = subprocess.run(command, capture_output=True, text=True)
-            if done.returncode:
-                last = (done.stderr.strip() or "no message").splitlines()[-1]
-                raise InputError(python, f"{script} failed: {last}", "install the peer there, or leave it out")
-            with np.load(target) as peaks:
-                return _components(name, peaks), float(peaks["seconds"])
+            everything = _process(python, script, run, Path(folder), setting)
+            with np.load(Path(folder) / "peaks.npz") as peaks:
+                return _components(name, peaks), (float(peaks["seconds"]), everything)
 
     return tool
+
+
+def _process(python: Path, script: str, run: Run, folder: Path, setting: str) -> float:
+    """CPU seconds of a whole process that deconvolutes a run into `folder`/peaks.npz."""
+    source, target = folder / "run.npz", folder / "peaks.npz"
+    mz = to_unit_mass(run.mz).astype(float)
+    np.savez(source, rt_s=run.rt_s, offsets=run.offsets, mz=mz, intensity=run.intensity)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [str(python), str(PEERS / script), str(source), str(target), setting]
+    done = subprocess.run(command, capture_output=True, text=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        last = (done.stderr.strip() or "no message").splitlines()[-1]
+        raise InputError(python, f"{script} failed: {last}", "install the peer there, or leave it out")
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def _components(name: str, peaks: Mapping[str, np.ndarray]) -> pa.Table:
@@ -147,11 +174,31 @@ def _components(name: str, peaks: Mapping[str, np.ndarray]) -> pa.Table:
     return tables.table(tables.COMPONENTS, columns)
 
 
-def _print_row(name: str, found: Score, seconds: float, ratio: float) -> None:
+def _print_row(name: str, found: Score, seconds: NDArray[np.float64], ratio: NDArray[np.float64]) -> None:
     recalls = "".join(f"{recall:11.3f}" for recall in (found.recall_70, found.recall_80, found.recall_90))
     strata = "".join(f"{recall:11.3f} ({n:3d})" for n, recall in found.strata.values())
     counts = f"{found.n_components:11d}{found.false:11d}{found.duplicates:11d}"
-    print(f"{name:22}{recalls}{strata}{counts}{seconds:11.2f}{ratio:11.1f}", flush=True)
+    times = "".join(f"{s:11.2f}{r:11.1f}" for s, r in zip(seconds, ratio, strict=True))
+    print(f"{name:22}{recalls}{strata}{counts}{times}", flush=True)
+
+
+def _print_worth(components: pa.Table, truth: pa.Table) -> None:
+    found = match(components, truth)
+    cosine = np.zeros(len(components))
+    matched = found.component >= 0
+    cosine[found.component[matched]] = found.cosine[matched]
+    for column, edges in BINS.items():
+        values = components[column].to_numpy(zero_copy_only=False)
+        inside = [cosine[(values >= low) & (values < high)] for low, high in pairwise(edges)]
+        _print_bins(f"{column}: cosine", edges, [(np.median(of) if len(of) else np.nan, len(of)) for of in inside])
+    doubts, errors = ion_errors(components, truth)
+    within = [(errors <= doubts)[(doubts >= low) & (doubts < high)] for low, high in pairwise(DOUBTS)]
+    _print_bins("doubt: within it", DOUBTS, [(of.mean() if len(of) else np.nan, len(of)) for of in within])
+
+
+def _print_bins(title: str, edges: Sequence[float], values: Sequence[tuple[float, int]]) -> None:
+    texts = [f"from {low:g} {value:.3f} ({n})" for low, (value, n) in zip(edges[:-1], values, strict=True)]
+    print(f"{'':22}{title:18}{'; '.join(texts)}", flush=True)
 
 
 def _linearity(components: pa.Table, runs: Sequence[SimulatedRun]) -> str:
@@ -159,7 +206,7 @@ def _linearity(components: pa.Table, runs: Sequence[SimulatedRun]) -> str:
     truth = pa.concat_tables([run.truth for run in runs])
     found = match(components, truth)
     amount = {run.name: run.amount for run in runs if run.amount}
-    compound, slopes, residuals = truth["compound"].to_numpy(), [], []
+    compound, slopes, residuals, determinations = truth["compound"].to_numpy(), [], [], []
     x_all = np.log10([amount[name] for name in truth["run"].to_pylist()])
     areas = components["area"].to_numpy(zero_copy_only=False)
     for number in np.unique(compound):
@@ -169,12 +216,14 @@ def _linearity(components: pa.Table, runs: Sequence[SimulatedRun]) -> str:
             slope, intercept = np.polyfit(x_all[rows], y, 1)
             slopes.append(slope)
             residuals.append(np.std(y - slope * x_all[rows] - intercept))
+            determinations.append(1 - np.var(y - slope * x_all[rows] - intercept) / np.var(y))
     if not slopes:
         return "areas: none"
     return (
         f"areas over {len(slopes)} compounds: slope {np.median(slopes):.3f} "
         f"(5-95 %: {np.quantile(slopes, 0.05):.3f} to {np.quantile(slopes, 0.95):.3f}), "
-        f"residual {np.median(residuals):.3f} decades"
+        f"residual {np.median(residuals):.3f} decades, R2 {np.median(determinations):.5f} "
+        f"(lowest twentieth {np.quantile(determinations, 0.05):.4f})"
     )
 
 

@@ -37,6 +37,7 @@ def made_run(
     skew_scans: float = 0.0,
     n_scans: int = N_SCANS,
     times: NDArray[np.float64] | None = None,
+    widths: Sequence[float] | None = None,
 ) -> Run:
     """Gaussian peaks on a background of 200 counts, with shot noise and a threshold.
 
@@ -44,16 +45,17 @@ def made_run(
     ----------
     hump: height in counts of a broad rise of every mass in the middle of the run. ceiling: of the detector, counts.
     skew_scans: time between the first and the last mass of a scan, in scans. times: (n_scans,) s; default even.
+    widths: of the compounds' peaks at half height, s; default `FWHM_S`.
     """
     random = np.random.default_rng(seed)
     rt_s = SCAN_S * np.arange(n_scans) if times is None else times
     moment = rt_s[:, None] + skew_scans * SCAN_S * (MASSES - MASSES[0]) / np.ptp(MASSES)
     signal = np.full((len(rt_s), len(MASSES)), 200.0)
     signal += hump * np.exp(-0.5 * ((rt_s - rt_s.mean()) / 25.0) ** 2)[:, None]
-    for compound in compounds:
+    for compound, width in zip(compounds, widths or [FWHM_S] * len(compounds), strict=True):
         heights = np.zeros(len(MASSES))
         heights[[mass - MASSES[0] for mass in compound.spectrum]] = list(compound.spectrum.values())
-        signal += compound.height * heights * np.exp(-4 * np.log(2) * ((moment - compound.rt_s) / FWHM_S) ** 2)
+        signal += compound.height * heights * np.exp(-4 * np.log(2) * ((moment - compound.rt_s) / width) ** 2)
     signal += np.sqrt(3 * signal) * random.standard_normal(signal.shape)
     signal = np.minimum(np.maximum(signal, 0), ceiling)
     scan, mass = np.nonzero(signal > 40)

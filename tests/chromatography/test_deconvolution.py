@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from made_runs import FWHM_S, SCAN_S, Eluting, made_run, spectrum
+from made_runs import FWHM_S, MASSES, SCAN_S, Eluting, made_run, spectrum
 
 from spectus.chromatography.deconvolution import Settings, deconvolve
 from spectus.library.records import read_spectra
@@ -14,7 +14,7 @@ from spectus.raw.read import read_run
 from spectus.raw.run import Run
 from spectus.simulation import presets
 from spectus.simulation.runs import simulate
-from spectus.simulation.scoring import score
+from spectus.simulation.scoring import ion_errors, match, score
 
 LIBRARY = Path(__file__).parents[2] / "resources" / "libraries" / "PNNLMetV20191015.msp"
 
@@ -94,6 +94,38 @@ def test_areas_follow_the_amount() -> None:
     assert np.allclose(areas / heights, areas[-1] / heights[-1], rtol=0.05)
 
 
+def r_squared(x: np.ndarray, y: np.ndarray) -> float:
+    slope, intercept = np.polyfit(x, y, 1)
+    return 1 - float(np.var(y - slope * x - intercept) / np.var(y))
+
+
+@pytest.mark.parametrize(("distance", "least"), [(3.0, 0.999), (0.5, 0.99)])
+def test_areas_are_linear_over_four_decades(distance: float, least: float) -> None:
+    """Beside a neighbour of constant amount, isolated from it or at half a width; small amounts count too."""
+    neighbour = Eluting(spectrum(2), 90.0, 3e4)
+    heights = np.geomspace(1e3, 1e7, 9)
+    areas = np.array(
+        [
+            best(components(made_run([compound, neighbour])), compound)[0].area
+            for compound in (Eluting(spectrum(1), 90.0 - distance * FWHM_S, height) for height in heights)
+        ]
+    )
+    assert r_squared(heights, areas) > least
+    assert r_squared(np.log10(heights), np.log10(areas)) > least
+
+
+def test_a_peak_wider_than_the_others_stays_one_component() -> None:
+    """As where a compound sticks to the column: twice as wide as all others, its heavy ions half a second late."""
+    others = [Eluting(spectrum(seed), 15.0 + 12.0 * seed, 2e5) for seed in range(5)]
+    late = spectrum(20, 60)
+    parts = [(mass, share, 0.5 * (mass - MASSES[0]) / np.ptp(MASSES)) for mass, share in late.items()]
+    wide = [Eluting({mass: share}, 140.0 + delay, 2.5e4) for mass, share, delay in parts]
+    table = components(made_run([*others, *wide], widths=[FWHM_S] * len(others) + [2 * FWHM_S] * len(wide)))
+    near = table[(table.rt_s - 140.0).abs() < 2 * FWHM_S].sort_values("area", ascending=False)
+    assert near.area.iloc[0] > 0.9 * near.area.sum()
+    assert cosine(near.iloc[0], late) > 0.97
+
+
 def test_a_saturated_compound_is_flagged_and_its_spectrum_restored() -> None:
     """The detector clips the six strongest ions; the masked points are not used, so their heights come back."""
     compound = Eluting(spectrum(7), 90.0, 1e6)
@@ -160,6 +192,49 @@ def test_the_simulated_benchmark() -> None:
     result = score(deconvolve(simulated.run, simulated.name), simulated.truth)
     assert result.recall_80 > 0.85
     assert result.false <= 12
+
+
+@pytest.fixture(scope="module")
+def crowd() -> tuple[pa.Table, pa.Table]:
+    """Components and truth of a simulated run whose seed was not used to set anything."""
+    (simulated,) = simulate(read_spectra(LIBRARY), presets.settings_for("benchmark", ["run_s=1000"]), seed=102)
+    return deconvolve(simulated.run, simulated.name), simulated.truth
+
+
+def test_pure_components_have_true_spectra(crowd: tuple[pa.Table, pa.Table]) -> None:
+    found = match(*crowd)
+    purity = crowd[0]["purity"].to_numpy()[found.component]
+    assert np.median(found.cosine[(found.component >= 0) & (purity > 0.9)]) > 0.97
+
+
+def test_doubt_is_the_size_of_the_errors(crowd: tuple[pa.Table, pa.Table]) -> None:
+    """About 68 % of the intensities lie within their standard error of the truth, the doubtful ones too."""
+    doubts, errors = ion_errors(*crowd)
+    assert len(doubts) > 2000
+    for low, high in ((0.0, 0.05), (0.05, 0.2), (0.2, 1.01)):
+        chosen = (doubts >= low) & (doubts < high)
+        assert 0.55 < np.mean(errors[chosen] <= doubts[chosen]) < 0.85
+
+
+def test_etizolam_follows_a_quadratic_curve(shared: Path) -> None:
+    """Calibrators of 25 to 250 ug/mL against the internal standard predict the check standards of 40 and 125 ug/mL."""
+    folder = shared / "runs" / "etizolam"
+    sheet = pd.read_csv(folder / "samples.tsv", sep="\t", dtype={"run": str})
+    standards = sheet[sheet.type.isin(["calibrator", "check"])]
+    ratios = [area_ratio(components(read_run(folder / f"{run}.D"))) for run in standards.run]
+    known = standards.assign(ratio=ratios).rename(columns={"etizolam_ug_per_ml": "amount"})
+    calibrators, checks = (known[known.type == kind] for kind in ("calibrator", "check"))
+    curve = np.polyfit(calibrators.amount, calibrators.ratio, 2, w=1 / np.sqrt(calibrators.amount))
+    for check in checks.itertuples():
+        roots = np.roots(curve - [0, 0, check.ratio])
+        predicted = min(root.real for root in roots if abs(root.imag) < 1e-9 and root.real > 0)
+        assert predicted == pytest.approx(check.amount, rel=0.1)
+
+
+def area_ratio(table: pd.DataFrame) -> float:
+    """Area of etizolam over that of its internal standard: the largest component at the time of each."""
+    drug, standard = (table[table.rt_s.between(*times)].area.max() for times in ((610.0, 622.0), (386.0, 395.0)))
+    return float(drug / standard)
 
 
 def test_a_real_run(shared: Path) -> None:

@@ -62,6 +62,7 @@ COMPONENTS = pa.schema(
         _field("n_peaks", pa.int32(), "peaks in the spectrum"),
         _field("saturated", pa.bool_(), "some of its ions reached the detector's ceiling"),
         *_SPECTRUM,
+        _field("doubt", pa.list_(pa.float32()), "standard error of each intensity, as a share of it, 0-1"),
         _field("profile_rt_s", pa.list_(pa.float32()), "times of the model peak's points, s"),
         _field("profile", pa.list_(pa.float32()), "model peak at those times, apex = 1.0"),
     ]

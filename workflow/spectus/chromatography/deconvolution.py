@@ -194,6 +194,7 @@ def _rows(
     models: Sequence[Model], unmixed: Unmixed, stretch: Stretch, mass: NDArray[np.int64], settings: Settings
 ) -> Iterator[dict[str, object]]:
     """Rows of COMPONENTS, but for the run's name and the numbers."""
+    error = unmixed.error(settings.misfit)
     for k, model in enumerate(models):
         spectrum = np.where(unmixed.spectra[k] > settings.clean * unmixed.sd[k], unmixed.spectra[k], 0)
-        yield describe(model, spectrum, stretch, mass)
+        yield describe(model, spectrum, error[k], stretch, mass)

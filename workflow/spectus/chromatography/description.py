@@ -15,12 +15,15 @@ _TOP = 0.5
 """Purity is read where the profile is above this share of its apex."""
 
 
-def describe(model: Model, spectrum: Array, stretch: Stretch, mass: NDArray[np.int64]) -> dict[str, object]:
+def describe(
+    model: Model, spectrum: Array, error: Array, stretch: Stretch, mass: NDArray[np.int64]
+) -> dict[str, object]:
     """Columns of COMPONENTS for one component, without run, number and retention index.
 
     Parameters
     ----------
-    spectrum: (n_masses,), counts at the apex. mass: (n_masses,), nominal masses.
+    spectrum, error: (n_masses,), counts at the apex and their standard errors.
+    mass: (n_masses,), nominal masses.
     """
     ions = np.flatnonzero(spectrum)
     largest = max(float(spectrum.max()), 1e-30)
@@ -40,9 +43,19 @@ def describe(model: Model, spectrum: Array, stretch: Stretch, mass: NDArray[np.i
         "saturated": _saturated(model, spectrum, stretch),
         "mz": mass[ions].astype(np.float32),
         "intensity": (spectrum[ions] / largest).astype(np.float32),
+        "doubt": doubt(error[ions] / spectrum[ions]).astype(np.float32),
         "profile_rt_s": times[inside].astype(np.float32),
         "profile": model.profile[inside].astype(np.float32),
     }
+
+
+def doubt(relative_error: Array) -> Array:
+    """Standard error of the intensities that a spectrum keeps, as a share of each, at most 1.
+
+    Below 0.2 it is that of the fit. Of the weaker ones the fit keeps those that noise has raised, up to half of which
+    are not there; their error is widened by a factor measured on simulated runs, so that two thirds lie within it.
+    """
+    return np.minimum(relative_error * (1 + 3 * relative_error**2), 1.0)
 
 
 def _times(model: Model, stretch: Stretch) -> tuple[float, float, float]:

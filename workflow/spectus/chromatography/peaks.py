@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import convolve1d
-from scipy.signal import savgol_coeffs
 
 from spectus.chromatography.unit_mass import Traces
 
@@ -183,5 +182,9 @@ def _damping(half: int) -> float:
 
 @cache
 def _kernels(half: int) -> list[NDArray[np.float64]]:
-    """Weights that give value, slope and curvature (second derivative) of the quadratic at the middle of a window."""
-    return [savgol_coeffs(2 * half + 1, 2, deriv=order, use="dot") for order in range(3)]
+    """Weights that give value, slope and curvature (second derivative) of the quadratic at the middle of a window.
+
+    Least squares by hand: importing scipy.signal for it would take a fifth of the time of a whole run.
+    """
+    value, slope, half_curvature = np.linalg.pinv(np.vander(np.arange(-half, half + 1), 3, increasing=True))
+    return [value, slope, 2 * half_curvature]

@@ -4,6 +4,7 @@ Widths vary along a run: little under a temperature programme, much on an isothe
 deconvolution (filters, windows, tolerances) is therefore counted in the peak width of its place.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,13 +14,17 @@ from scipy.ndimage import convolve1d
 from spectus.chromatography.noise import Noise
 from spectus.chromatography.unit_mass import Traces
 
-_WIDEST = 128
-"""Scans on either side within which a peak must fall to half its height to be measured."""
+_REACHES = (8, 32, 128)
+"""Scans on either side within which a peak must fall. The shortest that shows enough peaks is taken, four times as far:
+so the widest can be forty scans, or five hundred where nothing is narrower, and a hump is not taken for a peak."""
 
-_MIN_SNRS = (30.0, 15.0, 8.0)
-"""Apexes this far above the noise are measured, the next where too few are: a blank may hold nothing strong."""
+_MIN_SNRS = (15.0, 8.0)
+"""Peaks this far above the noise are measured, the next where too few are: a blank may hold nothing strong."""
 
 _ENOUGH = 10
+_CLEAN_BASE = 0.2
+"""Peaks whose valleys lie below this share of the apex are preferred: a neighbour would make them seem narrow."""
+
 _KNOTS = 60
 _MIN_FWHM = 1.5
 
@@ -36,7 +41,7 @@ class Widths:
 
 
 def strongest_widths(traces: Traces, saturated: NDArray[np.bool_], noise: Noise, n_strongest: int = 3000) -> Widths:
-    """Widths of the strongest peaks that fall to half their height on both sides and have no clipped point at the top.
+    """Widths, at half the height above the higher valley, of the most prominent peaks without a clipped top.
 
     Parameters
     ----------
@@ -47,38 +52,62 @@ def strongest_widths(traces: Traces, saturated: NDArray[np.bool_], noise: Noise,
     light = convolve1d(traces, np.array([0.25, 0.5, 0.25], dtype=np.float32), axis=1, mode="nearest")
     centre = light[:, 2:-2]
     top = (centre >= light[:, 1:-3]) & (centre > light[:, 3:-1]) & (centre >= light[:, :-4]) & (centre >= light[:, 4:])
-    for min_snr in _MIN_SNRS:
-        row, scan = np.nonzero(top & (centre > (min_snr * noise.factor) ** 2) & (centre > noise.floor))
-        found = _measured(light, saturated, row, scan + 2, n_strongest)
-        if len(found) >= _ENOUGH:
-            break
-    return found
-
-
-def _measured(
-    light: Traces, saturated: NDArray[np.bool_], row: NDArray[np.int64], scan: NDArray[np.int64], n_strongest: int
-) -> Widths:
-    """Widths of the strongest of the apexes at (row, scan), without clipped ones and shoulders."""
-    order = np.argsort(light[row, scan])[::-1]
-    row, scan = row[order], scan[order]
+    row, scan = np.nonzero(top & (centre > (_MIN_SNRS[-1] * noise.factor) ** 2) & (centre > noise.floor))
+    scan += 2
     clipped = saturated[row[:, None], scan[:, None] + np.arange(-2, 3)].any(axis=1)
-    row, scan = row[~clipped][:n_strongest], scan[~clipped][:n_strongest]
-    fwhm = _half_crossing(light, row, scan, 1) + _half_crossing(light, row, scan, -1)
+    row, scan = row[~clipped], scan[~clipped]
+    snr = [(light[row, scan] - _valley(light, row, scan, reach)) / noise.sd(light[row, scan]) for reach in _REACHES]
+    prominent, reach = _prominent(snr)
+    strongest = prominent[np.argsort(-light[row, scan][prominent], kind="stable")[:n_strongest]]
+    return _measured(light, row[strongest], scan[strongest], 4 * reach)
+
+
+def _prominent(snr: Sequence[NDArray[np.floating]]) -> tuple[NDArray[np.int64], int]:
+    """Which peaks stand far enough above their valleys, and the reach that shows enough of them; or at least one."""
+    for enough in (_ENOUGH, 1):
+        for reach, prominence in zip(_REACHES, snr, strict=True):
+            for least in _MIN_SNRS:
+                found = np.flatnonzero(prominence > least)
+                if len(found) >= enough:
+                    return found, reach
+    return found, reach
+
+
+def _valley(light: Traces, row: NDArray[np.int64], scan: NDArray[np.int64], reach: int) -> NDArray[np.float32]:
+    """The higher of the lowest points on both sides of each apex, looked for up to `reach` or a higher peak."""
+    height = light[row, scan][:, None]
+    lowest = []
+    for side in (-1, 1):
+        position = np.clip(scan[:, None] + side * np.arange(1, reach + 1), 0, light.shape[1] - 1)
+        values = light[row[:, None], position]
+        values[np.logical_or.accumulate(values > height, axis=1)] = np.inf
+        lowest.append(np.minimum(values.min(axis=1), height[:, 0]))
+    return np.maximum(*lowest)
+
+
+def _measured(light: Traces, row: NDArray[np.int64], scan: NDArray[np.int64], reach: int) -> Widths:
+    """Widths of the apexes at (row, scan); of those on a low base, if there are enough."""
+    base = _valley(light, row, scan, reach)
+    half = (light[row, scan] + base).astype(np.float64) / 2
+    fwhm = _crossing(light, row, scan, half, reach, 1) + _crossing(light, row, scan, half, reach, -1)
     measured = np.isfinite(fwhm)
-    return Widths(scan[measured], np.maximum(fwhm[measured], _MIN_FWHM))
+    clean = measured & (base < _CLEAN_BASE * light[row, scan])
+    chosen = clean if np.count_nonzero(clean) >= _ENOUGH else measured
+    return Widths(scan[chosen], np.maximum(fwhm[chosen], _MIN_FWHM))
 
 
-def _half_crossing(light: Traces, row: NDArray[np.int64], scan: NDArray[np.int64], side: int) -> NDArray[np.float64]:
-    """Distance from each apex to where the trace passes half its height, scans; infinity where it does not."""
-    reach = min(_WIDEST, light.shape[1] - 1)
+def _crossing(
+    light: Traces, row: NDArray[np.int64], scan: NDArray[np.int64], level: NDArray[np.float64], reach: int, side: int
+) -> NDArray[np.float64]:
+    """Distance from each apex to where the trace passes `level` (n,), scans; infinity where it does not."""
     position = scan[:, None] + np.arange(reach + 1) * side
     inside = (position >= 0) & (position < light.shape[1])
-    values = light[row[:, None], np.clip(position, 0, light.shape[1] - 1)] / light[row, scan][:, None]
-    below = (values < 0.5) & inside
+    values = light[row[:, None], np.clip(position, 0, light.shape[1] - 1)].astype(np.float64)
+    below = (values < level[:, None]) & inside
     first, found = np.argmax(below, axis=1), below.any(axis=1)
     index = np.arange(len(row))
     before, after = values[index, first - 1], values[index, first]
-    return np.where(found, first - 1 + (before - 0.5) / np.where(found, before - after, 1.0), np.inf)
+    return np.where(found, first - 1 + (before - level) / np.where(found, before - after, 1.0), np.inf)
 
 
 def width_profile(widths: Widths, n_scans: int) -> NDArray[np.float64]:

@@ -131,6 +131,28 @@ def match(components: pa.Table, truth: pa.Table) -> Matches:
     return Matches(mate, cosine, best)
 
 
+def ion_errors(components: pa.Table, truth: pa.Table, least_cosine: float = 0.8) -> tuple[Floats, Floats]:
+    """Doubt of every ion of the components that match a compound this well, and the error it really has.
+
+    The error is the difference from the compound's true intensity, in counts at the apex, as a share of the intensity
+    found.
+    """
+    found = match(components, truth)
+    good = np.flatnonzero(found.cosine >= least_cosine)
+    names = ["mz", "intensity", "doubt", "height"]
+    doubts, errors = [np.empty(0)], [np.empty(0)]
+    mates = components.select(names).take(pa.array(found.component[good])).to_pylist()
+    trues = truth.select(["mz", "intensity", "height"]).take(pa.array(good)).to_pylist()
+    for mate, true in zip(mates, trues, strict=True):
+        counts = np.zeros(2001)
+        np.add.at(counts, np.minimum(to_unit_mass(true["mz"]), 2000), true["height"] * np.array(true["intensity"]))
+        shares = np.array(mate["intensity"])
+        seen = mate["height"] * shares / shares.sum()
+        doubts.append(np.array(mate["doubt"]))
+        errors.append(np.abs(seen - counts[np.minimum(to_unit_mass(mate["mz"]), 2000)]) / seen)
+    return np.concatenate(doubts), np.concatenate(errors)
+
+
 def half_window(truth: pa.Table) -> Floats:
     """How far from its apex (n_true,) a compound may be found, s: half a FWHM, at least 1 s."""
     return np.maximum(0.5 * _column(truth, "fwhm_s"), 1.0)
