@@ -19,6 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Threads of a matrix product that wait for each other must not spin: on a busy machine they take the time from
     # those they wait for. Read by the OpenMP runtime when it is loaded, so it stands before any import of it.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the many small systems of a deconvolution gain nothing
     try:
         options.handler(options)
     except InputError as error:
