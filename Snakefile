@@ -17,6 +17,7 @@ include: "workflow/rules/convert.smk"
 include: "workflow/rules/deconvolve.smk"
 include: "workflow/rules/calibrate.smk"
 include: "workflow/rules/align.smk"
+include: "workflow/rules/forward.smk"
 include: "workflow/rules/search.smk"
 include: "workflow/rules/translate.smk"
 include: "workflow/rules/rank.smk"
@@ -29,7 +30,7 @@ onsuccess:
         print(REPORT_LOG.read_text(encoding="utf-8"))
 
 
-# `snakemake` makes the report; `snakemake convert` (deconvolve, calibrate, align, library, search, translate, rank)
+# `snakemake` makes the report; `snakemake convert` (deconvolve, calibrate, align, library, predict, search, translate, rank)
 # stops after that stage.
 rule all:
     default_target: True
@@ -50,6 +51,11 @@ rule deconvolve:
 rule library:
     input:
         rules.search.input.libraries,
+
+
+rule predict:
+    input:
+        rules.search.input.predicted,
 
 
 rule translate:

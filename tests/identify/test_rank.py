@@ -94,3 +94,26 @@ def test_a_hit_without_structure_keeps_what_the_library_says(tmp_path: Path) -> 
 def test_tables_of_another_campaign_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="'z', which is not among the features"):
         ranked(tmp_path, [hit("z", TOLUENE, 0.9)], [])
+
+
+def test_a_predicted_spectrum_names_a_tentative_structure(tmp_path: Path) -> None:
+    """However high its score and however well its index fits: it is no measured spectrum."""
+    rows = ranked(
+        tmp_path,
+        [hit("q", PHENOL, 0.99, predicted=True, ri_delta=0.0), hit("q", BENZENE, 0.6, predicted=False)],
+        [answer("q", ETHANOL, -0.1)],
+    )
+    assert [row["smiles"] for row in rows] == [PHENOL, ETHANOL, BENZENE]
+    assert [row["source"] for row in rows] == ["predicted", "model", "library"]
+    assert [row["level"] for row in rows] == ["3", "3", "3"]
+    assert (rows[0]["forward_score"], rows[0]["library_score"], rows[0]["ri_delta"]) == (0.99, None, 0.0)
+
+
+def test_a_measured_spectrum_goes_before_a_predicted_one_of_higher_score(tmp_path: Path) -> None:
+    hits = [hit("q", PHENOL, 0.97, predicted=True), hit("q", TOLUENE, 0.9), hit("q", TOLUENE, 0.95, predicted=True)]
+    rows = ranked(tmp_path, hits, [answer("q", PHENOL, -1.0)])
+    assert [(row["smiles"], row["source"], row["level"]) for row in rows] == [
+        (TOLUENE, "library+predicted", "2b"), (PHENOL, "predicted+model", "3"),
+    ]  # fmt: skip
+    assert (rows[0]["library_score"], rows[0]["forward_score"]) == (0.9, 0.95)
+    assert (rows[1]["forward_score"], rows[1]["log_prob"]) == (0.97, -1.0)

@@ -9,6 +9,7 @@ from spectus import tables
 from spectus.cli import main
 from spectus.errors import InputError
 from spectus.library.build import build_library
+from spectus.library.parquet import PREDICTED_BY, predicted_by
 from spectus.library.records import read_spectra
 
 FIRST = "Name: a\nSMILES: C\nRI: 900\nNum Peaks: 2\n50 1\n51 2\n\nName: b\nNum Peaks: 2\n50 1\n"
@@ -53,3 +54,17 @@ def test_a_library_that_cannot_be_read_stops_it(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="absent"):
         build_library([tmp_path / "a.msp", tmp_path / "absent.msp"], tmp_path / "out.parquet")
     assert not (tmp_path / "out.parquet").exists()
+
+
+def test_predicted_spectra_stay_apart_from_measured_ones(tmp_path: Path) -> None:
+    rows = [{"entry": 0, "name": "p", "mz": [50.0], "intensity": [1.0]}]
+    for name in ("p", "q"):
+        tables.write(
+            tables.table(tables.SPECTRA, rows), tmp_path / f"{name}.parquet", tables.SPECTRA, {PREDICTED_BY: name}
+        )
+    (tmp_path / "a.msp").write_text(FIRST)
+    with pytest.raises(InputError, match="holds predicted spectra"):
+        build_library([tmp_path / "a.msp", tmp_path / "p.parquet"], tmp_path / "out.parquet")
+    build_library([tmp_path / "p.parquet", tmp_path / "q.parquet"], tmp_path / "out.parquet")
+    assert predicted_by(tmp_path / "out.parquet") == "p q"
+    assert [record["name"] for record in read_spectra(tmp_path / "out.parquet").to_pylist()] == ["p", "p#2"]

@@ -8,6 +8,7 @@ import pytest
 from spectus import tables
 from spectus.cli import main
 from spectus.errors import InputError
+from spectus.library.parquet import PREDICTED_BY
 from spectus.library.search import library_name, ri_factor, search_libraries
 
 BENZENE = "50 20; 51 22; 52 19; 77 28; 78 100"
@@ -171,3 +172,30 @@ def test_fame_markers_are_found_in_a_real_library(tmp_path: Path, shared: Path) 
     hits = tables.read(tmp_path / "hits.parquet", tables.LIBRARY_HITS).to_pylist()
     assert len(hits) == 13
     assert sum(hit["name"].partition("#")[0].lower() == hit["query"].lower() for hit in hits) == 13
+
+
+def test_predicted_and_measured_spectra_are_told_apart(tmp_path: Path) -> None:
+    """Each kind has its own weights and its own `top`; a hit says which it is, with its entry in its own library."""
+    queries, measured = tmp_path / "queries.msp", tmp_path / "measured.msp"
+    queries.write_text(msp(("q", TOLUENE, None)))
+    measured.write_text(msp(("benzene", BENZENE, None), ("toluene", TOLUENE, None), ("near", "65 14; 91 100", None)))
+    rows = [
+        {"entry": 0, "name": "p0", "mz": [65.0, 91.0, 92.0], "intensity": [0.3, 1.0, 0.3]},
+        {"entry": 1, "name": "p1", "mz": [91.0], "intensity": [1.0]},
+    ]
+    predicted = tmp_path / "predicted.parquet"
+    tables.write(tables.table(tables.SPECTRA, rows), predicted, tables.SPECTRA, {PREDICTED_BY: "forward-open"})
+    out = tmp_path / "hits.parquet"
+    search_libraries(queries, [predicted, measured], out, 1, 0.5, 20.0)
+    hits = tables.read(out, tables.LIBRARY_HITS).to_pylist()
+    assert [(hit["name"], hit["library"], hit["entry"], hit["predicted"]) for hit in hits] == [
+        ("toluene", "measured", 1, False),
+        ("p0", "predicted", 0, True),
+    ]
+    a, b = (
+        np.array(heights) ** 0.35 * np.array(masses) ** 0.5
+        for masses, heights in (([63, 65, 91, 92], [11, 14, 100, 70]), ([65, 91, 92], [0.3, 1.0, 0.3]))
+    )
+    assert hits[1]["score"] == pytest.approx(a[1:] @ b / np.linalg.norm(a) / np.linalg.norm(b), abs=1e-6)
+    search_libraries(queries, [predicted], out, 5, 0.5, 20.0)
+    assert [hit["name"] for hit in tables.read(out, tables.LIBRARY_HITS).to_pylist()] == ["p0", "p1"]

@@ -124,7 +124,7 @@ def test_mistyped_settings_are_named(tmp_path: Path, text: str, problem: str) ->
 
 def test_the_shipped_settings_are_read() -> None:
     folder = Path(__file__).parents[2] / "config" / "training"
-    assert [TrainingSettings.read(path).seed for path in sorted(folder.glob("*.yaml"))]
+    assert [TrainingSettings.read(path).seed for path in sorted(folder.glob("spectus-*.yaml"))]
 
 
 def test_learning_rate_warms_up_and_decays_to_a_tenth() -> None:

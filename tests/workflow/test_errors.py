@@ -40,6 +40,11 @@ def test_a_missing_run(campaign: Campaign) -> None:
     assert "set on_bad_run: skip" in said
 
 
+def test_a_missing_list_of_molecules(campaign: Campaign) -> None:
+    campaign.change({"forward": {"molecules": "nist.smi"}})
+    assert "\nforward.molecules: nist.smi: no such file; " in complaint(campaign)
+
+
 def test_a_missing_library(campaign: Campaign) -> None:
     campaign.change({"libraries": ["nist.msp"]})
     assert "\nlibraries: nist.msp: no such file; correct the path in the configuration\n" in complaint(campaign)

@@ -29,7 +29,10 @@ def test_a_thousand_runs_are_tens_of_jobs(campaign: Campaign) -> None:
 
 
 def test_every_stage_is_a_target(campaign: Campaign) -> None:
-    stages = {"convert", "deconvolve", "calibrate", "align", "library", "search", "translate", "rank", "report", "all"}
+    stages = {
+        "convert", "deconvolve", "calibrate", "align", "library", "predict", "search", "translate", "rank", "report",
+        "all",
+    }  # fmt: skip
     assert set(campaign.run("--list-target-rules").split("\n")) >= stages
 
 
@@ -49,6 +52,20 @@ def test_a_library_that_is_parquet_already_is_used_as_it_is(campaign: Campaign) 
     (campaign.folder / "mine.parquet").write_bytes(b"PAR1")
     campaign.change({"libraries": ["mine.parquet"]})
     assert "library_table" not in campaign.planned()
+
+
+def test_molecules_are_predicted_in_parts_and_searched(campaign: Campaign) -> None:
+    (campaign.folder / "molecules.smi").write_text("CCO ethanol\n")
+    forward = campaign.folder / "forward"
+    forward.mkdir()
+    (forward / "config.json").write_text("{}")
+    campaign.change({"forward": {"molecules": "molecules.smi", "model": "forward", "parts": 3}})
+    assert campaign.planned() == {**EXAMPLE, "predict_part": 3}
+    assert campaign.planned("predict") == {"predict_part": 3, "predict": 1}
+    plan = campaign.run("--dry-run", "--printshellcmds")
+    assert "search" in plan
+    assert plan.count("--forward forward") == 1
+    assert " results/predicted/predicted-3-of-3.parquet" in plan
 
 
 @pytest.fixture

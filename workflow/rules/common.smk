@@ -29,6 +29,10 @@ try:
     LIBRARIES = plan.libraries([plan.shipped(path, PACKAGE.parent) for path in config["libraries"]])
     MODEL = plan.shipped(config["model"], PACKAGE.parent)
     MODEL_FILES = [local(path) for path in plan.model_files(MODEL)]
+    FORWARD = plan.shipped(config["forward"]["model"], PACKAGE.parent)
+    MOLECULES = plan.molecule_files(config["forward"]["molecules"], PACKAGE.parent)
+    FORWARD_FILES = [local(path) for path in plan.model_files(FORWARD)] if MOLECULES else []
+    PREDICTED = plan.numbered(config["forward"]["parts"]) if MOLECULES else []
     TRUTH = [local(path) for path in plan.truth_files(config["report"]["truth"])]
     if workflow.is_main_process:
         plan.check_runs(BATCHES, RESULTS, config["samples"], config["on_bad_run"])

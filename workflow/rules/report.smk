@@ -10,7 +10,7 @@ rule report:
         translations=rules.rank.input.translations,
         candidates=rules.rank.output,
         samples=local(config["samples"]),
-        libraries=rules.search.input.libraries,
+        libraries=[*rules.search.input.libraries, *rules.search.input.predicted],
         truth=TRUTH,
     output:
         settings="<results>/settings.yaml",

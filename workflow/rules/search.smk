@@ -27,6 +27,8 @@ rule search:
     input:
         features=rules.align.output.features,
         libraries=library_tables(),
+        predicted=collect("<results>/predicted/predicted-{part}.parquet", part=PREDICTED),
+        forward=FORWARD_FILES,
     output:
         "<results>/library_hits.parquet",
     log:
@@ -44,11 +46,12 @@ rule search:
         top=lookup("search/top", within=config),
         min_score=lookup("search/min_score", within=config),
         ri_tolerance=lookup("search/ri_tolerance", within=config),
+        forward=lambda wildcards: ["--forward", FORWARD] if PREDICTED else [],
     message:
         "search: features against the libraries"
     shell:
         """
-        python3 -m spectus search {input.features:q} --library {input.libraries:q} --out {output:q} \
-            --top {params.top} --min-score {params.min_score} --ri-tolerance {params.ri_tolerance} \
+        python3 -m spectus search {input.features:q} --library {input.libraries:q} {input.predicted:q} --out {output:q} \
+            --top {params.top} --min-score {params.min_score} --ri-tolerance {params.ri_tolerance} {params.forward:q} \
             >{log:q} 2>&1
         """

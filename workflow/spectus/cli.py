@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from spectus import __version__
@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add in (
         _add_convert, _add_deconvolve, _add_calibrate, _add_align, _add_search, _add_translate, _add_rank,
-        _add_report, _add_library, _add_simulate, _add_train, _add_evaluate, _add_serve,
+        _add_report, _add_library, _add_molecules, _add_forward, _add_simulate, _add_train, _add_evaluate, _add_serve,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -160,6 +160,9 @@ def _add_search(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     command.add_argument("--top", type=int, default=10, help="hits kept for each query")
     command.add_argument("--min-score", type=float, default=0.5, help="lowest score of a hit")
     command.add_argument("--ri-tolerance", type=float, default=20.0, help="scale of the RI penalty, index units")
+    command.add_argument(
+        "--forward", type=Path, metavar="DIR", help="forward model that judges the hits in predicted libraries"
+    )
     command.set_defaults(handler=_search)
 
 
@@ -167,8 +170,9 @@ def _search(options: argparse.Namespace) -> None:
     from spectus.library.search import search_libraries
 
     search_libraries(
-        options.queries, options.library, options.out, options.top, options.min_score, options.ri_tolerance
-    )
+        options.queries, options.library, options.out, options.top, options.min_score, options.ri_tolerance,
+        options.forward,
+    )  # fmt: skip
 
 
 def _add_translate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -285,6 +289,20 @@ def _library(options: argparse.Namespace) -> None:
     build_library(options.sources, options.out)
 
 
+def _add_molecules(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = _command(commands, "molecules", "named compounds with CAS numbers, from the PyPI package chemicals")
+    command.add_argument("--out", required=True, type=Path, metavar="CSV", help="where smiles, name and cas go")
+    command.add_argument("--max-mass", type=int, default=500, help="nominal mass that is too heavy, Da")
+    command.add_argument("--table", type=Path, metavar="TSV", help="the package's table, if it is not installed")
+    command.set_defaults(handler=_molecules)
+
+
+def _molecules(options: argparse.Namespace) -> None:
+    from spectus.forward.named import write_named_molecules
+
+    write_named_molecules(options.out, options.max_mass, options.table)
+
+
 def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     command = _command(commands, "simulate", "runs with a known truth, from a spectral library")
     command.add_argument(
@@ -308,35 +326,70 @@ def _simulate(options: argparse.Namespace) -> None:
 
 
 def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    command = _command(commands, "train", "a translation model on a spectral library with structures")
+    command = _command(commands, "train", "a model on a spectral library with structures")
+    kinds = command.add_subparsers(dest="kind", required=True, metavar="KIND")
+    for kind, about, handler in (
+        ("forward", "a forward model: from a structure to its spectrum", _train_forward),
+        ("finetune", "a translation model: from a spectrum to a structure", _train_finetune),
+    ):
+        _add_training(_command(kinds, kind, about), handler)
+    kinds.choices["forward"].add_argument(
+        "--molecules", type=Path, metavar="MOLECULES",
+        help="a list of molecules, for wrong candidates when the score is fitted; default: those of the library",
+    )  # fmt: skip
+
+
+def _add_training(command: argparse.ArgumentParser, handler: Callable[[argparse.Namespace], None]) -> None:
     command.add_argument(
         "library", type=Path, metavar="LIB", help="spectra with structures; a column `split` names train and valid"
     )
     command.add_argument(
-        "--settings",
-        required=True,
-        type=Path,
-        metavar="YAML",
-        help="sizes, schedule, augmentation; see config/training",
+        "--settings", required=True, type=Path, metavar="YAML", help="sizes and schedule; see config/training"
     )
     command.add_argument(
         "--held-out", type=Path, metavar="FILE", help="sha1 of InChIKey first blocks that no training may see"
     )
     command.add_argument(
-        "--out",
-        required=True,
-        type=Path,
-        metavar="FOLDER",
+        "--out", required=True, type=Path, metavar="FOLDER",
         help="folder for checkpoints and the model; resumed if it exists",
-    )
+    )  # fmt: skip
     command.add_argument("--threads", type=int, default=0, help="CPU threads; 0: all")
-    command.set_defaults(handler=_train)
+    command.set_defaults(handler=handler)
 
 
-def _train(options: argparse.Namespace) -> None:
+def _train_forward(options: argparse.Namespace) -> None:
+    from spectus.forward.train import train_forward
+
+    train_forward(options.library, options.settings, options.held_out, options.out, options.threads, options.molecules)
+
+
+def _train_finetune(options: argparse.Namespace) -> None:
     from spectus.training.train import train_model
 
     train_model(options.library, options.settings, options.held_out, options.out, options.threads)
+
+
+def _add_forward(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    command = _command(commands, "forward", "molecules to a library of predicted spectra")
+    command.add_argument(
+        "molecules", type=Path, metavar="MOLECULES",
+        help=".smi, .csv, .tsv (also .gz, .xz) or .parquet with SMILES, and where known names and CAS numbers",
+    )  # fmt: skip
+    command.add_argument("--model", required=True, metavar="DIR", help="folder of the forward model")
+    command.add_argument("--out", required=True, type=Path, metavar="PARQUET", help="where the library goes")
+    command.add_argument("--peaks", type=int, default=50, help="most peaks of a spectrum")
+    command.add_argument("--part", default="1/1", metavar="I/N", help="every N-th molecule from the I-th")
+    command.add_argument("--threads", type=int, default=0, help="CPU threads; 0: all")
+    command.set_defaults(handler=_forward)
+
+
+def _forward(options: argparse.Namespace) -> None:
+    from spectus.forward.library import write_predicted_library
+
+    write_predicted_library(
+        options.molecules, options.model, options.out,
+        part=_part(options.part), peaks=options.peaks, threads=options.threads,
+    )  # fmt: skip
 
 
 def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -28,8 +28,7 @@ def parts(n_runs: int, features_per_run: float, spectra: int) -> list[str]:
     The features are counted only when the jobs before have run; planning in two steps (a checkpoint) would stop
     the whole campaign there, so their number is taken from the number of runs.
     """
-    total = max(1, math.ceil(n_runs * features_per_run / spectra))
-    return [f"{number}-of-{total}" for number in range(1, total + 1)]
+    return numbered(max(1, math.ceil(n_runs * features_per_run / spectra)))
 
 
 def libraries(paths: Sequence[str]) -> dict[str, str]:
@@ -72,6 +71,24 @@ def model_files(model: str) -> list[str]:
             f"model: {model}", "no such folder", "correct the path, or name a model on the hub, OWNER/NAME"
         )
     return []
+
+
+def molecule_files(path: str | None, root: Path) -> list[str]:
+    """The list of molecules to predict, if there is one, in the working directory or as it ships in `root`.
+
+    Raises
+    ------
+    InputError: it is missing.
+    """
+    found = shipped(path, root) if path else None
+    if found and not Path(found).is_file():
+        raise InputError(f"forward.molecules: {path}", "no such file", "correct the path, or write null for none")
+    return [found] if found else []
+
+
+def numbered(total: int) -> list[str]:
+    """Names "I-of-N" of jobs that share one piece of work."""
+    return [f"{number}-of-{total}" for number in range(1, total + 1)]
 
 
 def truth_files(path: str | None) -> list[str]:

@@ -1,13 +1,13 @@
 """The command `spectus rank`: library hits and translations to one ranked list of candidates a query.
 
-A library hit of at least `library_score` goes before any translation, since a measured spectrum of the compound itself
-is the stronger evidence; weaker hits follow the translations. Within a source the order is its own score. A structure
-that both name is one candidate and takes the better of its places. `probability` stays null until a calibration on
-held-out spectra fills it.
+A hit of at least `library_score` in a library of measured spectra goes first, since a spectrum of the compound itself
+is the strongest evidence; then come the hits of predicted spectra, the translations, and the weaker hits. Within a
+source the order is its own score. A structure that several name is one candidate and takes the best of its places.
+`probability` stays null until a calibration on held-out spectra fills it.
 
 Levels follow Schymanski et al. 2014 (Environ. Sci. Technol. 48, 2097) as far as one run without a reference standard
 of its own can go: 2a, library spectrum and retention index agree; 2b, library spectrum alone, which nothing
-contradicts; 3, a tentative structure; 5, nothing but the spectrum.
+contradicts; 3, a tentative structure, which is all that a predicted spectrum can give; 5, nothing but the spectrum.
 """
 
 from collections import defaultdict
@@ -23,7 +23,8 @@ from spectus.errors import InputError
 from spectus.library.records import read_spectra
 from spectus.structures import Structure, quiet_rdkit, structure
 
-_SOURCES = {(True, False): "library", (False, True): "model", (True, True): "library+model"}
+_SOURCES = {"library": "library_score", "predicted": "forward_score", "model": "log_prob"}
+"""What may name a candidate, and the column that says so."""
 
 
 def rank_queries(
@@ -60,8 +61,11 @@ def rank_query(
     for hit in (hit for hit in hits if hit["reason"] is None):
         candidate = _candidate(query, hit, known)
         held = merged.setdefault(_identity(candidate), candidate)
-        if hit["score"] > (held["library_score"] or 0.0):
-            held.update({key: candidate[key] for key in ("library_score", "name", "ri_delta")})
+        kind = "forward_score" if hit["predicted"] else "library_score"
+        if hit["score"] > (held[kind] or 0.0):
+            held[kind] = hit["score"]
+            if held["library_score"] is None or not hit["predicted"]:
+                held.update({key: candidate[key] for key in ("name", "ri_delta")})
     for translation in (row for row in translations if row["reason"] is None):
         candidate = _candidate(query, translation, known)
         merged.setdefault(_identity(candidate), candidate)["log_prob"] = translation["log_prob"]
@@ -90,7 +94,8 @@ def _candidate(query: str, row: dict[str, Any], known: dict[str, Structure | Non
         "inchikey": drawn.inchikey if drawn else row.get("inchikey"),
         "formula": drawn.formula if drawn else row.get("formula"),
         "name": row.get("name"),
-        "library_score": row.get("score"),
+        "library_score": None if row.get("predicted") else row.get("score"),
+        "forward_score": row.get("score") if row.get("predicted") else None,
         "log_prob": row.get("log_prob"),
         "ri_delta": row.get("ri_delta"),
     }
@@ -102,17 +107,19 @@ def _identity(candidate: dict[str, Any]) -> str:
 
 
 def _place(candidate: dict[str, Any], library_score: float) -> tuple[int, float, str]:
-    """Sort key: trusted library hits by score, then translations by probability, then the other hits by score."""
-    score, log_prob = candidate["library_score"], candidate["log_prob"]
+    """Sort key: trusted library hits, predicted spectra, translations, the other hits; each by its own score."""
+    score, predicted, log_prob = candidate["library_score"], candidate["forward_score"], candidate["log_prob"]
     if score is not None and score >= library_score:
         return 0, -score, _identity(candidate)
+    if predicted is not None:
+        return 1, -predicted, _identity(candidate)
     if log_prob is not None:
-        return 1, -log_prob, _identity(candidate)
-    return 2, -score, _identity(candidate)
+        return 2, -log_prob, _identity(candidate)
+    return 3, -score, _identity(candidate)
 
 
 def _source(candidate: dict[str, Any]) -> str:
-    return _SOURCES[candidate["library_score"] is not None, candidate["log_prob"] is not None]
+    return "+".join(name for name, column in _SOURCES.items() if candidate[column] is not None)
 
 
 def _level(candidate: dict[str, Any], library_score: float, ri_window: float, contested: bool) -> str:

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from spectus import tables
 from spectus.errors import InputError
+from spectus.library.parquet import PREDICTED_BY, predicted_by
 from spectus.library.records import read_spectra, reason_counts, unique_names
 from spectus.tables import SPECTRA
 
@@ -14,7 +15,8 @@ from spectus.tables import SPECTRA
 def build_library(sources: Sequence[Path], out: Path) -> None:
     """Write the records of all files, in order, as one Parquet library (schema SPECTRA), and print what is in it.
 
-    Records that cannot be used keep their row with the reason. Names are made unique over all files.
+    Records that cannot be used keep their row with the reason. Names are made unique over all files. Libraries of
+    predicted spectra may be joined too, but not with measured ones: a hit must say which it is.
 
     Parameters
     ----------
@@ -24,6 +26,12 @@ def build_library(sources: Sequence[Path], out: Path) -> None:
     ------
     InputError: a file cannot be read, or there is no usable record in any of them; nothing is written then.
     """
+    made_by = {path: predicted_by(path) for path in sources}
+    if None in made_by.values() and any(made_by.values()):
+        predicted = next(path for path, model in made_by.items() if model)
+        raise InputError(
+            predicted, "holds predicted spectra, another library measured ones", "keep them in libraries of their own"
+        )
     parts = [read_spectra(path) for path in sources]
     spectra = pa.concat_tables(parts)
     n_unusable = len(spectra) - spectra["reason"].null_count
@@ -39,6 +47,8 @@ def build_library(sources: Sequence[Path], out: Path) -> None:
         1, SPECTRA.field("name"), pa.array(unique_names(spectra["name"].to_pylist()), pa.string())
     )
     counts = " ".join(f"{path.name}:{len(part)}" for path, part in zip(sources, parts, strict=True))
-    tables.write(named, out, SPECTRA, {"sources": counts, "n_unusable": str(n_unusable)})
+    models = " ".join(sorted({model for model in made_by.values() if model}))
+    extra = {"sources": counts, "n_unusable": str(n_unusable)} | ({PREDICTED_BY: models} if models else {})
+    tables.write(named, out, SPECTRA, extra)
     files = "1 file" if len(parts) == 1 else f"{len(parts)} files"
     print(f"{out}: {len(spectra):,} records of {files}, {n_unusable:,} not usable{why}")

@@ -12,7 +12,7 @@ from spectus import tables
 from spectus.errors import InputError
 from spectus.library.fields import Identity, retention_index
 from spectus.library.peaks import Peaks
-from spectus.raw.content import first_line
+from spectus.raw.content import first_line, head
 from spectus.tables import SPECTRA
 
 _OPTIONAL = {
@@ -23,6 +23,9 @@ _OPTIONAL = {
     "ri": ("ri", "retention_index"),
     "reason": ("reason",),
 }
+PREDICTED_BY = "predicted_by"
+"""Key of a library's metadata that says its spectra were predicted, and by which model."""
+
 _UNEQUAL = "m/z and intensity differ in number"
 
 
@@ -39,6 +42,17 @@ def read_library(path: Path) -> pa.Table | None:
         return None
     spectra = tables.read(path, SPECTRA)
     return spectra.set_column(0, SPECTRA.field("entry"), pa.array(range(len(spectra)), pa.int32()))
+
+
+def predicted_by(path: Path) -> str | None:
+    """The forward model that made a library of predicted spectra; None for every other file."""
+    if head(path, 4) != b"PAR1":
+        return None
+    try:
+        made = (pq.read_schema(path).metadata or {}).get(PREDICTED_BY.encode())
+    except (pa.ArrowInvalid, OSError) as error:
+        raise _unreadable(path, error) from error
+    return made.decode() if made else None
 
 
 def read_table(path: Path) -> tuple[list[Identity], Peaks]:

@@ -11,8 +11,19 @@ from numpy.typing import NDArray
 
 from spectus import tables
 from spectus.errors import InputError
+from spectus.library.parquet import predicted_by
 from spectus.library.records import read_spectra, reason_counts
-from spectus.library.similarity import Factor, Hits, cosine_top, rank_within, weighted_matrix
+from spectus.library.similarity import (
+    MEASURED,
+    PREDICTED,
+    Factor,
+    Hits,
+    Powers,
+    cosine_top,
+    joined,
+    rank_within,
+    weighted_matrix,
+)
 from spectus.tables import LIBRARY_HITS
 
 RI_WEIGHT = 0.05
@@ -21,19 +32,22 @@ _SUFFIXES = re.compile(r"(?:\.(?:msp|msl|mgf|jdx|dx|jcamp|txt|parquet))?(?:\.(?:
 
 
 def search_libraries(
-    queries: Path, libraries: Sequence[Path], out: Path, top: int, min_score: float, ri_tolerance: float
-) -> None:
+    queries: Path, libraries: Sequence[Path], out: Path, top: int, min_score: float, ri_tolerance: float,
+    forward: Path | None = None,
+) -> None:  # fmt: skip
     """Search all libraries for each query and write one ranking a query, schema LIBRARY_HITS.
 
     The score is the weighted cosine (`similarity.weighted_matrix`) times `ri_factor` where query and record both have a
-    retention index. A query without hits gets one row, rank 1, with the reason.
+    retention index. Libraries of predicted spectra have weights of their own. A query without hits gets one row, rank
+    1, with the reason.
 
     Parameters
     ----------
     queries, libraries: files that `records.read_spectra` reads. A library is called by its file name without suffixes.
-    top: hits kept for each query.
+    top: hits kept for each query, so many of measured spectra and so many of predicted ones.
     min_score: lowest score of a hit, 0-1.
     ri_tolerance: scale of `ri_factor`, index units.
+    forward: folder of a forward model, which then judges the hits of predicted spectra (`forward.judging`).
 
     Raises
     ------
@@ -41,27 +55,51 @@ def search_libraries(
     """
     _check(libraries, top, min_score, ri_tolerance)
     asked = read_spectra(queries)
-    parts = [_read_library(path) for path in libraries]
+    ordered = sorted(libraries, key=lambda path: predicted_by(path) is not None)  # measured ones first
+    parts = [_read_library(path) for path in ordered]
     records = pa.concat_tables([part.drop_columns(["mz", "intensity"]) for part in parts])
     names = pa.chunked_array(
-        [pa.repeat(library_name(path), len(part)) for path, part in zip(libraries, parts, strict=True)]
+        [pa.repeat(library_name(path), len(part)) for path, part in zip(ordered, parts, strict=True)]
     )
-    rows = _hit_rows(
-        asked, records, names, search(asked, pa.concat_tables(parts), top, min_score, ri_tolerance), min_score
-    )
+    of_measured = [part for path, part in zip(ordered, parts, strict=True) if predicted_by(path) is None]
+    n_measured = sum(map(len, of_measured))
+    hits = []
+    for first, of_kind, powers in ((0, of_measured, MEASURED), (n_measured, parts[len(of_measured) :], PREDICTED)):
+        if of_kind:
+            found = _search_kind(asked, pa.concat_tables(of_kind), top, min_score, ri_tolerance, powers, forward)
+            hits.append(found._replace(entry=found.entry + first))
+    both = joined(hits)
+    ranked = both.at(np.lexsort((both.entry, -both.score, both.query)))
+    rows = _hit_rows(asked, records, names, n_measured, ranked, min_score)
     settings = {"top": str(top), "min_score": str(min_score), "ri_tolerance": str(ri_tolerance)}
     tables.write(rows, out, LIBRARY_HITS, {"libraries": " ".join(map(str, libraries)), **settings})
 
 
-def search(queries: pa.Table, library: pa.Table, top: int, min_score: float, ri_tolerance: float) -> Hits:
+def search(
+    queries: pa.Table, library: pa.Table, top: int, min_score: float, ri_tolerance: float, powers: Powers = MEASURED
+) -> Hits:
     """The hits of each query, as row numbers of the two tables (schema SPECTRA); parameters as `search_libraries`."""
+    weights = powers._asdict()
     return cosine_top(
-        weighted_matrix(queries["mz"], queries["intensity"]),
-        weighted_matrix(library["mz"], library["intensity"]),
+        weighted_matrix(queries["mz"], queries["intensity"], **weights),
+        weighted_matrix(library["mz"], library["intensity"], **weights),
         top,
         min_score=min_score,
         factor=_ri_factor_of(_numbers(queries["ri"]), _numbers(library["ri"]), ri_tolerance),
     )
+
+
+def _search_kind(
+    queries: pa.Table, library: pa.Table, top: int, min_score: float, ri_tolerance: float, powers: Powers,
+    forward: Path | None,
+) -> Hits:  # fmt: skip
+    """The hits of one kind of spectra; predicted ones are judged by the forward model, if there is one."""
+    if powers is MEASURED or forward is None:
+        return search(queries, library, top, min_score, ri_tolerance, powers)
+    from spectus.forward.judging import SHORTLIST, judged
+
+    shortlist = search(queries, library, max(top, SHORTLIST), 0.0, ri_tolerance, powers)
+    return judged(queries, library, shortlist, forward, top, min_score)
 
 
 def ri_factor(delta: NDArray[np.float64], tolerance: float) -> NDArray[np.float64]:
@@ -105,10 +143,12 @@ def _read_library(path: Path) -> pa.Table:
     return spectra
 
 
-def _hit_rows(queries: pa.Table, records: pa.Table, library: pa.Array, hits: Hits, min_score: float) -> pa.Table:
+def _hit_rows(
+    queries: pa.Table, records: pa.Table, library: pa.Array, n_measured: int, hits: Hits, min_score: float
+) -> pa.Table:
     """One row a hit and one a query without hits, in the order of the queries.
 
-    `library`: (n_records,) the name of the library each record is of.
+    `library`: (n_records,) the name of the library each record is of. The first `n_measured` records are measured.
     """
     without = np.setdiff1d(np.arange(len(queries)), hits.query)
     query = np.concatenate([hits.query, without])
@@ -129,6 +169,7 @@ def _hit_rows(queries: pa.Table, records: pa.Table, library: pa.Array, hits: Hit
         "score": of_hits(hits.score),
         "cosine": of_hits(hits.cosine),
         "ri_delta": pc.subtract(asked["ri"], found["ri"]),
+        "predicted": of_hits(hits.entry >= n_measured),
         "reason": pc.if_else(is_hit, pa.scalar(None, pa.string()), reasons),
     }
     return pa.table(columns).take(np.argsort(query, kind="stable"))

@@ -2,7 +2,8 @@
 
 A spectrum becomes a vector over nominal masses with entries intensity^0.53 * mass^1.3, scaled to length 1. Stein and
 Scott (J. Am. Soc. Mass Spectrom. 1994, 5, 859) found such weights to matter more than the measure; these exponents rank
-replicate EI spectra best (benchmarks/library_search.py compares them).
+replicate EI spectra best (benchmarks/library_search.py compares them). Predicted spectra have the right peaks with
+heights that are often wrong, so heights count for less: intensity^0.35 * mass^0.5 (benchmarks/insilico.py compares).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,17 @@ from spectus.chromatography.unit_mass import to_unit_mass
 
 INTENSITY_POWER = 0.53
 MASS_POWER = 1.3
+
+
+class Powers(NamedTuple):
+    """Exponents of the weights of a peak."""
+
+    intensity_power: float
+    mass_power: float
+
+
+MEASURED = Powers(INTENSITY_POWER, MASS_POWER)
+PREDICTED = Powers(0.35, 0.5)
 
 QUERIES_AT_ONCE = 256
 LIBRARY_AT_ONCE = 8192
@@ -110,7 +122,7 @@ def cosine_top(
             for of_block in best:
                 of_block.add(_dense(queries, of_block.queries, masses), dense_library, at.start, factor)
             bar.update(at.stop - at.start)
-    return _joined([of_block.hits for of_block in best])
+    return joined([of_block.hits for of_block in best])
 
 
 class _Best:
@@ -119,7 +131,7 @@ class _Best:
     def __init__(self, queries: slice, k: int, min_score: float) -> None:
         self.queries, self.k, self.min_score = queries, k, min_score
         self.limit = np.full(queries.stop - queries.start, min_score)
-        self.hits = _joined([])
+        self.hits = joined([])
 
     def add(
         self, queries: NDArray[np.float32], library: NDArray[np.float32], first: int, factor: Factor | None
@@ -130,7 +142,7 @@ class _Best:
         weight = np.ones(len(query)) if factor is None else factor(query, entry)
         likely = _likely(row, cosine * weight, self.k)
         exact = _exact(queries, library, row[likely], column[likely])
-        found = _joined([self.hits, Hits(query[likely], entry[likely], exact * weight[likely], exact)])
+        found = joined([self.hits, Hits(query[likely], entry[likely], exact * weight[likely], exact)])
         ranked = found.at(np.lexsort((found.entry, -found.score, found.query)))
         rank = rank_within(ranked.query)
         self.hits = ranked.at((rank < self.k) & (ranked.score >= self.min_score) & (ranked.score > 0))
@@ -139,7 +151,8 @@ class _Best:
         self.limit[ranked.query[last] - self.queries.start] = limit
 
 
-def _joined(parts: Sequence[Hits]) -> Hits:
+def joined(parts: Sequence[Hits]) -> Hits:
+    """The pairs of all parts, in their order."""
     none = np.zeros(0, np.int64)
     parts = [Hits(none, none, np.zeros(0), np.zeros(0)), *parts]
     return Hits(

@@ -22,6 +22,7 @@ IDENTIFIED_BY = {
     "2a": "library spectrum and retention index (2a)",
     "2b": "library spectrum (2b)",
     "library": "library spectrum, tentative",
+    "predicted": "predicted spectrum, tentative",
     "model": "model only",
     "nothing": "not identified",
 }
@@ -136,8 +137,8 @@ def identified_by(campaign: Campaign) -> list[str]:
 def _way(source: str | None, level: str | None) -> str:
     if not source:
         return "nothing"
-    if source == "model":
-        return "model"
+    if "library" not in source:
+        return "predicted" if "predicted" in source else "model"
     return level if level in ("2a", "2b") else "library"
 
 

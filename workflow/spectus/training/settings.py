@@ -3,7 +3,7 @@
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -48,11 +48,25 @@ class TrainingSettings:
     @classmethod
     def read(cls, path: Path) -> "TrainingSettings":
         """Read YAML with the keys seed, model, schedule, augmentation."""
-        try:
-            entries = yaml.safe_load(require_file(path).read_text(encoding="utf-8"))
-        except yaml.YAMLError as error:
-            raise InputError(path, f"is not YAML ({str(error).splitlines()[0]})", "correct it") from error
-        return _build(cls, entries, path, "")
+        return read_settings(path, cls)
+
+
+Settings = TypeVar("Settings")
+
+
+def read_settings(path: Path, kind: type[Settings]) -> Settings:
+    """Read YAML as a dataclass whose fields are numbers, truth values or dataclasses; absent keys keep their defaults.
+
+    Raises
+    ------
+    InputError: no such file, no YAML, a key that `kind` does not have, a value of another type.
+    """
+    try:
+        entries = yaml.safe_load(require_file(path).read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise InputError(path, f"is not YAML ({str(error).splitlines()[0]})", "correct it") from error
+    built: Settings = _build(kind, entries, path, "")
+    return built
 
 
 def _build(kind: type[Any], entries: object, path: Path, place: str) -> Any:

@@ -1,0 +1,1 @@
+"""Forward models: from a structure to the EI spectrum it would give."""

@@ -1,0 +1,56 @@
+"""Small files of weights: matrices as 8-bit integers with a scale a row, everything else as it is or in half precision.
+
+The rounding error of an entry is at most 1/254 of the largest one in its row; benchmarks/insilico.py scores models as
+they are loaded from these files, so its figures are those of the rounded weights.
+"""
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from spectus.errors import InputError
+from spectus.files import replacing, require_file
+
+_SCALE = ".scale"
+
+
+def save_weights(state: dict[str, Tensor], path: Path) -> None:
+    """Write a state dict: matrices of floats in 8 bits with their scales, other floats as float16, integers as is."""
+    packed: dict[str, Tensor] = {}
+    for name, tensor in state.items():
+        value = tensor.detach().cpu().contiguous()
+        if value.is_floating_point() and value.ndim == 2:
+            scale = (value.abs().amax(dim=1, keepdim=True) / 127).clamp(min=1e-12)
+            packed[name] = torch.round(value / scale).to(torch.int8)
+            packed[name + _SCALE] = scale.to(torch.float32)
+        else:
+            packed[name] = value.to(torch.float16) if value.is_floating_point() else value
+    with replacing(path) as temporary:
+        save_file(packed, temporary)
+
+
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """The state dict that `save_weights` wrote, as float32 and integers.
+
+    Raises
+    ------
+    InputError: the file is missing or no safetensors file.
+    """
+    try:
+        packed = load_file(require_file(path))
+    except InputError:
+        raise
+    except Exception as error:  # safetensors raises its own type, which it does not export in every release
+        raise InputError(path, f"cannot be read ({str(error).splitlines()[0]})", "copy the model again") from error
+    scales = {name: tensor for name, tensor in packed.items() if name.endswith(_SCALE)}
+    return {
+        name: tensor.float() * scales[name + _SCALE] if name + _SCALE in scales else _whole(tensor)
+        for name, tensor in packed.items()
+        if name not in scales
+    }
+
+
+def _whole(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() else tensor
