@@ -56,6 +56,8 @@ async function ask(path, options) {
 async function translate() {
   const body = { ...peaks(at("peaks").value), num_candidates: Number(at("candidates").value) };
   if (!body.mz.length) throw new Error("there is no peak");
+  const formula = at("formula").value.trim();
+  if (formula) body.formula = formula;
   const { id } = await ask("predictions", {
     method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
   });
