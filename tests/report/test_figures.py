@@ -57,7 +57,7 @@ def test_apexes_know_their_feature(made: Made) -> None:
         tables.table(tables.ABUNDANCES, rows.abundances), [row["feature"] for row in rows.features], RUNS
     )
     assert amounts.runs == MEASURED
-    found = apexes(components, amounts, RUNS)
+    found = apexes(components, amounts, RUNS, {})
     assert list(found) == RUNS
     assert found["ladder"]["f"] == [-1] * 9 and found["broken"] == {"t": [], "f": []}
     assert found["river_up"]["f"] == list(range(len(rows.features)))
@@ -65,6 +65,29 @@ def test_apexes_know_their_feature(made: Made) -> None:
     assert found["blank"]["f"] == in_blank
     own = [row["rt_s"] for row in rows.components if row["run"] == "river_down"]
     assert np.cumsum(found["river_down"]["t"]) / 100 == pytest.approx(own, abs=0.006)
+
+
+def test_model_peaks_are_those_of_their_components(tmp_path: Path) -> None:
+    rt_s = np.linspace(100.0, 112.0, 49)
+    shape = np.exp(-(((rt_s - 105) / 2) ** 2))
+    rows = [
+        {"run": run, "component": number, "rt_s": 105.0, "height": 1234.5, "profile_rt_s": rt_s, "profile": shape}
+        for run, number in (("a", 1), ("a", 2), ("b", 1))
+    ]
+    rows[1] |= {"profile_rt_s": None, "profile": None}
+    components = tables.table(tables.COMPONENTS, rows)
+    tables.write(components, tmp_path / "components.parquet", tables.COMPONENTS)
+    models = figures.model_peaks([tmp_path / "components.parquet"], ["a"])
+    assert list(models) == ["a"] and list(models["a"]) == [1]
+    start, step, *hundredths = models["a"][1]
+    at = (start + step * np.arange(len(hundredths))) / 100
+    assert len(hundredths) == figures.MODEL_POINTS
+    assert at[0] == 100.0 and at[-1] == pytest.approx(112, abs=0.3)
+    assert np.array(hundredths) / 100 == pytest.approx(np.exp(-(((at - 105) / 2) ** 2)), abs=0.02)
+    nothing = Amounts.of(tables.table(tables.ABUNDANCES, []), [], ["a", "b"])
+    found = apexes(components, nothing, ["a", "b"], models)
+    assert found["a"]["m"] == [models["a"][1], None] and found["a"]["h"] == [1230, 1230]
+    assert "m" not in found["b"]
 
 
 def test_amounts_hold_what_was_filled_and_what_is_missing() -> None:

@@ -1,5 +1,7 @@
 // The runs' total ion currents, one below the other, to zoom into.
 
+const mostModels = 30;
+
 const chromatograms = {
   host: document.getElementById("chromatograms"),
   boxes: [...document.querySelectorAll("input[data-run]")],
@@ -40,7 +42,7 @@ const chromatograms = {
 
   say(text) {
     this.reading.textContent = text ||
-      "Ticks below a trace are its components, coloured where they belong to a feature; click one to choose it. Drag to zoom, double-click for the whole run; with the keyboard + \u2212 \u2190 \u2192 and 0.";
+      "Ticks below a trace are its components, coloured where they belong to a feature; click one to choose it. Drag to zoom, double-click for the whole run; where few components are left their model peaks are drawn; with the keyboard + \u2212 \u2190 \u2192 and 0.";
   },
 
   draw() {
@@ -69,6 +71,7 @@ const chromatograms = {
       const at = features.rt[chosen] / 60;
       if (at >= low && at <= high) root.append(el("path", {class: "here", d: `M${x(at)} ${box.top}V${box.bottom}`}));
     }
+    this.models(root, run, low, high, time => clip(x(time)), counts => y(counts / run.tic.top * 9999), box);
     root.append(el("path", {class: "line", d: "M" + inside.map(i => `${clip(x(run.time[i])).toFixed(1)} ${y(run.tic.y[i]).toFixed(1)}`).join("L")}));
     const marks = {known: "", other: ""};
     run.apexTime.forEach((t, i) => {
@@ -82,6 +85,18 @@ const chromatograms = {
       el("text", {x: box.right, y: 12, "text-anchor": "end"}, `${run.type ? run.type + ", " : ""}top ${amount(top / 9999 * run.tic.top)} counts`));
     this.listen(root, run, box, low, high, whole);
     this.body.append(root);
+  },
+
+  /** The model peaks of a window that is narrow enough to tell them apart. */
+  models(root, run, low, high, x, y, box) {
+    const near = run.apexTime.map((t, i) => i).filter(i => run.apexTime[i] >= low && run.apexTime[i] <= high);
+    if (!run.apexes.m || near.length > mostModels) return;
+    for (const i of near) {
+      if (!run.apexes.m[i]) continue;
+      const [start, step, ...heights] = run.apexes.m[i];
+      const points = heights.map((share, k) => `${x((start + k * step) / 6000).toFixed(1)} ${Math.max(box.top, y(share / 100 * run.apexes.h[i])).toFixed(1)}`);
+      root.append(el("path", {class: run.apexes.f[i] >= 0 ? "model known" : "model", d: `M${points.join("L")}`}));
+    }
   },
 
   listen(root, run, box, low, high, whole) {

@@ -22,6 +22,7 @@ from spectus.report.structures import draw
 STRUCTURES_PER_FEATURE = 5
 CANDIDATES_PER_FEATURE = 10
 MOST_CHROMATOGRAMS = 200
+MOST_MODELLED = 40  # runs whose model peaks the page holds: about 20 kB each
 MOST_FEATURES = 3_000
 MOST_AREAS = 2_000_000
 
@@ -76,7 +77,8 @@ def _runs(campaign: Campaign, amounts: figures.Amounts, notes: list[str]) -> lis
             f"Chromatograms are drawn for the first {len(drawn):,} of {n_ok:,} runs; "
             "those of the others are in their mzML files."
         )
-    marks = figures.apexes(campaign.table("components"), amounts, drawn)
+    models = figures.model_peaks(campaign.parts["components"].files, drawn[:MOST_MODELLED])
+    marks = figures.apexes(campaign.table("components"), amounts, drawn, models)
     chosen = set(drawn)
     return [
         {

@@ -35,7 +35,7 @@ class Kind:
 
 KINDS: dict[str, Kind] = {
     "runs": Kind(tables.RUNS, ("run",)),
-    "components": Kind(tables.COMPONENTS, ("run", "component"), kept=("run", "component", "rt_s")),
+    "components": Kind(tables.COMPONENTS, ("run", "component"), kept=("run", "component", "rt_s", "height")),
     "rungs": Kind(tables.RUNGS, ("run", "series", "carbon")),
     "features": Kind(tables.FEATURES, ("feature",)),
     "abundances": Kind(tables.ABUNDANCES, ("feature", "run")),

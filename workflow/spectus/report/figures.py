@@ -3,7 +3,7 @@
 The page draws them itself, so that a reader can zoom in and choose. The full numbers are in the data set.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from spectus.tables import COMPONENTS, read_parts
 
 TIC_POINTS = 1500
 PROFILES_PER_FEATURE = 6
+MODEL_POINTS = 24
 _TIC_SCALE = 9999
 
 
@@ -54,8 +55,13 @@ def chromatogram(mzml: str | None) -> dict[str, Any]:
     }
 
 
-def apexes(components: pa.Table, amounts: "Amounts", runs: Sequence[str]) -> dict[str, Any]:
-    """For each of `runs` its components: apex times (as in `chromatogram`) and the place of their feature, or -1."""
+def apexes(
+    components: pa.Table, amounts: "Amounts", runs: Sequence[str], models: Mapping[str, Mapping[int, list[int]]]
+) -> dict[str, Any]:
+    """For each of `runs` its components: apex times (as in `chromatogram`) and the place of their feature, or -1.
+
+    Runs that have `models` (see `model_peaks`) get them, too, with the heights of their components, counts.
+    """
     place = _places(components["run"], runs)
     key = place << 32 | components["component"].to_numpy().astype(np.int64)
     times = components["rt_s"].to_numpy()
@@ -70,7 +76,31 @@ def apexes(components: pa.Table, amounts: "Amounts", runs: Sequence[str]) -> dic
     for number, run in enumerate(runs):
         group = by_time[edges[number] : edges[number + 1]]
         found[run] = {"t": _steps(times[group]), "f": features[group].tolist()}
+        if run in models:
+            numbers, heights = (components[name].to_numpy()[group] for name in ("component", "height"))
+            found[run]["h"] = [significant(height, 3) for height in heights.tolist()]
+            found[run]["m"] = [models[run].get(number) for number in numbers.tolist()]
     return found
+
+
+def model_peaks(files: Iterable[Path], runs: Sequence[str]) -> dict[str, dict[int, list[int]]]:
+    """Of some runs the model peaks by component: start and step in 0.01 s, then hundredths of the apex."""
+    found: dict[str, dict[int, list[int]]] = {run: {} for run in runs}
+    for path in files:
+        for part in read_parts(path, COMPONENTS, ["run", "component", "profile_rt_s", "profile"]):
+            for row in part.take(pa.array(np.flatnonzero(_places(part["run"], runs) >= 0))).to_pylist():
+                if row["profile_rt_s"] and row["profile"]:
+                    found[row["run"]][row["component"]] = _evenly(row["profile_rt_s"], row["profile"])
+    return found
+
+
+def _evenly(rt_s: Sequence[float], heights: Sequence[float]) -> list[int]:
+    """A profile at even steps: start and step in 0.01 s, then hundredths of its apex."""
+    points = min(len(rt_s), MODEL_POINTS)
+    step = max(1, round((rt_s[-1] - rt_s[0]) * 100 / max(points - 1, 1)))
+    at = rt_s[0] + np.arange(points) * step / 100
+    hundredths = np.rint(np.interp(at, rt_s, heights) * 100).astype(int)
+    return [round(rt_s[0] * 100), step, *hundredths.tolist()]
 
 
 def spectrum(mz: Sequence[float] | None, intensity: Sequence[float] | None) -> list[list[float]]:
