@@ -4,7 +4,8 @@
 (b) transformers' BART with its cache and a right mask, in each precision at the best of the given batch sizes;
 (c) this package, likewise;
 
-and on how many spectra the first candidates of (c) in bf16 and in fp32 are the same.
+on how many spectra the first candidates of (c) in bf16 and in fp32 are the same; and with --model what it costs (c) to
+mask invalid SMILES and to hold the answers to each record's own formula or nominal mass.
 
     python benchmarks/decoding.py --library LIBRARY --model resources/models/spectus-open --spectra 64
     python benchmarks/decoding.py --library LIBRARY --spectra 16 --alone 1      # 354 M parameters, random weights
@@ -23,11 +24,15 @@ import torch
 
 from peers.bart import as_bart, generate
 from spectus.library.records import read_spectra
+from spectus.model.constraint import Target, formula_target, mass_target
 from spectus.model.encoding import EncodedSpectrum, collate, encode_spectrum, unusable
 from spectus.model.generation import beam_search
+from spectus.model.guide import Guide
 from spectus.model.inference import ready_for_decoding
 from spectus.model.modeling import SpectusConfig, SpectusForConditionalGeneration
+from spectus.model.tokenizer import SmilesTokenizer
 from spectus.model.translate import pick_device
+from spectus.structures import quiet_rdkit
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -39,7 +44,7 @@ def main() -> None:
         torch.set_num_threads(options.threads)
     device, beams = pick_device(options.device), options.beams
     model = load(options).eval()
-    spectra = read(options.library, options.spectra, model.config)
+    spectra, targets = read(options.library, options.spectra, model.config)
     weights = sum(parameter.numel() for parameter in model.parameters())
     print(f"{weights / 1e6:.1f} M parameters, {len(spectra)} spectra, {beams} beams, {device}")
 
@@ -69,6 +74,32 @@ def main() -> None:
     if len(first) == 2:
         same = sum(first["fp32"][index] == first["bf16"][index] for index in range(len(spectra)))
         print(f"first candidates equal in bf16 and fp32: {same} of {len(spectra)} ({same / len(spectra):.1%})")
+    if options.model:
+        with quiet_rdkit():
+            constrained(options, ready_for_decoding(deepcopy(model), device, torch.float32), spectra, targets)
+
+
+def constrained(
+    options: argparse.Namespace, ready: SpectusForConditionalGeneration, spectra: Sequence[EncodedSpectrum],
+    targets: Sequence[Target],
+) -> None:  # fmt: skip
+    """Print the time of masked and of held decoding, as a multiple of free decoding in the same batches."""
+    guide = Guide(SmilesTokenizer.from_pretrained(Path(options.model)), ready.config.eos_token_id, ready.device)
+    masses = [mass_target(target.nominal_mass()) for target in targets]
+    ways = {"free": (None, None), "grammar": (guide, None), "formula": (guide, targets), "mass": (guide, masses)}
+    size, free = options.batch_sizes[-1], 0.0
+    for name, (masks, held) in ways.items():
+        speed = rate(
+            spectra,
+            lambda some, m=masks, h=held: list(
+                beam_search(ready, some, options.beams, size, m, h[: len(some)] if h else None)
+            ),
+        )
+        free = free or speed
+        print(
+            f"(c) fp32, {name:24} {speed:8.3f} spectra/s, {free / speed:.2f} times the time of free decoding",
+            flush=True,
+        )
 
 
 def in_transformers(
@@ -122,11 +153,16 @@ def load(options: argparse.Namespace) -> SpectusForConditionalGeneration:
     return model
 
 
-def read(library: Path, count: int, config: SpectusConfig) -> list[EncodedSpectrum]:
-    """Usable spectra, evenly from the whole library."""
-    rows = [row for row in read_spectra(library).to_pylist() if not row["reason"] and not unusable(row["mz"], config)]
+def read(library: Path, count: int, config: SpectusConfig) -> tuple[list[EncodedSpectrum], list[Target]]:
+    """Usable spectra with a formula, evenly from the whole library, and their formulae."""
+    rows = [
+        row
+        for row in read_spectra(library).to_pylist()
+        if row["formula"] and not row["reason"] and not unusable(row["mz"], config)
+    ]
     chosen = rows[:: max(1, len(rows) // count)][:count]
-    return [encode_spectrum(row["mz"], row["intensity"], config) for row in chosen]
+    encoded = [encode_spectrum(row["mz"], row["intensity"], config) for row in chosen]
+    return encoded, [formula_target(row["formula"]) for row in chosen]
 
 
 def rate(spectra: Sequence[EncodedSpectrum], decode: Callable[[Sequence[EncodedSpectrum]], object]) -> float:

@@ -144,14 +144,29 @@ def etizolam_batch(data: Path, folder: Path) -> None:
         "internal standard": features[features.rt_s.between(*STANDARD_S)],
     }
     kinds = {row["run"]: f"{row['type']} {row['etizolam_ug_per_ml']}".strip() for row in sheet}
+    areas = {}
     for name, rows in chosen.items():
         best = rows.sort_values(["n_runs", "snr"], ascending=False).head(1)
         for feature, rt_s in zip(best.feature, best.rt_s, strict=True):
             of_it = abundances[abundances.feature == feature].set_index("run")
+            areas[name] = of_it.area
             print(f"{name}: {feature} at {rt_s:.1f} s; area (filled ones in brackets)")
             for run, kind in kinds.items():
                 area, filled = of_it.area[run], of_it.filled[run]
                 print(f"  {run} {kind:18} {f'({area:.3g})' if filled else f'{area:.3g}'}")
+    calibrate(pd.DataFrame(sheet).set_index("run"), areas["etizolam"] / areas["internal standard"])
+
+
+def calibrate(sheet: pd.DataFrame, ratio: pd.Series) -> None:
+    """Print what a quadratic curve through the calibrators, weighted 1/x, makes of the check standards."""
+    amount = pd.to_numeric(sheet.etizolam_ug_per_ml)
+    known = sheet.type == "calibrator"
+    runs = sheet.index[known]
+    curve = np.polyfit(amount[runs], ratio[runs], 2, w=1 / np.sqrt(amount[runs]))
+    for run in sheet.index[sheet.type == "check"]:
+        roots = np.roots(curve - [0, 0, ratio[run]])
+        found = min(root.real for root in roots if abs(root.imag) < 1e-9 and root.real > 0)
+        print(f"check standard {run} of {amount[run]:g} ug/mL reads {found:.1f}")
 
 
 if __name__ == "__main__":

@@ -150,10 +150,16 @@ def test_structures_are_held_to_a_formula(model_folder: Path, queries: Path, tmp
             translate_queries(queries, str(model_folder), out, device="cpu", constraint=wrong)
 
 
-def test_each_record_s_own_formula_holds() -> None:
-    targets = Constraint(own_formula=True).targets([{"formula": "CH4"}, {"formula": None}])
-    assert targets[0] is not None and targets[0].accepts("C") and not targets[0].accepts("CC")
-    assert targets[1] is None
+def test_each_record_s_own_formula_holds(model_folder: Path, tmp_path: Path) -> None:
+    """A formula that is none concerns its record only."""
+    queries, out = tmp_path / "queries.msp", tmp_path / "out.parquet"
+    formulae = {"methane": "Formula: CH4\n", "wrong": "Formula: CH4.x\n", "without": ""}
+    queries.write_text("".join(f"Name: {n}\n{f}Num Peaks: 1\n15 9\n\n" for n, f in formulae.items()), encoding="utf-8")
+    translate_queries(queries, str(model_folder), out, device="cpu", constraint=Constraint(own_formula=True))
+    rows = tables.read(out, tables.TRANSLATIONS).to_pandas().set_index("query")
+    assert rows.loc["wrong", "reason"].startswith("formula CH4.x: is no molecular formula")
+    assert set(rows.loc[["methane"], "smiles"].dropna()) <= {"C"}
+    assert len(rows.loc["without"]) > 1
 
 
 @pytest.mark.parametrize("cores", [1, 3])

@@ -9,7 +9,6 @@ Shapes: B spectra, K beams of a spectrum, V tokens, S states of the automaton, R
 """
 
 import string
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -312,18 +311,15 @@ def _symbol_letters() -> dict[str, _Arc]:
             group=letter,
             bonds=_bracket_bonds(_ELEMENTS.get(letter, 0)) - _MOST,
         )
-        for letter in string.ascii_uppercase
-        if _starts_an_element(letter, _ELEMENTS)
+        for letter in sorted({symbol[0] for symbol in _ELEMENTS})
     }
-    lower = {letter: _Arc("symbol", element=_ELEMENTS[letter.upper()], aromatic=True) for letter in _AROMATIC}
-    lower = {letter: replace(arc, bonds=_bracket_bonds(arc.element) - _MOST) for letter, arc in lower.items()}
+    lower = {}
+    for letter in _AROMATIC:
+        element = _ELEMENTS[letter.upper()]
+        lower[letter] = _Arc("symbol", element=element, aromatic=True, bonds=_bracket_bonds(element) - _MOST)
     lower["s"] = _Arc("symbol s", element=16, group="s", aromatic=True)
     return upper | lower | {"a": _Arc("symbol a"), "t": _Arc("symbol t")}
 
 
 def _bracket_bonds(element: int) -> int:
     return _IN_BRACKETS.get(element, _MOST)
-
-
-def _starts_an_element(letter: str, symbols: Iterable[str]) -> bool:
-    return any(symbol[0] == letter for symbol in symbols)

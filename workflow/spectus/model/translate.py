@@ -38,21 +38,21 @@ class Constraint:
     mass: int | None = None
     own_formula: bool = False
 
-    def targets(self, rows: Sequence[dict[str, Any]]) -> list[Target | None]:
-        """A target for each row of the SPECTRA schema; None for a record without a formula.
+    def target(self) -> Target | None:
+        """What all answers are held to, if anything.
 
         Raises
         ------
         InputError: not a formula or a mass.
         """
-        if self.own_formula:
-            return [formula_target(row["formula"]) if row["formula"] else None for row in rows]
-        target = None
         if self.formula is not None:
-            target = formula_target(self.formula)
-        elif self.mass is not None:
-            target = mass_target(self.mass)
-        return [target] * len(rows)
+            return formula_target(self.formula)
+        return None if self.mass is None else mass_target(self.mass)
+
+    def targets(self, rows: Sequence[dict[str, Any]]) -> list[Target | InputError | None]:
+        """A target for each row of the SPECTRA schema: none for a record without a formula, and what is wrong with one
+        that holds something else, which concerns that record only."""
+        return [_own_target(row) for row in rows] if self.own_formula else [self.target()] * len(rows)
 
 
 def translate_queries(
@@ -70,7 +70,7 @@ def translate_queries(
     """
     if beams < 1:
         raise InputError(f"--beams {beams}", "is not a number of beams", "give 1 or more")
-    constraint.targets([])
+    constraint.target()
     spectra = read_spectra(queries)
     spectra = spectra.take(np.arange(part[0] - 1, len(spectra), part[1]))
     translator = Translator.load(model, device, precision, grammar)
@@ -123,17 +123,24 @@ class Translator:
 
     def translate(
         self, rows: Sequence[dict[str, Any]], beams: int, batch_size: int = 0,
-        targets: Sequence[Target | None] | None = None, bar: "tqdm | None" = None,
+        targets: Sequence[Target | InputError | None] | None = None, bar: "tqdm | None" = None,
     ) -> list[Answer]:  # fmt: skip
-        """Answers for rows of the SPECTRA schema, in their order; `targets` holds those of a row to a formula or mass.
+        """Answers for rows of the SPECTRA schema, in their order; `targets` holds those of a row to a formula or mass,
+        or says why it has none.
 
         Progress is shown on `bar`, or on one of its own.
         """
         config = self.model.config
-        reasons = [row["reason"] or unusable(row["mz"] or [], config) for row in rows]
+        held = targets or [None] * len(rows)
+        reasons = [
+            row["reason"]
+            or unusable(row["mz"] or [], config)
+            or (str(target) if isinstance(target, InputError) else None)
+            for row, target in zip(rows, held, strict=True)
+        ]
         usable = [index for index, reason in enumerate(reasons) if reason is None]
         encoded = [encode_spectrum(rows[i]["mz"], rows[i]["intensity"], config) for i in usable]
-        wanted = [targets[i] if targets else None for i in usable]
+        wanted = [target for i in usable if not isinstance(target := held[i], InputError)]
         answers = [Answer([], 0, 0, reason) for reason in reasons]
         shown = tqdm(total=len(rows), disable=None, unit="spectrum", desc="translate") if bar is None else bar
         shown.update(len(rows) - len(usable))
@@ -256,6 +263,13 @@ class Translator:
             return Answer([], 0, n_invalid, f"none of the {n_invalid} decoded strings is a molecule")
         ranked = sorted(merged.items(), key=lambda item: (-item[1], item[0]))
         return Answer(ranked, len(hypotheses) - n_invalid, n_invalid, None)
+
+
+def _own_target(row: dict[str, Any]) -> Target | InputError | None:
+    try:
+        return formula_target(row["formula"]) if row["formula"] else None
+    except InputError as error:
+        return error
 
 
 def pick_device(name: str) -> torch.device:

@@ -44,7 +44,7 @@ class PredictionRequest(BaseModel):
 
     def target(self) -> Target | None:
         """What the structures are held to. Raises InputError."""
-        return Constraint(self.formula, self.mass).targets([{}])[0]
+        return Constraint(self.formula, self.mass).target()
 
     def problem(self, limits: Limits, config: SpectusConfig) -> str | None:
         """Why the request cannot be served with these limits by this model; None if it can."""
