@@ -22,6 +22,7 @@ include: "workflow/rules/search.smk"
 include: "workflow/rules/translate.smk"
 include: "workflow/rules/rank.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/train.smk"
 
 
 # What the report says it found, and where it is.
@@ -31,7 +32,7 @@ onsuccess:
 
 
 # `snakemake` makes the report; `snakemake convert` (deconvolve, calibrate, align, library, predict, search, translate, rank)
-# stops after that stage.
+# stops after that stage. `snakemake train` trains a model of one's own instead.
 rule all:
     default_target: True
     input:
@@ -61,3 +62,8 @@ rule predict:
 rule translate:
     input:
         rules.rank.input.translations,
+
+
+rule train:
+    input:
+        rules.score_model.output,

@@ -10,13 +10,13 @@ from spectus import cli
 from spectus.errors import InputError
 from spectus.forward.data import Measured, choosing, read_measured
 from spectus.forward.features import describe
-from spectus.forward.fitting import Fit
 from spectus.forward.model import ForwardModel, compound_number
 from spectus.forward.settings import ForwardSettings
 from spectus.forward.train import candidates_of, half, train_forward
 from spectus.forward.weights import load_weights
 from spectus.structures import first_block
 from spectus.training.data import is_held_out, read_held_out
+from spectus.training.fitting import Fit
 
 from .series import write_library, write_settings
 

@@ -11,6 +11,7 @@ from spectus.errors import InputError
 from spectus.library.build import build_library
 from spectus.library.parquet import PREDICTED_BY, predicted_by
 from spectus.library.records import read_spectra
+from spectus.training.data import read_split
 
 FIRST = "Name: a\nSMILES: C\nRI: 900\nNum Peaks: 2\n50 1\n51 2\n\nName: b\nNum Peaks: 2\n50 1\n"
 SECOND = "BEGIN IONS\nNAME=a\n60 1\nEND IONS\nBEGIN IONS\nNAME=c\nEND IONS\nBEGIN IONS\nNAME=d\n1 x\nEND IONS\n"
@@ -68,3 +69,25 @@ def test_predicted_spectra_stay_apart_from_measured_ones(tmp_path: Path) -> None
     build_library([tmp_path / "p.parquet", tmp_path / "q.parquet"], tmp_path / "out.parquet")
     assert predicted_by(tmp_path / "out.parquet") == "p q"
     assert [record["name"] for record in read_spectra(tmp_path / "out.parquet").to_pylist()] == ["p", "p#2"]
+
+
+def test_a_split_is_by_compound_and_the_same_in_every_library(tmp_path: Path) -> None:
+    """Ethanol is written in two ways and its record repeated; a record without a structure is in neither part."""
+    smiles = ["C" * n + "O" for n in range(2, 60)]
+    records = "".join(f"Name: {text}\nSMILES: {text}\nNum Peaks: 1\n45 1\n\n" for text in [*smiles, "OCC", "CCO"])
+    (tmp_path / "a.msp").write_text(records + "Name: unknown\nNum Peaks: 1\n45 1\n")
+    assert main(["library", str(tmp_path / "a.msp"), "--valid", "0.3", "--out", str(tmp_path / "a.parquet")]) == 0
+    rows = pq.read_table(tmp_path / "a.parquet").to_pylist()
+    split = {row["smiles"]: row["split"] for row in rows}
+    assert 8 < sum(name == "valid" for name in split.values()) < 28
+    assert len({row["split"] for row in rows if row["smiles"] in ("OCC", "CCO")}) == 1
+    assert rows[-1]["split"] is None
+    build_library([tmp_path / "a.parquet"], tmp_path / "b.parquet", 0.3)
+    assert pq.read_table(tmp_path / "b.parquet")["split"].to_pylist() == [row["split"] for row in rows]
+    assert len(read_split(tmp_path / "b.parquet", "valid")) == sum(row["split"] == "valid" for row in rows)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0, float("nan")])
+def test_a_share_that_is_none_is_refused(tmp_path: Path, share: float) -> None:
+    with pytest.raises(InputError, match="--valid"):
+        build_library([tmp_path / "a.msp"], tmp_path / "b.parquet", share)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from spectus.model.encoding import collate, encode_spectrum, unusable
+from spectus.model.encoding import collate, encode_rows, encode_spectrum, unusable
 from spectus.model.modeling import SpectusConfig
 
 CONFIG = SpectusConfig()
@@ -44,3 +44,26 @@ def test_padding_has_a_mask_of_its_own() -> None:
     assert batch.input_ids.tolist() == [[2, 15, 41], [2, 0, 0]]
     assert batch.attention_mask.tolist() == [[1, 1, 1], [1, 0, 0]]
     assert batch.position_ids.dtype == torch.int64
+
+
+def test_rows_are_encoded_as_peak_lists_are() -> None:
+    """Spectra of different lengths, peaks from the base down to nothing, and one with more peaks than are taken."""
+    random = np.random.default_rng(0)
+    rows = torch.zeros(4, 640)
+    for row, n in enumerate((1, 40, 250, 400)):
+        at = random.choice(np.arange(1, 501), n, replace=False)
+        rows[row, at] = torch.from_numpy(random.random(n) ** 6).float() + 1e-6
+    rows[0, 0], rows[1, 600] = 0.5, 2.0  # m/z 0 is dropped, what lies beyond max_mz is not seen
+    expected = []
+    for row in rows[:, :501].numpy():
+        mz = np.flatnonzero(row[1:]) + 1
+        highest = np.sort(mz[np.argsort(-row[mz])[: CONFIG.max_peaks]])
+        expected.append(encode_spectrum(highest, row[highest], CONFIG))
+    for made, wanted in zip(encode_rows(rows, CONFIG), collate(expected), strict=True):
+        assert made.shape == wanted.shape
+        assert (made == wanted).float().mean() > 0.999  # a ratio at a bin's edge may fall to either side in float32
+
+
+def test_a_row_without_peaks_is_all_padding() -> None:
+    encoded = encode_rows(torch.zeros(2, 501), CONFIG)
+    assert encoded.attention_mask.sum() == 0

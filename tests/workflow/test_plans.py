@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -99,3 +101,66 @@ def test_the_default_profile_overrides_nothing_of_the_slurm_profile() -> None:
     assert default.keys() - both == {"cores", "resources"}
     assert default["resources"] == {"local_gpu": 1}
     assert slurm["set-resources"]["translate_part"]["local_gpu"] == 0
+
+
+def training_inputs(campaign: Campaign, **changes: object) -> None:
+    for name in ("library.parquet", "molecules.smi", "held_out.txt"):
+        (campaign.folder / name).write_text("not read when planning")
+    campaign.change({"train": {"library": "library.parquet", "molecules": "molecules.smi", **changes}})
+
+
+def test_a_training_is_pretraining_finetuning_and_scores(campaign: Campaign) -> None:
+    training_inputs(campaign, held_out="held_out.txt")
+    assert campaign.planned("train") == {"pretrain": 1, "finetune": 1, "score_model": 1, "train": 1}
+    plan = campaign.run("train", "--dry-run", "--printshellcmds")
+    assert plan.count("--held-out held_out.txt") == 3
+    assert plan.count("--forward resources/models/forward-open") == 2
+    assert "--from results/training/pretrained" in plan
+    assert campaign.planned() == EXAMPLE
+
+
+def test_a_forward_model_of_ones_own_is_trained_first(campaign: Campaign) -> None:
+    training_inputs(campaign, forward_settings="config/training/forward-open.yaml")
+    assert campaign.planned("train")["train_forward"] == 1
+    assert campaign.run("train", "--dry-run", "--printshellcmds").count("--forward results/training/forward") == 2
+
+
+def test_a_training_without_spectra_says_what_to_name(campaign: Campaign) -> None:
+    done = campaign.snakemake("train", "--dry-run")
+    assert done.returncode != 0
+    assert "train.library: null (name the spectra to train on in the configuration)" in done.stdout + done.stderr
+
+
+def test_a_training_whose_list_is_missing_says_so(campaign: Campaign) -> None:
+    training_inputs(campaign, molecules="gone.smi")
+    done = campaign.snakemake("train", "--dry-run")
+    assert done.returncode != 0
+    assert "train.molecules: gone.smi: no such file" in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_a_training_runs_and_goes_on_after_a_stop(campaign: Campaign) -> None:
+    """The second time the model is gone but its checkpoint is not: it comes back without a step of training."""
+    smiles = ["CCO", "c1ccccc1", "CCN", "CCCl", "CC"]
+    spectra = {
+        "name": smiles, "smiles": smiles, "split": ["train"] * 4 + ["valid"], "intensity": [[1.0, 0.5]] * 5,
+        "mz": [[31.0, 45.0], [77.0, 78.0], [30.0, 44.0], [49.0, 64.0], [15.0, 30.0]],
+    }  # fmt: skip
+    training_inputs(campaign, settings="tiny.yaml")
+    pq.write_table(pa.table(spectra), campaign.folder / "library.parquet")
+    (campaign.folder / "molecules.smi").write_text("CCCO\nCCCCO\nCCCN\nCCBr\n")
+    (campaign.folder / "tiny.yaml").write_text(
+        "model: {d_model: 32, encoder_layers: 1, decoder_layers: 1, encoder_attention_heads: 2,\n"
+        "  decoder_attention_heads: 2, encoder_ffn_dim: 64, decoder_ffn_dim: 64, max_length: 16}\n"
+        "pretrain: {plan: {steps: 20, batch_size: 4, checkpoint_every: 10}}\n"
+        "finetune: {plan: {steps: 20, batch_size: 4, checkpoint_every: 10}}\n"
+    )
+    campaign.run("train", "--cores", "1")
+    training = campaign.folder / "results" / "training"
+    weights, checkpoint = training / "model" / "model.safetensors", training / "model" / "checkpoint.pt"
+    before, made = weights.read_bytes(), checkpoint.stat().st_mtime_ns
+    weights.unlink()
+    campaign.run("train", "--cores", "1")
+    assert weights.read_bytes() == before
+    assert checkpoint.stat().st_mtime_ns == made
+    assert (training / "valid_scores.json").exists()

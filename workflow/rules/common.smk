@@ -33,6 +33,8 @@ try:
     MOLECULES = plan.molecule_files(config["forward"]["molecules"], PACKAGE.parent)
     FORWARD_FILES = [local(path) for path in plan.model_files(FORWARD)] if MOLECULES else []
     PREDICTED = plan.numbered(config["forward"]["parts"]) if MOLECULES else []
+    TRAIN = plan.training_files(config["train"], FORWARD, PACKAGE.parent)
+    TRAIN = {name: [local(path) for path in paths] for name, paths in TRAIN.items()}
     TRUTH = [local(path) for path in plan.truth_files(config["report"]["truth"])]
     if workflow.is_main_process:
         plan.check_runs(BATCHES, RESULTS, config["samples"], config["on_bad_run"])
@@ -75,6 +77,11 @@ def memory(least_mb, times_input=0):
 def minutes(first):
     """Longest run time in minutes, more with every attempt."""
     return lambda wildcards, attempt: attempt * first
+
+
+def folder_of(name):
+    """The folder of an input of several files, as a param."""
+    return lambda wildcards, input: str(Path(input[name][0]).parent)
 
 
 def library_tables():

@@ -280,13 +280,17 @@ def _add_library(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     command = _command(commands, "library", "spectral libraries to one Parquet library that loads at once")
     command.add_argument("sources", nargs="+", type=Path, metavar="LIB", help=".msp, .msl, .mgf, .jdx or .parquet")
     command.add_argument("--out", required=True, type=Path, metavar="PARQUET", help="where the library goes")
+    command.add_argument(
+        "--valid", type=float, default=0.0, metavar="SHARE",
+        help="to train on it: add a column `split`, with this share of the compounds as valid and the others as train",
+    )  # fmt: skip
     command.set_defaults(handler=_library)
 
 
 def _library(options: argparse.Namespace) -> None:
     from spectus.library.build import build_library
 
-    build_library(options.sources, options.out)
+    build_library(options.sources, options.out, options.valid)
 
 
 def _add_molecules(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -330,13 +334,25 @@ def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     kinds = command.add_subparsers(dest="kind", required=True, metavar="KIND")
     for kind, about, handler in (
         ("forward", "a forward model: from a structure to its spectrum", _train_forward),
-        ("finetune", "a translation model: from a spectrum to a structure", _train_finetune),
+        ("pretrain", "a translation model on spectra predicted for a list of molecules", _train_pretrain),
+        ("finetune", "a translation model on measured spectra", _train_finetune),
     ):
         _add_training(_command(kinds, kind, about), handler)
     kinds.choices["forward"].add_argument(
         "--molecules", type=Path, metavar="MOLECULES",
         help="a list of molecules, for wrong candidates when the score is fitted; default: those of the library",
     )  # fmt: skip
+    kinds.choices["finetune"].add_argument(
+        "--from", dest="start", type=Path, metavar="FOLDER", help="a pretrained model to begin with"
+    )
+    for kind, needed in (("pretrain", True), ("finetune", False)):
+        to_mix = "" if needed else ", where the settings mix predicted spectra in"
+        kinds.choices[kind].add_argument(
+            "--molecules", required=needed, type=Path, metavar="MOLECULES", help="a list of molecules" + to_mix
+        )
+        kinds.choices[kind].add_argument(
+            "--forward", required=needed, type=Path, metavar="FOLDER", help="the forward model" + to_mix
+        )
 
 
 def _add_training(command: argparse.ArgumentParser, handler: Callable[[argparse.Namespace], None]) -> None:
@@ -363,10 +379,22 @@ def _train_forward(options: argparse.Namespace) -> None:
     train_forward(options.library, options.settings, options.held_out, options.out, options.threads, options.molecules)
 
 
-def _train_finetune(options: argparse.Namespace) -> None:
-    from spectus.training.train import train_model
+def _train_pretrain(options: argparse.Namespace) -> None:
+    from spectus.training.train import pretrain
 
-    train_model(options.library, options.settings, options.held_out, options.out, options.threads)
+    pretrain(
+        options.library, options.settings, options.held_out, options.out,
+        options.molecules, options.forward, options.threads,
+    )  # fmt: skip
+
+
+def _train_finetune(options: argparse.Namespace) -> None:
+    from spectus.training.train import finetune
+
+    finetune(
+        options.library, options.settings, options.held_out, options.out,
+        options.start, options.molecules, options.forward, options.threads,
+    )  # fmt: skip
 
 
 def _add_forward(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -6,6 +6,7 @@ Snakemake imports this at the start of every job, so nothing heavy is imported h
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from spectus.errors import InputError
 from spectus.samples import Sample
@@ -101,6 +102,45 @@ def truth_files(path: str | None) -> list[str]:
     if path and not Path(path).is_file():
         raise InputError(f"report.truth: {path}", "no such file", "correct the path, or write null for real runs")
     return [path] if path else []
+
+
+def training_files(settings: Mapping[str, Any], forward: str, root: Path) -> dict[str, list[str]]:
+    """The files of a training by name, in the working directory or as they ship in `root`; none where null is written.
+
+    Snakemake does not tell a workflow what it was asked for. So a campaign that trains nothing gets, in place of the
+    library, a name that no file has: Snakemake prints it where a training is asked for all the same.
+
+    Parameters
+    ----------
+    settings: the section `train` of the configuration.
+    forward: folder of the forward model that serves unless one is trained.
+
+    Raises
+    ------
+    InputError: a file is missing, or there is a library but no list of molecules.
+    """
+    names = ("library", "molecules", "held_out", "settings", "forward_settings")
+    if settings["library"] is None:
+        nothing = "train.library: null (name the spectra to train on in the configuration)"
+        return {name: [] for name in (*names, "forward")} | {"library": [nothing]}
+    if settings["molecules"] is None:
+        raise InputError("train.molecules: null", "leaves nothing to pretrain on", "name a list in the configuration")
+    found: dict[str, list[str]] = {"forward": model_files(forward)}
+    for name in names:
+        path = shipped(settings[name], root) if settings[name] else None
+        if path and not Path(path).is_file():
+            raise InputError(f"train.{name}: {path}", "no such file", "correct the path in the configuration")
+        found[name] = [path] if path else []
+    return found
+
+
+def options(**values: str | Sequence[str]) -> list[str]:
+    """Options of a command for those of the values that are there: `held_out=["a"]` gives `--held-out a`."""
+    found: list[str] = []
+    for name, value in values.items():
+        paths = [value] if isinstance(value, str) else list(value)
+        found += [f"--{name.replace('_', '-')}", *paths] if paths else []
+    return found
 
 
 def raw_files(samples: Sequence[Sample], mzml: Path) -> list[str]:

@@ -84,34 +84,41 @@ class Block(nn.Module):
         return h + self.up(F.dropout(F.relu(self.down(x)), self.dropout, self.training))
 
 
+class Predictor:
+    """Spectra of molecules by rows of a matrix of counts, on the device of the network.
+
+    counts: (n, V) counts of the features in the network's vocabulary; mass: (n,) nominal molecular masses.
+    """
+
+    def __init__(self, network: Neims, counts: csr_array, mass: NDArray[np.int32]) -> None:
+        self.network, self.counts, self.mass = network, counts, mass
+        # A molecule has some hundred features of thousands: summing their columns beats a product with all.
+        self.columns = network.first.weight.detach().T.contiguous()
+
+    @torch.no_grad()
+    def __call__(self, rows: NDArray[np.int64], energy: float = STANDARD_EV) -> Tensor:
+        """(len(rows), bins) intensities, base peak 1, the square-root scale of the network undone; all 0 where it sees
+        nothing."""
+        device = self.columns.device
+        places, offsets, logarithms = (part.to(device) for part in bags(self.counts, rows))
+        constant = (
+            self.network.first.bias + (_energy_terms(torch.tensor([energy], device=device)) @ self.columns[-2:])[0]
+        )
+        first = F.embedding_bag(places, self.columns, offsets, mode="sum", per_sample_weights=logarithms) + constant
+        mass = torch.from_numpy(self.mass[rows].astype(np.int64)).to(device)
+        roots = self.network.after_first(first, mass)
+        return (roots / roots.amax(dim=1, keepdim=True).clamp(min=1e-6)).square()
+
+
 def predict(
     network: Neims, counts: csr_array, mass: NDArray[np.int32], energy: float = STANDARD_EV
 ) -> NDArray[np.float32]:
-    """Spectra of molecules, base peak 1.
-
-    Parameters
-    ----------
-    counts: (n, V) counts of the features in the network's vocabulary.
-    mass: (n,) nominal molecular masses.
-    energy: of the electrons, eV.
-
-    Returns
-    -------
-    (n, bins) float32 intensities by nominal mass, the square-root scale of the network undone; all 0 where it sees
-    nothing.
-    """
+    """The same for all rows of `counts`, as float32 (n, bins), without dropout."""
     spectra = np.zeros((len(mass), network.config.bins), np.float32)
-    network.eval()
-    with torch.inference_mode():
-        # A molecule has some hundred features of thousands: summing their columns beats a product with all.
-        columns = network.first.weight.T.contiguous()
-        constant = network.first.bias + (_energy_terms(torch.tensor([energy])) @ columns[-2:])[0]
-        for start in range(0, len(mass), _AT_ONCE):
-            at = slice(start, start + _AT_ONCE)
-            places, offsets, logarithms = bags(counts, np.arange(len(mass))[at])
-            first = F.embedding_bag(places, columns, offsets, mode="sum", per_sample_weights=logarithms) + constant
-            roots = network.after_first(first, torch.from_numpy(mass[at].astype(np.int64))).numpy()
-            spectra[at] = np.square(roots / np.maximum(roots.max(axis=1, keepdims=True), 1e-6))
+    predictor = Predictor(network.eval(), counts, mass)
+    for rows in np.split(np.arange(len(mass)), range(_AT_ONCE, len(mass), _AT_ONCE)):
+        if len(rows):
+            spectra[rows] = predictor(rows, energy).cpu().numpy()
     return spectra
 
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from spectus.forward.fitting import Plan
 from spectus.forward.neims import NeimsConfig
 from spectus.forward.recogniser import RecogniserConfig
+from spectus.training.fitting import Plan
 from spectus.training.settings import read_settings
 
 

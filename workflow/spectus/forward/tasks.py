@@ -21,6 +21,7 @@ from spectus.forward.recogniser import (
     views,
 )
 from spectus.forward.settings import Augmentation
+from spectus.training.fitting import shuffled
 
 _SHIFTS = (0, 0, 0, -1, 1, -2, 2, -14, 14)  # nominal masses at which hard negatives are drawn
 
@@ -54,11 +55,14 @@ class NeimsTask:
         self, data: Described, fitted: NDArray[np.int64], watched: NDArray[np.int64],
         vocabulary: NDArray[np.uint64], config: NeimsConfig,
     ) -> None:  # fmt: skip
-        self.data, self.rows, self.watched, self.n_rows = data, fitted, watched, len(fitted)
+        self.data, self.rows, self.watched = data, fitted, watched
         self.network = Neims(config, torch.from_numpy(vocabulary.astype(np.int64)))
         self.counts = data.molecules.matrix(vocabulary)
         self.counts.data = np.log1p(self.counts.data)
         self.roots = np.sqrt(data.measured.intensity)
+
+    def one_pass(self, size: int, random: np.random.Generator) -> list[NDArray[np.int64]]:
+        return shuffled(len(self.rows), size, random)
 
     def loss(self, rows: NDArray[np.int64], random: np.random.Generator) -> Tensor:
         at = self.rows[rows]
@@ -92,7 +96,7 @@ class RecogniserTask:
         self, data: Described, fitted: NDArray[np.int64], watched: NDArray[np.int64], vocabulary: NDArray[np.uint64],
         config: RecogniserConfig, augmentation: Augmentation, others: Molecules | None = None,
     ) -> None:  # fmt: skip
-        self.data, self.rows, self.watched, self.n_rows = data, fitted, watched, len(fitted)
+        self.data, self.rows, self.watched = data, fitted, watched
         self.network = Recogniser(config, torch.from_numpy(vocabulary.astype(np.int64)))
         self.counts, self.mass = data.molecules.matrix(vocabulary), data.molecules.mass
         self.augmentation = augmentation
@@ -103,6 +107,9 @@ class RecogniserTask:
             self.mass = np.concatenate([self.mass, others.mass])
             usable = np.flatnonzero([reason is None for reason in others.reasons])
             self.wrong.append(Wrong(first + usable, self.mass, 8, 800))
+
+    def one_pass(self, size: int, random: np.random.Generator) -> list[NDArray[np.int64]]:
+        return shuffled(len(self.rows), size, random)
 
     def loss(self, rows: NDArray[np.int64], random: np.random.Generator) -> Tensor:
         at = self.rows[rows]

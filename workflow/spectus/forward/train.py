@@ -18,7 +18,6 @@ from spectus.errors import InputError
 from spectus.forward.calibrate import calibrated_judge
 from spectus.forward.data import Measured, choosing, read_measured
 from spectus.forward.features import Molecules, describe, vocabulary
-from spectus.forward.fitting import Fit, Plan, write_log
 from spectus.forward.judge import WITNESSES, Judge
 from spectus.forward.model import ForwardModel, compound_number, read_config
 from spectus.forward.molecules import read_molecules
@@ -26,6 +25,7 @@ from spectus.forward.settings import ForwardSettings
 from spectus.forward.tasks import Described, NeimsTask, RecogniserTask
 from spectus.structures import first_block, flat_smiles, quiet_rdkit
 from spectus.training.data import is_held_out, read_held_out
+from spectus.training.fitting import Fit, Plan, write_log
 
 _NOBODY = np.zeros(0, np.int64)
 
@@ -35,9 +35,9 @@ def train_forward(
 ) -> None:
     """Fit a forward model on the split `train` and write its folder.
 
-    `out` receives config.json, neims.safetensors, recogniser.safetensors, log.parquet, and the folder `fitting` with
-    what is needed to go on after a stop, the model of the first round among it (`fitting/first`). A second call goes
-    on; different settings or data are refused.
+    `out` receives config.json, neims.safetensors, recogniser.safetensors, log.parquet, loss.svg, and the folder
+    `fitting` with what is needed to go on after a stop, the model of the first round among it (`fitting/first`). A
+    second call goes on; different settings or data are refused.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def train_forward(
     second.judge = judge
     n_compounds = len(set(train.block[usable].tolist()))
     second.save(out, {"steps": steps, "train_spectra": int(usable.sum()), "train_compounds": n_compounds})
-    write_log(rounds.log, out / "log.parquet")
+    write_log(rounds.log, out)
 
 
 class Rounds:

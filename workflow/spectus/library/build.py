@@ -1,6 +1,7 @@
 """Making one library of several files, in the form that loads at once."""
 
 from collections.abc import Sequence
+from hashlib import sha1
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,10 +10,13 @@ from spectus import tables
 from spectus.errors import InputError
 from spectus.library.parquet import PREDICTED_BY, predicted_by
 from spectus.library.records import read_spectra, reason_counts, unique_names
+from spectus.structures import first_block, flat_smiles, quiet_rdkit
 from spectus.tables import SPECTRA
 
+_SPLIT = pa.field("split", pa.string(), metadata={"about": "'train' or 'valid', by compound"})
 
-def build_library(sources: Sequence[Path], out: Path) -> None:
+
+def build_library(sources: Sequence[Path], out: Path, valid_share: float = 0.0) -> None:
     """Write the records of all files, in order, as one Parquet library (schema SPECTRA), and print what is in it.
 
     Records that cannot be used keep their row with the reason. Names are made unique over all files. Libraries of
@@ -21,11 +25,16 @@ def build_library(sources: Sequence[Path], out: Path) -> None:
     Parameters
     ----------
     sources: files that `records.read_spectra` reads.
+    valid_share: add the column `split`, `valid` for about this share of the compounds and `train` for the others, all
+        records of a compound alike and in every library the same; null for records without a structure. 0: no column.
 
     Raises
     ------
-    InputError: a file cannot be read, or there is no usable record in any of them; nothing is written then.
+    InputError: a share that is none, a file cannot be read, or there is no usable record in any of them; nothing is
+        written then.
     """
+    if not 0 <= valid_share < 1:
+        raise InputError(f"--valid {valid_share}", "is no share of the compounds", "give a number from 0 to below 1")
     made_by = {path: predicted_by(path) for path in sources}
     if None in made_by.values() and any(made_by.values()):
         predicted = next(path for path, model in made_by.items() if model)
@@ -49,6 +58,23 @@ def build_library(sources: Sequence[Path], out: Path) -> None:
     counts = " ".join(f"{path.name}:{len(part)}" for path, part in zip(sources, parts, strict=True))
     models = " ".join(sorted({model for model in made_by.values() if model}))
     extra = {"sources": counts, "n_unusable": str(n_unusable)} | ({PREDICTED_BY: models} if models else {})
-    tables.write(named, out, SPECTRA, extra)
+    schema = SPECTRA
+    if valid_share:
+        named, schema = named.append_column(_SPLIT, split(named["smiles"], valid_share)), SPECTRA.append(_SPLIT)
+    tables.write(named, out, schema, extra)
     files = "1 file" if len(parts) == 1 else f"{len(parts)} files"
     print(f"{out}: {len(spectra):,} records of {files}, {n_unusable:,} not usable{why}")
+
+
+def split(smiles: pa.ChunkedArray, valid_share: float) -> pa.Array:
+    """`train` or `valid` for each structure, by a hash of its compound (first block of the InChIKey); null for none."""
+    with quiet_rdkit():
+        flat = {text: flat_smiles(text) for text in smiles.unique().to_pylist()}
+        draw = {text: _uniform(first_block(canonical)) for text, canonical in flat.items() if canonical is not None}
+    named = {text: "valid" if number < valid_share else "train" for text, number in draw.items()}
+    return pa.array([named.get(text) for text in smiles.to_pylist()], pa.string())
+
+
+def _uniform(block: str) -> float:
+    """A number from 0 to below 1 that depends on the compound only."""
+    return int.from_bytes(sha1(block.encode(), usedforsecurity=False).digest()[:8], "big") / 2**64

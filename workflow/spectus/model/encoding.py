@@ -1,5 +1,6 @@
 """A spectrum as the network takes it: integer m/z and logarithmic intensity bins (arXiv 2502.05114)."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -62,3 +63,19 @@ def collate(spectra: Sequence[EncodedSpectrum], device: torch.device | str = "cp
         size = len(spectrum.mz)
         padded[0, row, :size], padded[1, row, :size], padded[2, row, :size] = spectrum.mz, spectrum.bins, 1
     return Batch(*torch.from_numpy(padded).to(device).unbind(0))
+
+
+def encode_rows(spectra: Tensor, config: SpectusConfig) -> Batch:
+    """Spectra as rows over nominal masses (B, M), encoded where they are: the highest `max_peaks` of each, no m/z 0.
+
+    Gives what `encode_spectrum` and `collate` give for peak lists of integer m/z. A row without a peak is all padding.
+    """
+    heights = torch.cat([torch.zeros_like(spectra[:, :1]), spectra[:, 1 : config.max_mz + 1]], dim=1)
+    n_peaks = (heights > 0).sum(dim=1).clamp(max=config.max_peaks)  # (B,)
+    highest, masses = heights.topk(max(1, int(n_peaks.max())), dim=1)  # (B, S)
+    masses, order = masses.masked_fill(highest <= 0, heights.shape[1]).sort(dim=1)  # padding goes to the end
+    highest = highest.gather(1, order)
+    seen = highest > 0
+    log_ratio = (highest / highest.amax(dim=1, keepdim=True)).log() / math.log(config.log_base)
+    bins = log_ratio.clamp(min=-config.max_log_id).trunc() + config.max_log_id
+    return Batch(masses * seen, torch.where(seen, bins, 0).long(), seen.long())

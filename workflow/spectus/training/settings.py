@@ -10,44 +10,57 @@ import yaml
 from spectus.errors import InputError
 from spectus.files import require_file
 from spectus.model.modeling import SpectusConfig
+from spectus.training.fitting import Plan
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Changes to a measured spectrum that another run of the same compound could show."""
+    """Changes to a spectrum that another run of the same compound could show; 0 switches one off."""
 
-    intensity_jitter: float = 0.1  # standard deviation of ln(intensity)
-    drop_share: float = 0.05  # probability of losing a peak at 1 % of the base peak; falls with its intensity
-    background_peaks: float = 1.0  # mean number of foreign peaks
+    intensity_jitter: float = 0.0  # standard deviation of ln(intensity)
+    tilt: float = 0.0  # of the slope of ln(intensity) over 150 Th: mass discrimination
+    drop_share: float = 0.0  # probability of losing a peak at 1 % of the base peak; falls with its intensity
+    noise_floor: float = 0.0  # highest floor, of the base peak; small ones are more frequent
+    background_peaks: float = 0.0  # mean number of foreign peaks
     background_height: float = 0.02  # highest foreign peak, of the base peak
-    low_mass_cut: float = 0.2  # probability that the scan starts at a random m/z between 30 and 60
+    residue: float = 0.0  # probability that a co-eluting neighbour left some of its ions
+    residue_height: float = 0.05  # highest share of the neighbour's intensity that is left
+    low_mass_cut: float = 0.0  # probability that the scan starts at a random m/z between 30 and 60
+    most_peaks: int = 300  # the highest ones that are kept
+    saturation: float = 0.0  # probability that the strongest ions are clipped, down to 0.3 of the base peak
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """AdamW with linear warm-up and cosine decay to a tenth."""
+class Synthesis:
+    """How spectra of a list of molecules are made while training."""
 
-    steps: int = 20_000
-    batch_size: int = 64
-    learning_rate: float = 5e-4
-    warmup_steps: int = 500
-    weight_decay: float = 0.05
-    clip_norm: float = 1.0
+    per_measured: float = 0.0  # in finetuning: molecules of the list drawn for each measured spectrum
+    like_measured: float = 0.0  # 0: molecules are drawn evenly; 1: so that their masses are spread as the measured ones
+    uncertain: float = 0.0  # share of the batches predicted with the forward model's dropout on
+    random_smiles: float = 0.0  # share of the molecules whose SMILES is written from a random atom on
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One of the two steps of a training. `dropout` stands for the model's own while this stage lasts."""
+
+    dropout: float = 0.1
     label_smoothing: float = 0.0
-    average_decay: float = 0.999  # of the exponential moving average of the weights, which is what ships
-    checkpoint_every: int = 500
+    plan: Plan = field(default_factory=Plan)
+    synthesis: Synthesis = field(default_factory=Synthesis)
+    augmentation: Augmentation = field(default_factory=Augmentation)
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
     seed: int = 1
     model: SpectusConfig = field(default_factory=SpectusConfig)
-    schedule: Schedule = field(default_factory=Schedule)
-    augmentation: Augmentation = field(default_factory=Augmentation)
+    pretrain: Stage = field(default_factory=Stage)
+    finetune: Stage = field(default_factory=Stage)
 
     @classmethod
     def read(cls, path: Path) -> "TrainingSettings":
-        """Read YAML with the keys seed, model, schedule, augmentation."""
+        """Read YAML with the keys seed, model, pretrain, finetune."""
         return read_settings(path, cls)
 
 
@@ -55,7 +68,7 @@ Settings = TypeVar("Settings")
 
 
 def read_settings(path: Path, kind: type[Settings]) -> Settings:
-    """Read YAML as a dataclass whose fields are numbers, truth values or dataclasses; absent keys keep their defaults.
+    """Read YAML as a dataclass whose fields are numbers, words or dataclasses; absent keys keep their defaults.
 
     Raises
     ------
