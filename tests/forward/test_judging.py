@@ -4,7 +4,9 @@ import pytest
 
 from spectus import cli, tables
 from spectus.errors import InputError
+from spectus.forward.judging import judged_structures
 from spectus.forward.library import write_predicted_library
+from spectus.forward.model import ForwardModel
 from spectus.library.search import search_libraries
 
 from .series import spectrum
@@ -51,3 +53,18 @@ def test_a_model_that_is_none_is_named(searched: tuple[Path, Path], tmp_path: Pa
     queries, library = searched
     with pytest.raises(InputError, match="no such folder"):
         search_libraries(queries, [library], tmp_path / "hits.parquet", 5, 0.1, 20.0, tmp_path / "absent")
+
+
+def test_structures_are_judged_by_query_whatever_stands_beside_them(model: Path) -> None:
+    """The made series: m/z 31 marks an alcohol, m/z 30 an amine. A salt cannot be predicted and gets nothing."""
+    forward = ForwardModel.load(model)
+    alcohol, amine = spectrum("CCCCCO"), spectrum("CCCCCN")
+    proposed = [["CCCCCN", "CCCCCO", "[Na+].[Cl-]"], [], ["CCCCCN", "CCCCCO"]]
+    first, nothing, last = judged_structures(forward, [alcohol, alcohol, amine], proposed)
+    assert first.argmax() == 1
+    assert first[2] == 0
+    assert len(nothing) == 0
+    assert last.argmax() == 0
+    assert [shares.sum() for shares in (first, last)] == pytest.approx([1, 1])
+    alone = judged_structures(forward, [alcohol], proposed[:1])
+    assert alone[0] == pytest.approx(first)

@@ -1,4 +1,6 @@
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -7,6 +9,7 @@ from spectus import tables
 from spectus.errors import InputError
 from spectus.identify.rank import rank_queries
 
+FORWARD = Path(__file__).parents[2] / "resources" / "models" / "forward-open"
 TOLUENE, BENZENE, PHENOL, ETHANOL = "Cc1ccccc1", "c1ccccc1", "Oc1ccccc1", "CCO"
 
 
@@ -30,16 +33,17 @@ def answer(
 
 
 def ranked(
-    tmp_path: Path, hits: list[dict[str, Any]], answers: list[dict[str, Any]], queries: str = "q"
-) -> list[dict[str, Any]]:
-    """Candidates of queries named by one letter each."""
-    names = list(queries)
-    features = [{"feature": name, "rt_s": 1.0, "n_runs": 1, "mz": [40.0], "intensity": [1.0]} for name in names]
+    tmp_path: Path, hits: list[dict[str, Any]], answers: list[dict[str, Any]], queries: str = "q",
+    spectrum: Mapping[float, float] = MappingProxyType({40.0: 1.0}), forward: Path | None = None,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Candidates of queries named by one letter each, all of one spectrum."""
+    peaks = {"mz": list(spectrum), "intensity": list(spectrum.values())}
+    features = [{"feature": name, "rt_s": 1.0, "n_runs": 1, **peaks} for name in queries]
     paths = [tmp_path / f"{name}.parquet" for name in ("features", "hits", "translations", "candidates")]
     tables.write(tables.table(tables.FEATURES, features), paths[0], tables.FEATURES)
     tables.write(tables.table(tables.LIBRARY_HITS, hits), paths[1], tables.LIBRARY_HITS)
     tables.write(tables.table(tables.TRANSLATIONS, answers), paths[2], tables.TRANSLATIONS)
-    rank_queries(paths[0], paths[1], [paths[2]], paths[3], top=4)
+    rank_queries(paths[0], paths[1], [paths[2]], paths[3], top=4, forward=forward)
     return tables.read(paths[3], tables.CANDIDATES).to_pylist()
 
 
@@ -117,3 +121,34 @@ def test_a_measured_spectrum_goes_before_a_predicted_one_of_higher_score(tmp_pat
     ]  # fmt: skip
     assert (rows[0]["library_score"], rows[0]["forward_score"]) == (0.9, 0.95)
     assert (rows[1]["forward_score"], rows[1]["log_prob"]) == (0.97, -1.0)
+
+
+OF_PHENOL = {39.0: 0.18, 40.0: 0.08, 63.0: 0.06, 65.0: 0.22, 66.0: 0.3, 94.0: 1.0, 95.0: 0.07}
+"""The main ions of phenol; the molecular one, m/z 94, is the base peak."""
+
+
+def test_a_forward_model_puts_translations_and_predicted_hits_in_one_order(tmp_path: Path) -> None:
+    """Phenol's spectrum: the translator prefers ethanol, and the predicted hits toluene; the spectrum says phenol."""
+    rows = ranked(
+        tmp_path,
+        [hit("q", TOLUENE, 0.9, predicted=True), hit("q", BENZENE, 0.6)],
+        [answer("q", ETHANOL, -0.1), answer("q", PHENOL, -5.0, 2)],
+        spectrum=OF_PHENOL, forward=FORWARD,
+    )  # fmt: skip
+    assert rows[0]["smiles"] == PHENOL
+    assert rows[-1]["smiles"] == BENZENE
+    assert [row["source"] for row in rows if row["smiles"] in (PHENOL, TOLUENE)] == ["model", "predicted"]
+    assert sum(row["forward_score"] or 0 for row in rows) == pytest.approx(1, abs=1e-6)
+    assert rows[-1]["forward_score"] is None
+    assert {row["level"] for row in rows} == {"3"}
+
+
+def test_a_structure_that_cannot_be_predicted_is_the_last_judged(tmp_path: Path) -> None:
+    answers = [answer("q", "C[Sn](C)(C)C", -0.1), answer("q", PHENOL, -5.0, 2)]
+    rows = ranked(tmp_path, [], answers, spectrum=OF_PHENOL, forward=FORWARD)
+    assert [(row["smiles"], row["forward_score"]) for row in rows] == [(PHENOL, 1.0), ("C[Sn](C)(C)C", 0.0)]
+
+
+def test_queries_without_anything_to_judge_keep_their_reasons(tmp_path: Path) -> None:
+    rows = ranked(tmp_path, [hit("a", TOLUENE, 0.9)], [], queries="ab", forward=FORWARD)
+    assert [(row["smiles"], row["level"]) for row in rows] == [(TOLUENE, "2b"), (None, "5")]

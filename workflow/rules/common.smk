@@ -32,6 +32,7 @@ try:
     FORWARD = plan.shipped(config["forward"]["model"], PACKAGE.parent)
     MOLECULES = plan.molecule_files(config["forward"]["molecules"], PACKAGE.parent)
     FORWARD_FILES = [local(path) for path in plan.model_files(FORWARD)] if MOLECULES else []
+    JUDGE_FILES = [local(path) for path in plan.model_files(FORWARD)] if config["rank"]["judge"] else []
     PREDICTED = plan.numbered(config["forward"]["parts"]) if MOLECULES else []
     TRAIN = plan.training_files(config["train"], FORWARD, PACKAGE.parent)
     TRAIN = {name: [local(path) for path in paths] for name, paths in TRAIN.items()}

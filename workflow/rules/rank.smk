@@ -3,6 +3,7 @@ rule rank:
         features=rules.align.output.features,
         hits=rules.search.output,
         translations=collect("<results>/translations/{part}.parquet", part=PARTS),
+        forward=JUDGE_FILES,
     output:
         "<results>/candidates.parquet",
     log:
@@ -11,7 +12,7 @@ rule rank:
         "<results>/benchmarks/rank.jsonl"
     conda:
         "../../envs/cpu.yaml"
-    threads: 1
+    threads: 2
     resources:
         mem_mb=memory(4000, times_input=10),
         runtime=minutes(120),
@@ -20,12 +21,13 @@ rule rank:
         top=lookup("rank/top", within=config),
         library_score=lookup("rank/library_score", within=config),
         ri_window=lookup("rank/ri_window", within=config),
+        forward=lambda wildcards: ["--forward", FORWARD] if JUDGE_FILES else [],
     message:
         "rank: library hits and translations to one list of candidates"
     shell:
         """
         python3 -m spectus rank --features {input.features:q} --hits {input.hits:q} \
             --translations {input.translations:q} --out {output:q} \
-            --top {params.top} --library-score {params.library_score} --ri-window {params.ri_window} \
+            --top {params.top} --library-score {params.library_score} --ri-window {params.ri_window} {params.forward:q} \
             >{log:q} 2>&1
         """

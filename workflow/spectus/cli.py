@@ -232,6 +232,9 @@ def _add_rank(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     command.add_argument(
         "--ri-window", type=float, default=20.0, help="largest RI difference of a level 2a identification"
     )
+    command.add_argument(
+        "--forward", type=Path, metavar="DIR", help="forward model that judges translations and predicted hits together"
+    )
     command.set_defaults(handler=_rank)
 
 
@@ -240,7 +243,7 @@ def _rank(options: argparse.Namespace) -> None:
 
     rank_queries(
         options.features, options.hits, options.translations, options.out,
-        top=options.top, library_score=options.library_score, ri_window=options.ri_window,
+        top=options.top, library_score=options.library_score, ri_window=options.ri_window, forward=options.forward,
     )  # fmt: skip
 
 
@@ -439,6 +442,7 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
         "--given", choices=["formula", "mass"], help="hold the answers to the true formula or nominal mass"
     )
     command.add_argument("--no-grammar", dest="grammar", action="store_false", help="see `spectus translate`")
+    command.add_argument("--forward", type=Path, metavar="DIR", help="forward model that puts the structures in order")
     command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     command.add_argument("--out", type=Path, metavar="JSON", help="where the scores go; a table is printed in any case")
     command.add_argument("--details", type=Path, metavar="PARQUET", help="where the answers to each query go, judged")
@@ -452,6 +456,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         options.model, options.library, options.split, options.beams, options.device, options.out,
         reference=options.reference, reference_split=options.reference_split,
         held_out=options.held_out, details=options.details, given=options.given, grammar=options.grammar,
+        forward=options.forward,
     )  # fmt: skip
 
 

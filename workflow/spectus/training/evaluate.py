@@ -15,6 +15,8 @@ from rdkit.Chem.rdMolDescriptors import CalcMolFormula
 from spectus import tables
 from spectus.errors import InputError
 from spectus.files import replacing
+from spectus.forward.judging import judged_structures
+from spectus.forward.model import ForwardModel
 from spectus.model.constraint import Target, formula_target, mass_target
 from spectus.model.translate import Answer, Translator
 from spectus.tables import EVALUATIONS
@@ -81,6 +83,7 @@ def evaluate_model(
     details: Path | None = None,
     given: str | None = None,
     grammar: bool = True,
+    forward: Path | None = None,
 ) -> None:
     """Translate the records of a library that have a structure, judge the answers, and print a table of the scores.
 
@@ -96,6 +99,7 @@ def evaluate_model(
     details: table for the judged answers to each query, schema EVALUATIONS.
     given: "formula" or "mass": what the model's answers are held to, taken from the truth.
     grammar: mask tokens that cannot lead to valid SMILES.
+    forward: folder of a forward model that puts the model's structures in order, as `spectus rank` does.
 
     Raises
     ------
@@ -115,6 +119,8 @@ def evaluate_model(
     translator = Translator.load(model, device, grammar=grammar)
     targets = [true_target(smiles, given) for smiles in queries.smiles] if given else None
     answers = translator.translate(queries.table.to_pylist(), beams, targets=targets)
+    if forward is not None:
+        answers = judged_answers(answers, queries, forward)
     asked = [row for row, answer in enumerate(answers) if answer.structures or answer.n_invalid]
     if not asked:
         reason = next(answer.reason for answer in answers)
@@ -124,7 +130,7 @@ def evaluate_model(
     )
     scores = evaluation.scores()
     origin: dict[str, Any] = {"model": translator.name, "library": library.name, "split": split, "beams": beams}
-    origin |= {"given": given, "grammar": grammar}
+    origin |= {"given": given, "grammar": grammar, "forward": forward.resolve().name if forward else None}
     origin |= {"n_no_structure": queries.n_no_structure, "n_held_out": queries.n_held_out}
     if reference and held:
         origin["reference"] = _origin(held, reference, reference_split)
@@ -141,6 +147,17 @@ def true_target(smiles: str, given: str) -> Target:
     """What a chemist knows who has the formula ("formula") or the molecular ion ("mass") of a structure."""
     formula = formula_target(str(CalcMolFormula(Chem.MolFromSmiles(smiles))))
     return formula if given == "formula" else mass_target(formula.nominal_mass())
+
+
+def judged_answers(answers: Sequence[Answer], queries: KnownSpectra, forward: Path) -> list[Answer]:
+    """The answers with their structures in the order of a forward model's judge; equals stay in the order they had."""
+    spectra = list(zip(*(queries.table[name].to_pylist() for name in ("mz", "intensity")), strict=True))
+    proposed = [[smiles for smiles, _ in answer.structures] for answer in answers]
+    ordered = []
+    for answer, scores in zip(answers, judged_structures(ForwardModel.load(forward), spectra, proposed), strict=True):
+        order = np.argsort(-scores, kind="stable")
+        ordered.append(answer._replace(structures=[answer.structures[place] for place in order.tolist()]))
+    return ordered
 
 
 class Evaluation:
