@@ -31,9 +31,14 @@ try:
     MODEL_FILES = [local(path) for path in plan.model_files(MODEL)]
     FORWARD = plan.shipped(config["forward"]["model"], PACKAGE.parent)
     MOLECULES = plan.molecule_files(config["forward"]["molecules"], PACKAGE.parent)
-    FORWARD_FILES = [local(path) for path in plan.model_files(FORWARD)] if MOLECULES else []
-    PREDICTED = plan.numbered(config["forward"]["parts"]) if MOLECULES else []
+    FORWARD_FILES = (
+        [local(path) for path in plan.model_files(FORWARD)] if config["forward"]["molecules"] else []
+    )
+    PREDICTED = plan.numbered(config["forward"]["parts"]) if config["forward"]["molecules"] else []
+    HELD_OUT = plan.named_file("molecules.held_out", config["molecules"]["held_out"])
+    WITHOUT = plan.named_file("molecules.without", config["molecules"]["without"])
     TRUTH = [local(path) for path in plan.truth_files(config["report"]["truth"])]
+    WITHHELD = plan.named_file("search.without", config["search"]["without"])
     if workflow.is_main_process:
         plan.check_runs(BATCHES, RESULTS, config["samples"], config["on_bad_run"])
 except InputError as error:

@@ -163,6 +163,10 @@ def _add_search(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     command.add_argument(
         "--forward", type=Path, metavar="DIR", help="forward model that judges the hits in predicted libraries"
     )
+    command.add_argument(
+        "--without", type=Path, metavar="MOLECULES",
+        help="list of molecules whose measured records are left out: a blind test of how they are found otherwise",
+    )  # fmt: skip
     command.set_defaults(handler=_search)
 
 
@@ -171,7 +175,7 @@ def _search(options: argparse.Namespace) -> None:
 
     search_libraries(
         options.queries, options.library, options.out, options.top, options.min_score, options.ri_tolerance,
-        options.forward,
+        options.forward, options.without,
     )  # fmt: skip
 
 

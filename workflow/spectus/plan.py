@@ -73,17 +73,35 @@ def model_files(model: str) -> list[str]:
     return []
 
 
+BUILT = "built"
+"""In place of a path: the list of molecules that the rule `molecule_list` builds."""
+
+
 def molecule_files(path: str | None, root: Path) -> list[str]:
-    """The list of molecules to predict, if there is one, in the working directory or as it ships in `root`.
+    """The list of molecules to predict, in the working directory or as it ships in `root`; none if there is none, or if
+    it is to be built.
 
     Raises
     ------
     InputError: it is missing.
     """
-    found = shipped(path, root) if path else None
+    found = shipped(path, root) if path and path != BUILT else None
     if found and not Path(found).is_file():
-        raise InputError(f"forward.molecules: {path}", "no such file", "correct the path, or write null for none")
+        remedy = f"correct the path, or write null for none or {BUILT} for the list of the section molecules"
+        raise InputError(f"forward.molecules: {path}", "no such file", remedy)
     return [found] if found else []
+
+
+def named_file(key: str, path: str | None) -> list[str]:
+    """The file that a key of the configuration names, if it names one.
+
+    Raises
+    ------
+    InputError: it is missing.
+    """
+    if path and not Path(path).is_file():
+        raise InputError(f"{key}: {path}", "no such file", "correct the path, or write null for none")
+    return [path] if path else []
 
 
 def numbered(total: int) -> list[str]:
