@@ -48,7 +48,7 @@ def check_the_compound_without_a_measured_spectrum(campaign: Campaign) -> None:
     results = campaign.folder / "results"
     assert "2-piperidone CAS 675-20-7" in (results / "report" / "report.html").read_text(encoding="utf-8")
     assert "predicted spectrum, tentative" in (results / "logs" / "report.log").read_text(encoding="utf-8")
-    assert "of the 3 molecules" in (results / "logs" / "search.log").read_text(encoding="utf-8")
+    assert "of the 4 molecules" in (results / "logs" / "search.log").read_text(encoding="utf-8")
 
 
 def test_a_compound_without_a_measured_spectrum_is_named(finished: Campaign) -> None:
