@@ -28,7 +28,7 @@ class Choice:
     Attributes
     ----------
     max_mass: nominal mass, Da, from which on a molecule is left out.
-    kinds: of derivatives (`spectus.derivatives.KINDS`) that follow each compound; none: the compounds only.
+    kinds: of derivatives (`spectus.derivatives.KINDS`) that follow the compounds; none: the compounds only.
     partial: also derivatives that are less than full.
     hidden: compounds that the list must not hold, themselves or as the parent of a derivative.
     sample: so many compounds drawn at random, in the order drawn; 0: all, in the order of the sources.
@@ -47,8 +47,8 @@ def write_molecules(out: Path, sources: Sequence[str], choice: Choice, table: Pa
     """Write smiles, name and cas of the compounds that a forward model can take, and of their derivatives, to a .csv
     file, and print how many were left out and why. Each structure stands once.
 
-    A derivative is called as its compound and what was made of it ("glycine, 3 TMS"); the CAS number is the compound's
-    own and stays with it.
+    The derivatives come after all compounds: one that is a compound of the list keeps that name and CAS number. Others
+    are called as their compound and what was made of it ("glycine, 3 TMS"), without its CAS number.
 
     Parameters
     ----------
@@ -74,9 +74,12 @@ def write_molecules(out: Path, sources: Sequence[str], choice: Choice, table: Pa
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(Listed._fields)
             for compound in tqdm(_drawn(listed, choice), desc="molecules", unit=" compounds", disable=None):
-                writer.writerows([text or "" for text in row] for row in chosen.rows(compound))
+                if (row := chosen.compound(compound)) is not None:
+                    writer.writerow([text or "" for text in row])
                 if choice.sample and chosen.n_compounds == choice.sample:
                     break
+            for row in chosen.derivatives():
+                writer.writerow([text or "" for text in row])
         if chosen.n_compounds < max(choice.sample, 1):
             why = ", ".join(f"{reason}: {n:,}" for reason, n in chosen.left_out.most_common()) or "no compound"
             raise InputError(
@@ -95,25 +98,30 @@ class _Chosen:
         self.choice = choice
         self.left_out: Counter[str] = Counter()
         self.n_compounds = self.n_derivatives = 0
-        self._seen: set[str] = set()
+        self._seen: dict[str, str | None] = {}  # canonical SMILES to name
 
-    def rows(self, compound: Listed) -> Iterator[Listed]:
-        """The rows that a compound adds: itself and its derivatives, or nothing."""
+    def compound(self, compound: Listed) -> Listed | None:
+        """The row of a compound, or None if it is left out."""
         flat = flat_smiles(compound.smiles)
         reason = self._reason(flat)
         if reason is not None or flat is None:
             self.left_out[reason or "no molecule"] += 1
-            return
-        self._seen.add(flat)
+            return None
+        self._seen[flat] = compound.name
         self.n_compounds += 1
-        yield compound._replace(smiles=flat)
-        if not self.choice.kinds:
+        return compound._replace(smiles=flat)
+
+    def derivatives(self) -> Iterator[Listed]:
+        """The rows of the derivatives of all compounds so far."""
+        kinds, partial, max_mass = self.choice.kinds, self.choice.partial, self.choice.max_mass
+        if not kinds:
             return
-        for made in derivatives(flat, self.choice.kinds, partial=self.choice.partial, max_mass=self.choice.max_mass):
-            if made.smiles not in self._seen and self.choice.hidden.reason(made.smiles) is None:
-                self._seen.add(made.smiles)
-                self.n_derivatives += 1
-                yield Listed(made.smiles, f"{compound.name}, {made.suffix}" if compound.name else None)
+        for flat, name in tqdm(list(self._seen.items()), desc="derivatives", unit=" compounds", disable=None):
+            for made in derivatives(flat, kinds, partial=partial, max_mass=max_mass):
+                if made.smiles not in self._seen and self.choice.hidden.reason(made.smiles) is None:
+                    self._seen[made.smiles] = None
+                    self.n_derivatives += 1
+                    yield Listed(made.smiles, f"{name}, {made.suffix}" if name else None)
 
     def _reason(self, flat: str | None) -> str | None:
         if flat is None:
