@@ -45,5 +45,5 @@ $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv .venv
 	python -m pip install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) \
 		"$$(sed -n 's/.*"\(torch==[^"]*\)".*/\1/p' pyproject.toml)"
-	python -m pip install --quiet --editable ".[dev]"
+	python -m pip install --quiet --editable ".[dev,molecules]"
 	touch $@

@@ -17,6 +17,7 @@ include: "workflow/rules/convert.smk"
 include: "workflow/rules/deconvolve.smk"
 include: "workflow/rules/calibrate.smk"
 include: "workflow/rules/align.smk"
+include: "workflow/rules/molecules.smk"
 include: "workflow/rules/forward.smk"
 include: "workflow/rules/search.smk"
 include: "workflow/rules/translate.smk"
@@ -31,8 +32,8 @@ onsuccess:
         print(REPORT_LOG.read_text(encoding="utf-8"))
 
 
-# `snakemake` makes the report; `snakemake convert` (deconvolve, calibrate, align, library, predict, search, translate, rank)
-# stops after that stage. `snakemake train` trains a model of one's own instead.
+# `snakemake` makes the report; `snakemake convert` (deconvolve, calibrate, align, library, molecules, predict, search,
+# translate, rank) stops after that stage. `snakemake train` trains a model of one's own instead.
 rule all:
     default_target: True
     input:
@@ -52,6 +53,11 @@ rule deconvolve:
 rule library:
     input:
         rules.search.input.libraries,
+
+
+rule molecules:
+    input:
+        rules.molecule_list.output,
 
 
 rule predict:

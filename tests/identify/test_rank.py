@@ -146,7 +146,10 @@ def test_a_forward_model_puts_translations_and_predicted_hits_in_one_order(tmp_p
 def test_a_structure_that_cannot_be_predicted_is_the_last_judged(tmp_path: Path) -> None:
     answers = [answer("q", "C[Sn](C)(C)C", -0.1), answer("q", PHENOL, -5.0, 2)]
     rows = ranked(tmp_path, [], answers, spectrum=OF_PHENOL, forward=FORWARD)
-    assert [(row["smiles"], row["forward_score"]) for row in rows] == [(PHENOL, 1.0), ("C[Sn](C)(C)C", 0.0)]
+    assert [(row["smiles"], row["forward_score"]) for row in rows] == [
+        (PHENOL, 1.0),
+        ("[CH3][Sn]([CH3])([CH3])[CH3]", 0.0),
+    ]
 
 
 def test_queries_without_anything_to_judge_keep_their_reasons(tmp_path: Path) -> None:

@@ -52,8 +52,8 @@ def jobs(checkout: Path) -> dict[str, dict[str, str]]:
 
 def test_every_stage_ran_as_a_job(jobs: dict[str, dict[str, str]]) -> None:
     assert set(jobs) == {
-        "convert_batch", "deconvolve_batch", "calibrate", "align", "library_table", "search", "translate_part",
-        "rank", "report",
+        "convert_batch", "deconvolve_batch", "calibrate", "align", "library_table", "molecule_list", "predict_part",
+        "search", "translate_part", "rank", "report",
     }  # fmt: skip
     assert {job["state"] for job in jobs.values()} == {"COMPLETED"}
 

@@ -16,8 +16,9 @@ def campaign(tmp_path: Path) -> Campaign:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
-    """The example, run to its end by plain `snakemake`; read only."""
+    """The example with a short list of molecules, run to its end by plain `snakemake`; read only."""
     campaign = Campaign.example(tmp_path_factory.mktemp("example") / "Probe é 1")
+    campaign.shorten()
     campaign.run()
     return campaign
 

@@ -25,15 +25,25 @@ def pinned() -> dict[str, Version | None]:
     return found
 
 
+def extra(name: str) -> list[str]:
+    """What an extra of the package asks for; the rule `molecule_list` reads what `molecules` installs."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return list(project["optional-dependencies"][name])
+
+
 @pytest.mark.parametrize("kind", ["cpu", "gpu"])
 def test_the_pins_agree(kind: str) -> None:
     environment = yaml.safe_load((ROOT / "envs" / f"{kind}.yaml").read_text(encoding="utf-8"))
     assert environment["channels"] == ["conda-forge", "bioconda", "nodefaults"]
     told: dict[str, Version | None] = {}
-    for line in environment["dependencies"]:
+    from_pypi = [line for part in environment["dependencies"] if isinstance(part, dict) for line in part["pip"]]
+    assert from_pypi == ([line.replace("==", " ==") for line in extra("molecules")] if kind == "cpu" else [])
+    for line in (part for part in environment["dependencies"] if isinstance(part, str)):
         name, version = re.fullmatch(r"([a-z0-9-]+) (?:=|>=)([0-9.]+)", line).groups()
         told[name] = None if ">=" in line else Version(version)
     assert told.pop("python") == Version("3.11")
+    assert bool(from_pypi) == ("pip" in told)
+    told.pop("pip", None)
     torch = told.pop(f"pytorch-{kind}")
     expected = {name: version for name, version in pinned().items() if name not in NOT_IN_JOBS}
     assert torch == expected.pop("torch")

@@ -45,6 +45,19 @@ def test_a_missing_list_of_molecules(campaign: Campaign) -> None:
     assert "\nforward.molecules: nist.smi: no such file; " in complaint(campaign)
 
 
+@pytest.mark.parametrize("key", ["held_out", "without"])
+def test_a_missing_file_of_what_a_list_must_not_hold(campaign: Campaign, key: str) -> None:
+    campaign.change({"molecules": {key: "none.txt"}})
+    assert f"\nmolecules.{key}: none.txt: no such file; correct the path" in complaint(campaign)
+
+
+def test_an_unknown_source_of_molecules_and_a_word_for_a_yes(campaign: Campaign) -> None:
+    campaign.change({"molecules": {"sources": ["nist"]}})
+    assert "unknown value 'nist'; use one of chemicals, molsets\n" in complaint(campaign)
+    campaign.change({"molecules": {"sources": ["chemicals"], "partial": "perhaps"}})
+    assert "molecules.partial: 'perhaps' is not true or false; write for example false\n" in complaint(campaign)
+
+
 def test_a_missing_library(campaign: Campaign) -> None:
     campaign.change({"libraries": ["nist.msp"]})
     assert "\nlibraries: nist.msp: no such file; correct the path in the configuration\n" in complaint(campaign)
@@ -64,6 +77,9 @@ def test_the_truth_of_the_example_left_in_a_campaign_of_ones_own(campaign: Campa
     said = "report.truth: resources/example/truth.parquet: no such file; correct the path, or write null for real runs"
     assert f"\n{said}\n" in complaint(campaign)
     campaign.change({"report": {"truth": None}})
+    withheld = "search.without: resources/example/withheld.csv: no such file; correct the path, or write null for none"
+    assert f"\n{withheld}\n" in complaint(campaign)
+    campaign.change({"search": {"without": None}})
     assert campaign.planned() == EXAMPLE
 
 

@@ -2,14 +2,17 @@
 
 import os
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from spectus import tables
+from spectus.forward.molecules import read_molecules
 
-from .campaigns import EXAMPLE, ROOT, Campaign
+from .campaigns import FINISHED, ROOT, Campaign
 
 ORDER = ("deconvolve_batch", "calibrate", "align", "search", "translate_part", "rank", "report", "all")
 AFTER_SEARCH = {"search", "rank", "report", "all"}
@@ -25,6 +28,50 @@ def test_plain_snakemake_makes_the_report_and_says_what_it_found(finished: Campa
     assert "compounds" in said
 
 
+def candidates_at(campaign: Campaign, name: str) -> list[dict[str, Any]]:
+    """The candidates of the feature at the time of a simulated compound."""
+    truth = tables.read(ROOT / "resources" / "example" / "truth.parquet", tables.TRUTH).to_pylist()
+    time = next(row["rt_s"] for row in truth if row["name"] == name)
+    features = tables.read(campaign.folder / "results" / "features.parquet", tables.FEATURES).to_pylist()
+    nearest = min(features, key=lambda feature: abs(feature["rt_s"] - time))
+    assert abs(nearest["rt_s"] - time) < 1.5
+    rows = tables.read(campaign.folder / "results" / "candidates.parquet", tables.CANDIDATES).to_pylist()
+    return [row for row in rows if row["query"] == nearest["feature"]]
+
+
+def check_the_compound_without_a_measured_spectrum(campaign: Campaign) -> None:
+    """2-Piperidone: its spectrum is in the runs, not in the library that is searched; the report names it."""
+    first, *others = candidates_at(campaign, "2-piperidone#2")
+    assert (first["name"], first["smiles"]) == ("2-piperidone CAS 675-20-7", "O=C1CCCCN1")
+    assert (first["source"], first["level"]) == ("predicted", "3")
+    assert not [row for row in others if (row["name"] or "").startswith("2-piperidone")]
+    results = campaign.folder / "results"
+    assert "2-piperidone CAS 675-20-7" in (results / "report" / "report.html").read_text(encoding="utf-8")
+    assert "predicted spectrum, tentative" in (results / "logs" / "report.log").read_text(encoding="utf-8")
+    assert "of the 4 molecules" in (results / "logs" / "search.log").read_text(encoding="utf-8")
+
+
+def test_a_compound_without_a_measured_spectrum_is_named(finished: Campaign) -> None:
+    check_the_compound_without_a_measured_spectrum(finished)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("chemicals") is None, reason="needs the package chemicals")
+def test_it_is_named_among_the_fifty_thousand_of_the_list_that_the_example_builds(campaign: Campaign) -> None:
+    campaign.run()
+    check_the_compound_without_a_measured_spectrum(campaign)
+    assert len(candidates_at(campaign, "benzyl thiocyanate")) > 5
+
+
+@pytest.mark.skipif(find_spec("chemicals") is None, reason="needs the package chemicals")
+def test_the_target_molecules_builds_the_list(campaign: Campaign) -> None:
+    campaign.change({"molecules": {"sample": 40, "derivatives": ["tms", "meox"], "partial": True, "max_mass": 400}})
+    campaign.run("molecules")
+    listed = list(read_molecules(campaign.folder / "results" / "molecules.csv"))
+    assert sum(molecule.cas is not None for molecule in listed) == 40
+    assert [molecule.name for molecule in listed if (molecule.name or "").endswith("TMS")]
+
+
 def test_every_table_names_the_configuration_it_was_made_with(finished: Campaign) -> None:
     files = sorted((finished.folder / "results").rglob("*.parquet"))
     hashes = {pq.read_schema(file).metadata[b"spectus_config"] for file in files}
@@ -35,8 +82,9 @@ def test_every_table_names_the_configuration_it_was_made_with(finished: Campaign
 
 def test_every_job_left_its_log_and_its_time(finished: Campaign) -> None:
     results = finished.folder / "results"
-    assert len(list((results / "logs").rglob("*.log"))) == len(EXAMPLE) - 1
-    assert len(list((results / "benchmarks").rglob("*.jsonl"))) == len(EXAMPLE) - 1
+    jobs = sum(FINISHED.values()) - 1
+    assert len(list((results / "logs").rglob("*.log"))) == jobs
+    assert len(list((results / "benchmarks").rglob("*.jsonl"))) == jobs
 
 
 def test_a_second_run_does_nothing(finished: Campaign) -> None:
@@ -50,6 +98,10 @@ def test_a_second_run_does_nothing(finished: Campaign) -> None:
         ("calibrate={'series': 'fame'}", set(ORDER[1:])),
         ("align={'min_similarity': 0.8}", set(ORDER[2:])),
         ("search={'top': 5}", AFTER_SEARCH),
+        ("search={'without': null}", AFTER_SEARCH),
+        ("forward={'molecules': null}", AFTER_SEARCH),
+        ("forward={'molecules': 'built'}", {"molecule_list", "predict_part", *AFTER_SEARCH}),
+        ("molecules={'sample': 5}", {"report", "all"}),
         ("translate={'beams': 3}", AFTER_TRANSLATE),
         ("batch={'features_per_run': 600}", AFTER_TRANSLATE),
         ("rank={'ri_window': 10}", {"rank", "report", "all"}),
@@ -86,7 +138,7 @@ def test_another_version_of_the_package_makes_everything_again(finished: Campaig
     assert moved.planned() == {}
     package = tmp_path / "workflow" / "spectus" / "__init__.py"
     package.write_text(package.read_text(encoding="utf-8").replace('__version__ = "', '__version__ = "9.'))
-    assert moved.planned() == EXAMPLE
+    assert moved.planned() == FINISHED
 
 
 def test_runs_that_cannot_be_read_do_not_stop_a_campaign_that_skips_them(copy: Campaign) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .campaigns import EXAMPLE, ROOT, Campaign
+from .campaigns import PLAIN, ROOT, Campaign
 
 IMPORTER = """
 module gcms:
@@ -42,7 +42,7 @@ def importer(tmp_path: Path) -> Campaign:
 def test_an_importing_workflow_says_where_the_results_go(importer: Campaign, where: str, results: str) -> None:
     text = IMPORTER.format(snakefile=str(ROOT / "Snakefile"), config={"samples": "sheet.tsv"}, where=where)
     importer.snakefile.write_text(text, encoding="utf-8")
-    expected = {"mine" if rule == "all" else f"gcms_{rule}": count for rule, count in EXAMPLE.items()}
+    expected = {"mine" if rule == "all" else f"gcms_{rule}": count for rule, count in PLAIN.items()}
     assert importer.planned() == expected
     importer.run("gcms_convert", "--cores", "2")
     written = {path.name for path in (importer.folder / results / "mzml" / "0001").glob("*.mzML")}

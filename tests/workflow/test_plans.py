@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from .campaigns import EXAMPLE, ROOT, Campaign
+from .campaigns import EXAMPLE, PLAIN, ROOT, Campaign
 
 
-def test_the_example_is_nine_jobs_and_a_target(campaign: Campaign) -> None:
+def test_the_example_is_twelve_jobs_and_a_target(campaign: Campaign) -> None:
     assert campaign.planned() == EXAMPLE
 
 
@@ -32,8 +32,8 @@ def test_a_thousand_runs_are_tens_of_jobs(campaign: Campaign) -> None:
 
 def test_every_stage_is_a_target(campaign: Campaign) -> None:
     stages = {
-        "convert", "deconvolve", "calibrate", "align", "library", "predict", "search", "translate", "rank", "report",
-        "all",
+        "convert", "deconvolve", "calibrate", "align", "library", "molecules", "predict", "search", "translate", "rank",
+        "report", "all",
     }  # fmt: skip
     assert set(campaign.run("--list-target-rules").split("\n")) >= stages
 
@@ -42,6 +42,8 @@ def test_every_stage_is_a_target(campaign: Campaign) -> None:
     ("target", "rules"),
     [
         ("library", {"library_table"}),
+        ("molecules", {"molecule_list"}),
+        ("predict", {"molecule_list", "predict_part"}),
         ("deconvolve", {"convert_batch", "deconvolve_batch"}),
         ("translate", {"convert_batch", "deconvolve_batch", "calibrate", "align", "translate_part"}),
     ],
@@ -62,12 +64,33 @@ def test_molecules_are_predicted_in_parts_and_searched(campaign: Campaign) -> No
     forward.mkdir()
     (forward / "config.json").write_text("{}")
     campaign.change({"forward": {"molecules": "molecules.smi", "model": "forward", "parts": 3}})
-    assert campaign.planned() == {**EXAMPLE, "predict_part": 3}
+    assert campaign.planned() == {**PLAIN, "predict_part": 3}
     assert campaign.planned("predict") == {"predict_part": 3, "predict": 1}
     plan = campaign.run("--dry-run", "--printshellcmds")
     assert "search" in plan
     assert plan.count("--forward forward") == 1
     assert " results/predicted/predicted-3-of-3.parquet" in plan
+
+
+def test_a_campaign_that_predicts_nothing_builds_no_list(campaign: Campaign) -> None:
+    campaign.change({"forward": {"molecules": None}})
+    assert campaign.planned() == PLAIN
+
+
+def test_the_section_molecules_says_how_the_list_is_built(campaign: Campaign) -> None:
+    (campaign.folder / "held out.txt").write_text("0\n")
+    (campaign.folder / "library.parquet").write_bytes(b"PAR1")
+    changes = {
+        "sources": ["chemicals", "molsets"], "derivatives": ["meox", "tms"], "partial": True, "max_mass": 450,
+        "held_out": "held out.txt", "without": "library.parquet", "split": "valid", "sample": 7, "seed": 3,
+    }  # fmt: skip
+    campaign.change({"molecules": changes})
+    said = campaign.run("molecules", "--dry-run", "--printshellcmds")
+    for option in (
+        "--sources chemicals,molsets --derivatives=meox,tms --partial", "--max-mass 450 --held-out 'held out.txt'",
+        "--without library.parquet --split valid", "--sample 7 --seed 3 --out results/molecules.csv",
+    ):  # fmt: skip
+        assert option in said
 
 
 @pytest.fixture

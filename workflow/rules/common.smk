@@ -31,12 +31,16 @@ try:
     MODEL_FILES = [local(path) for path in plan.model_files(MODEL)]
     FORWARD = plan.shipped(config["forward"]["model"], PACKAGE.parent)
     MOLECULES = plan.molecule_files(config["forward"]["molecules"], PACKAGE.parent)
-    FORWARD_FILES = [local(path) for path in plan.model_files(FORWARD)] if MOLECULES else []
-    JUDGE_FILES = [local(path) for path in plan.model_files(FORWARD)] if config["rank"]["judge"] else []
-    PREDICTED = plan.numbered(config["forward"]["parts"]) if MOLECULES else []
+    FORWARD_MODEL = [local(path) for path in plan.model_files(FORWARD)]
+    JUDGE_FILES = FORWARD_MODEL if config["rank"]["judge"] else []
+    FORWARD_FILES = FORWARD_MODEL if config["forward"]["molecules"] else []
+    PREDICTED = plan.numbered(config["forward"]["parts"]) if config["forward"]["molecules"] else []
+    HELD_OUT = plan.named_file("molecules.held_out", config["molecules"]["held_out"])
+    WITHOUT = plan.named_file("molecules.without", config["molecules"]["without"])
     TRAIN = plan.training_files(config["train"], FORWARD, PACKAGE.parent)
     TRAIN = {name: [local(path) for path in paths] for name, paths in TRAIN.items()}
     TRUTH = [local(path) for path in plan.truth_files(config["report"]["truth"])]
+    WITHHELD = plan.named_file("search.without", config["search"]["without"])
     if workflow.is_main_process:
         plan.check_runs(BATCHES, RESULTS, config["samples"], config["on_bad_run"])
 except InputError as error:

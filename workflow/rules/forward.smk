@@ -1,6 +1,6 @@
 rule predict_part:
     input:
-        molecules=[local(path) for path in MOLECULES],
+        molecules=[local(path) for path in MOLECULES] or rules.molecule_list.output,
         model=FORWARD_FILES,
     output:
         "<results>/predicted/predicted-{part}-of-{parts}.parquet",
@@ -10,7 +10,7 @@ rule predict_part:
         "<results>/benchmarks/predict/{part}-of-{parts}.jsonl"
     conda:
         "../../envs/cpu.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=memory(4000),
         runtime=minutes(240),

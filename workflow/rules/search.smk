@@ -29,6 +29,7 @@ rule search:
         libraries=library_tables(),
         predicted=collect("<results>/predicted/predicted-{part}.parquet", part=PREDICTED),
         forward=FORWARD_FILES,
+        without=[local(path) for path in WITHHELD],
     output:
         "<results>/library_hits.parquet",
     log:
@@ -47,11 +48,13 @@ rule search:
         min_score=lookup("search/min_score", within=config),
         ri_tolerance=lookup("search/ri_tolerance", within=config),
         forward=lambda wildcards: ["--forward", FORWARD] if PREDICTED else [],
+        without=lambda wildcards, input: ["--without", *input.without] if input.without else [],
     message:
         "search: features against the libraries"
     shell:
         """
         python3 -m spectus search {input.features:q} --library {input.libraries:q} {input.predicted:q} --out {output:q} \
             --top {params.top} --min-score {params.min_score} --ri-tolerance {params.ri_tolerance} {params.forward:q} \
+            {params.without:q} \
             >{log:q} 2>&1
         """

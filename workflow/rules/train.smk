@@ -8,7 +8,7 @@ rule train_forward:
     input:
         library=TRAIN["library"],
         held_out=TRAIN["held_out"],
-        molecules=TRAIN["molecules"],
+        molecules=TRAIN["molecules"] or rules.molecule_list.output,
         settings=TRAIN["forward_settings"],
     output:
         multiext(
@@ -45,7 +45,7 @@ rule pretrain:
     input:
         library=TRAIN["library"],
         held_out=TRAIN["held_out"],
-        molecules=TRAIN["molecules"],
+        molecules=TRAIN["molecules"] or rules.molecule_list.output,
         settings=TRAIN["settings"],
         forward=rules.train_forward.output if config["train"]["forward_settings"] else TRAIN["forward"],
     output:
@@ -85,7 +85,7 @@ rule finetune:
     input:
         library=TRAIN["library"],
         held_out=TRAIN["held_out"],
-        molecules=TRAIN["molecules"],
+        molecules=TRAIN["molecules"] or rules.molecule_list.output,
         settings=TRAIN["settings"],
         forward=rules.pretrain.input.forward,
         start=rules.pretrain.output,

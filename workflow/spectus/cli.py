@@ -163,6 +163,10 @@ def _add_search(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     command.add_argument(
         "--forward", type=Path, metavar="DIR", help="forward model that judges the hits in predicted libraries"
     )
+    command.add_argument(
+        "--without", type=Path, metavar="MOLECULES",
+        help="list of molecules whose measured records are left out: a blind test of how they are found otherwise",
+    )  # fmt: skip
     command.set_defaults(handler=_search)
 
 
@@ -171,7 +175,7 @@ def _search(options: argparse.Namespace) -> None:
 
     search_libraries(
         options.queries, options.library, options.out, options.top, options.min_score, options.ri_tolerance,
-        options.forward,
+        options.forward, options.without,
     )  # fmt: skip
 
 
@@ -297,17 +301,47 @@ def _library(options: argparse.Namespace) -> None:
 
 
 def _add_molecules(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    command = _command(commands, "molecules", "named compounds with CAS numbers, from the PyPI package chemicals")
+    command = _command(commands, "molecules", "a list of molecules to predict or to train with, from PyPI packages")
     command.add_argument("--out", required=True, type=Path, metavar="CSV", help="where smiles, name and cas go")
+    command.add_argument(
+        "--sources", type=_listed, default=["chemicals"], metavar="A,B",
+        help="chemicals (with names and CAS numbers), molsets (1.94 million, drug-like)",
+    )  # fmt: skip
+    command.add_argument(
+        "--table", type=Path, metavar="TSV", help="the table of the package chemicals, if it is not installed"
+    )
     command.add_argument("--max-mass", type=int, default=500, help="nominal mass that is too heavy, Da")
-    command.add_argument("--table", type=Path, metavar="TSV", help="the package's table, if it is not installed")
+    command.add_argument(
+        "--derivatives", type=_listed, default=[], metavar="A,B",
+        help="meox, tms: add the methoximes and trimethylsilyl derivatives that a laboratory would make",
+    )  # fmt: skip
+    command.add_argument(
+        "--partial", action="store_true", help="also derivatives with amines, amides and ring NH left free"
+    )
+    command.add_argument(
+        "--held-out", type=Path, metavar="FILE", help="sha1 of InChIKey first blocks of compounds to leave out"
+    )
+    command.add_argument("--without", type=Path, metavar="LIB", help="library whose compounds are left out")
+    command.add_argument("--split", help="of these only the records with this value in the column `split`")
+    command.add_argument("--sample", type=int, default=0, help="compounds to draw at random; 0: all")
+    command.add_argument("--seed", type=int, default=1, help="the same seed draws the same compounds")
     command.set_defaults(handler=_molecules)
 
 
 def _molecules(options: argparse.Namespace) -> None:
-    from spectus.forward.named import write_named_molecules
+    from spectus.forward.hidden import Hidden
+    from spectus.forward.lists import Choice, write_molecules
 
-    write_named_molecules(options.out, options.max_mass, options.table)
+    choice = Choice(
+        max_mass=options.max_mass, kinds=options.derivatives, partial=options.partial, sample=options.sample,
+        seed=options.seed, hidden=Hidden.read(options.held_out, options.without, options.split),
+    )  # fmt: skip
+    write_molecules(options.out, options.sources, choice, options.table)
+
+
+def _listed(text: str) -> list[str]:
+    """Words with commas between them."""
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

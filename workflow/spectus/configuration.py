@@ -99,6 +99,7 @@ def _said_plainly(error: ValidationError) -> tuple[str, str]:
 
 _KINDS = {
     "array": "a list",
+    "boolean": "true or false",
     "integer": "a whole number",
     "null": "null",
     "number": "a number",

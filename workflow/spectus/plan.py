@@ -74,17 +74,35 @@ def model_files(model: str) -> list[str]:
     return []
 
 
+BUILT = "built"
+"""In place of a path: the list of molecules that the rule `molecule_list` builds."""
+
+
 def molecule_files(path: str | None, root: Path) -> list[str]:
-    """The list of molecules to predict, if there is one, in the working directory or as it ships in `root`.
+    """The list of molecules to predict, in the working directory or as it ships in `root`; none if there is none, or if
+    it is to be built.
 
     Raises
     ------
     InputError: it is missing.
     """
-    found = shipped(path, root) if path else None
+    found = shipped(path, root) if path and path != BUILT else None
     if found and not Path(found).is_file():
-        raise InputError(f"forward.molecules: {path}", "no such file", "correct the path, or write null for none")
+        remedy = f"correct the path, or write null for none or {BUILT} for the list of the section molecules"
+        raise InputError(f"forward.molecules: {path}", "no such file", remedy)
     return [found] if found else []
+
+
+def named_file(key: str, path: str | None) -> list[str]:
+    """The file that a key of the configuration names, if it names one.
+
+    Raises
+    ------
+    InputError: it is missing.
+    """
+    if path and not Path(path).is_file():
+        raise InputError(f"{key}: {path}", "no such file", "correct the path, or write null for none")
+    return [path] if path else []
 
 
 def numbered(total: int) -> list[str]:
@@ -105,7 +123,8 @@ def truth_files(path: str | None) -> list[str]:
 
 
 def training_files(settings: Mapping[str, Any], forward: str, root: Path) -> dict[str, list[str]]:
-    """The files of a training by name, in the working directory or as they ship in `root`; none where null is written.
+    """The files of a training by name, in the working directory or as they ship in `root`; none where null is written,
+    or for a list of molecules that is to be built.
 
     Snakemake does not tell a workflow what it was asked for. So a campaign that trains nothing gets, in place of the
     library, a name that no file has: Snakemake prints it where a training is asked for all the same.
@@ -127,7 +146,7 @@ def training_files(settings: Mapping[str, Any], forward: str, root: Path) -> dic
         raise InputError("train.molecules: null", "leaves nothing to pretrain on", "name a list in the configuration")
     found: dict[str, list[str]] = {"forward": model_files(forward)}
     for name in names:
-        path = shipped(settings[name], root) if settings[name] else None
+        path = shipped(settings[name], root) if settings[name] not in (None, BUILT) else None
         if path and not Path(path).is_file():
             raise InputError(f"train.{name}: {path}", "no such file", "correct the path in the configuration")
         found[name] = [path] if path else []

@@ -24,6 +24,7 @@ from spectus.library.similarity import (
     rank_within,
     weighted_matrix,
 )
+from spectus.library.without import leave_out
 from spectus.tables import LIBRARY_HITS
 
 RI_WEIGHT = 0.05
@@ -33,7 +34,7 @@ _SUFFIXES = re.compile(r"(?:\.(?:msp|msl|mgf|jdx|dx|jcamp|txt|parquet))?(?:\.(?:
 
 def search_libraries(
     queries: Path, libraries: Sequence[Path], out: Path, top: int, min_score: float, ri_tolerance: float,
-    forward: Path | None = None,
+    forward: Path | None = None, without: Path | None = None,
 ) -> None:  # fmt: skip
     """Search all libraries for each query and write one ranking a query, schema LIBRARY_HITS.
 
@@ -48,6 +49,7 @@ def search_libraries(
     min_score: lowest score of a hit, 0-1.
     ri_tolerance: scale of `ri_factor`, index units.
     forward: folder of a forward model, which then judges the hits of predicted spectra (`forward.judging`).
+    without: list of molecules whose measured records are left out (`without.leave_out`), for a blind test.
 
     Raises
     ------
@@ -57,6 +59,8 @@ def search_libraries(
     asked = read_spectra(queries)
     ordered = sorted(libraries, key=lambda path: predicted_by(path) is not None)  # measured ones first
     parts = [_read_library(path) for path in ordered]
+    if without is not None:
+        parts = leave_out(parts, [predicted_by(path) is None for path in ordered], without)
     records = pa.concat_tables([part.drop_columns(["mz", "intensity"]) for part in parts])
     names = pa.chunked_array(
         [pa.repeat(library_name(path), len(part)) for path, part in zip(ordered, parts, strict=True)]
