@@ -209,3 +209,25 @@ def test_what_is_given_is_the_truth_s_own() -> None:
     assert not true_target("CCO", "formula").accepts("OC=O")
     assert true_target("CCO", "mass").accepts("OC=O")
     assert not true_target("CCO", "mass").accepts("CCN")
+
+
+def test_a_forward_model_puts_the_answers_in_order(
+    library: Path, held_out: Path, answering: None, tmp_path: Path
+) -> None:
+    """The model prefers ethylamine for ethanol's spectrum; that of an amine would not have its base peak at m/z 31."""
+    plain, judged = tmp_path / "plain.json", tmp_path / "judged.json"
+    forward = Path(__file__).parents[2] / "resources" / "models" / "forward-open"
+    common = ["evaluate", "m", str(library), "--split", "valid", "--held-out", str(held_out)]
+    assert main([*common, "--out", str(plain), "--details", str(tmp_path / "plain.parquet")]) == 0
+    arguments = ["--forward", str(forward), "--out", str(judged), "--details", str(tmp_path / "judged.parquet")]
+    assert main([*common, *arguments]) == 0
+    candidates = [
+        {row["query"]: row["candidates"] for row in tables.read(path, tables.EVALUATIONS).to_pylist()}
+        for path in (tmp_path / "plain.parquet", tmp_path / "judged.parquet")
+    ]
+    assert [of["ethanol"] for of in candidates] == [["CCN", "CCO"], ["CCO", "CCN"]]
+    assert candidates[0] | {"ethanol": None} == candidates[1] | {"ethanol": None}
+    scores = [json.loads(path.read_text()) for path in (plain, judged)]
+    assert [score["forward"] for score in scores] == [None, "forward-open"]
+    assert scores[0]["exact_top_1"]["value"] < scores[1]["exact_top_1"]["value"]
+    assert scores[0]["exact_any_10"] == scores[1]["exact_any_10"]
