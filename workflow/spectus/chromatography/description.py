@@ -23,10 +23,11 @@ def describe(
     Parameters
     ----------
     spectrum, error: (n_masses,), counts at the apex and their standard errors.
-    mass: (n_masses,), nominal masses.
+    mass: (n_masses,), nominal masses, ascending; rows of one mass are added up.
     """
     ions = np.flatnonzero(spectrum)
-    largest = max(float(spectrum.max()), 1e-30)
+    ion_mass, counts, ion_error = _unit_mass(mass[ions], spectrum[ions], error[ions])
+    largest = max(float(counts.max(initial=0)), 1e-30)
     scans = np.arange(model.start, model.stop)
     times = stretch.rt_s[scans]
     start, apex, end = _times(model, stretch)
@@ -39,14 +40,24 @@ def describe(
         "height": float(spectrum.sum()),
         "snr": _signal_to_noise(model, spectrum, stretch),
         "purity": _purity(model, spectrum, stretch),
-        "n_peaks": len(ions),
+        "n_peaks": len(ion_mass),
         "saturated": _saturated(model, spectrum, stretch),
-        "mz": mass[ions].astype(np.float32),
-        "intensity": (spectrum[ions] / largest).astype(np.float32),
-        "doubt": doubt(error[ions] / spectrum[ions]).astype(np.float32),
+        "mz": ion_mass.astype(np.float32),
+        "intensity": (counts / largest).astype(np.float32),
+        "doubt": doubt(ion_error / counts).astype(np.float32),
         "profile_rt_s": times[inside].astype(np.float32),
         "profile": model.profile[inside].astype(np.float32),
     }
+
+
+def _unit_mass(
+    mass: NDArray[np.int64], counts: Array, error: Array
+) -> tuple[NDArray[np.int64], Array, Array]:
+    """Distinct masses, their counts and the errors of these, of ions (n,) in order of mass."""
+    first = np.flatnonzero(np.diff(mass, prepend=-1))
+    if len(first) == len(mass):
+        return mass, counts, error
+    return mass[first], np.add.reduceat(counts, first), np.sqrt(np.add.reduceat(error**2, first))
 
 
 def doubt(relative_error: Array) -> Array:

@@ -1,0 +1,146 @@
+"""Whether a run's m/z are accurate masses, and how accurate: told by the data, not by a setting.
+
+The same ion in two scans one after the other has the same mass. On a quadrupole the two centroids differ by hundredths
+of a Th, or not at all, where the file holds labels (whole numbers, steps of 0.05 Th) in place of measurements. On a
+time-of-flight instrument or an Orbitrap they differ by a few millionths of their value, and seldom by nothing.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectus.raw.run import Run
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+WORST_PPM = 25.0
+"""Scatter from scan to scan above which m/z are not called accurate; a quadrupole's is ten times as large."""
+
+_GRID_TH, _GRID_SHARE = 0.01, 0.9
+"""m/z that are multiples of this are labels. Accurate masses fall on them by chance, one in a hundred."""
+
+_REPEATED, _VALUES_A_MASS = 0.5, 3.0
+"""m/z that repeat exactly in so many scans are labels too, if there are fewer values than these at a nominal mass."""
+
+_SAME_ION_TH = 0.3
+_SCAN_PAIRS = 400
+_FEWEST_PAIRS = 30
+_PAIR_TO_SD = 1.4826 / math.sqrt(2)
+"""From the median distance of two centroids of one ion to the standard deviation of one."""
+
+_CLOSEST = 0.01
+"""Share of the distances between two ions of a scan that are taken for less than the resolution."""
+
+_FEWEST_DISTANCES = 50
+_WIDTH_IN_ERRORS = 16.0
+"""Peak width at half height in standard deviations of the centroid, where no two ions are near enough to show it."""
+
+_HIGHEST_DEFECT, _LOWEST_DEFECT, _TWO_HYDROGENS = 1.117e-3, -1.034e-3, 0.0157
+_LINE_TH = 0.08
+"""Mass defects as a share of the mass: of CH2, and of bromine; and that of the two hydrogens of an alkane's ends, Th.
+Ions so near below that line are taken for rich in hydrogen."""
+
+
+@dataclass(frozen=True)
+class MassAccuracy:
+    """How good a run's accurate masses are.
+
+    Attributes
+    ----------
+    error_ppm: standard deviation of the m/z of strong ions from scan to scan, ppm.
+    weak_ppm: the same of an ion of one count, by counting noise: an ion of intensity I has hypot(error_ppm,
+        weak_ppm / sqrt(I)).
+    resolving_power: m/z over the least distance at which two ions of a scan are seen apart.
+    """
+
+    error_ppm: float
+    weak_ppm: float
+    resolving_power: float
+
+    def error(self, intensity: Floats) -> Floats:
+        """Standard deviation of centroids of these intensities, ppm; at most a quarter of a peak's width."""
+        error = np.hypot(self.error_ppm, self.weak_ppm / np.sqrt(np.maximum(intensity, 1e-9)))
+        return np.minimum(error, max(1e6 / self.resolving_power / 4, self.error_ppm))
+
+
+def nominal_mass(mz: Floats) -> Ints:
+    """Nominal masses of accurate m/z, Th.
+
+    Around their nominal mass n ions of organic compounds lie between n (1 - 0.001034), all bromine, and
+    n (1 + 0.001117) + 0.0157, an alkane. Up to m/z 450 the ranges of neighbours do not overlap and the mass is certain.
+    Above, the nearer middle decides, but for the ions along the line of the alkanes (alkanes, alkenes, wax esters): so
+    C40H82, 562.642, is at 562 and a pentabromodiphenyl ether, 565.62, at 566. Six bromines or more may be one too low.
+    """
+    mz = np.asarray(mz, dtype=np.float64)
+    middle = (_HIGHEST_DEFECT + _LOWEST_DEFECT) / 2 * mz + (_TWO_HYDROGENS + _LOWEST_DEFECT) / 2
+    below = np.floor(mz)
+    under_line = below * _HIGHEST_DEFECT + _TWO_HYDROGENS - (mz - below)
+    rich = (under_line > -_LINE_TH / 10) & (under_line < _LINE_TH)
+    return np.where(rich, below, np.rint(mz - middle)).astype(np.int64)
+
+
+def mass_accuracy(run: Run) -> MassAccuracy | None:
+    """How accurate the m/z of a run are; None if they are of unit mass, or too few to tell."""
+    pairs = _neighbours(run)
+    if pairs is None:
+        return None
+    mz, delta, intensity = pairs
+    on_grid = np.abs(mz / _GRID_TH - np.rint(mz / _GRID_TH)) < np.maximum(2e-7 * mz / _GRID_TH, 1e-6)
+    if np.mean(on_grid) > _GRID_SHARE:
+        return None
+    values_a_mass = len(np.unique(mz)) / len(np.unique(np.floor(mz + 0.3)))
+    if np.mean(delta == 0) > _REPEATED and values_a_mass < _VALUES_A_MASS:
+        return None
+    ppm = np.abs(delta) / mz * 1e6
+    strong = intensity >= np.quantile(intensity, 0.75)
+    error = max(_PAIR_TO_SD * float(np.median(ppm[strong])), 1e-3)
+    if error > WORST_PPM:
+        return None
+    power = _resolving_power(run, error)
+    return MassAccuracy(error, _weak_error(ppm, intensity, error, 1e6 / power), power)
+
+
+def _neighbours(run: Run) -> tuple[Floats, Floats, Floats] | None:
+    """m/z of ions, how much further they lie in the next scan, and the weaker intensity of the two; of some scans."""
+    counts = np.diff(run.offsets)
+    first = np.flatnonzero((counts[:-1] > 0) & (counts[1:] > 0))
+    first = first[:: max(1, len(first) // _SCAN_PAIRS)]
+    if not len(first):
+        return None
+    found = [_nearest(run, int(scan)) for scan in first]
+    mz, delta, intensity = (np.concatenate(column) for column in zip(*found, strict=True))
+    same = np.abs(delta) < _SAME_ION_TH
+    return (mz[same], delta[same], intensity[same]) if np.count_nonzero(same) >= _FEWEST_PAIRS else None
+
+
+def _nearest(run: Run, scan: int) -> tuple[Floats, Floats, Floats]:
+    here, there = (slice(*run.offsets[number : number + 2]) for number in (scan, scan + 1))
+    mz, others = run.mz[here], run.mz[there]
+    right = np.clip(np.searchsorted(others, mz), 0, len(others) - 1)
+    left = np.maximum(right - 1, 0)
+    nearest = np.where(np.abs(others[left] - mz) <= np.abs(others[right] - mz), left, right)
+    return mz, others[nearest] - mz, np.minimum(run.intensity[here], run.intensity[there][nearest])
+
+
+def _resolving_power(run: Run, error_ppm: float) -> float:
+    """From the least distances of two centroids in a scan."""
+    step = max(1, run.n_scans // (2 * _SCAN_PAIRS))
+    parts = [run.mz[run.offsets[scan] : run.offsets[scan + 1]] for scan in range(0, run.n_scans, step)]
+    distances = [np.diff(mz) / mz[1:] for mz in parts if len(mz) > 1]
+    near = np.concatenate([np.empty(0), *(distance[distance < 2e-3] for distance in distances)])
+    near = near[near > 0]
+    if len(near) < _FEWEST_DISTANCES:
+        return 1e6 / (_WIDTH_IN_ERRORS * error_ppm)
+    return float(min(1 / np.quantile(near, _CLOSEST), 1e6 / (2 * error_ppm)))
+
+
+def _weak_error(ppm: Floats, intensity: Floats, error_ppm: float, width_ppm: float) -> float:
+    """Error of an ion of one count, from the weaker half of the pairs that are likely one ion."""
+    weak = (intensity < np.median(intensity)) & (ppm < width_ppm / 2)
+    if np.count_nonzero(weak) < _FEWEST_PAIRS:
+        return 0.0
+    seen = _PAIR_TO_SD * float(np.median(ppm[weak]))
+    return float(np.sqrt(max(seen**2 - error_ppm**2, 0.0) * np.median(intensity[weak])))
