@@ -24,6 +24,7 @@ from spectus.raw.run import Run
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 _BRIDGED = 3
 """Missing scans that a chain is carried over."""
@@ -101,25 +102,28 @@ def channels(run: Run, saturation: float = 0.98) -> UnitMassRun:
 
 
 def lay_out(run: Run, accuracy: MassAccuracy) -> tuple[Ints, AccurateIons]:
-    """Sort the centroids of a run into rows, at least one a nominal mass; what is no chain is left out.
+    """Sort the centroids of a run into rows, at least one a nominal mass; what belongs to no ion is left out.
 
     Returns the nominal mass of every row, ascending, and the centroids in the rows.
     """
     present = np.flatnonzero(run.intensity > 0)
     scan, mz, intensity = run.scan[present], run.mz[present], run.intensity[present]
-    chain, chosen = _chains(scan, mz, accuracy.error(intensity), run.n_scans)
-    scan, mz, intensity = scan[chosen], mz[chosen], intensity[chosen]
-    ion, drift = _ions(chain, scan, mz, intensity, accuracy, run.n_scans)
+    error = accuracy.error(intensity)
+    chain = _chains(scan, mz, error, run.n_scans)
+    ion, drift = _ions(chain, scan, 1e6 * np.log(mz), error, accuracy, run.n_scans)
+    ion = _with_strays(ion, scan, 1e6 * np.log(mz) - drift[scan], error, run.n_scans)
+    of_ion = ion >= 0
+    scan, mz, intensity, ion = scan[of_ion], mz[of_ion], intensity[of_ion], ion[of_ion]
     mz = mz * (1 - 1e-6 * drift[scan])
     mass = nominal_mass(_means(ion, mz, intensity))
-    row, row_mass = _rows(ion, scan, mass, run.n_scans)
+    row, row_mass = _rows(mass, _present(ion, scan, run.n_scans), np.bincount(ion))
     cell = row[ion] * run.n_scans + scan
     order = np.argsort(cell, kind="stable")
     return row_mass, AccurateIons(accuracy, run.n_scans, cell[order], mz[order], intensity[order])
 
 
-def _chains(scan: Ints, mz: Floats, error_ppm: Floats, n_scans: int) -> tuple[Ints, Ints]:
-    """Number of the chain of every centroid that belongs to one, and which centroids these are.
+def _chains(scan: Ints, mz: Floats, error_ppm: Floats, n_scans: int) -> Ints:
+    """Number of the chain that each centroid belongs to, from 0, or -1.
 
     Parameters
     ----------
@@ -146,9 +150,8 @@ def _chains(scan: Ints, mz: Floats, error_ppm: Floats, n_scans: int) -> tuple[In
     one, two = (np.concatenate([np.empty(0, np.int64), *(pair[side] for pair in links)]) for side in (0, 1))
     graph = coo_array((np.ones(len(one), dtype=np.int8), (one, two)), shape=(len(mz), len(mz)))
     _, chain = connected_components(graph, directed=False)
-    chosen = np.flatnonzero(np.bincount(chain)[chain] >= _FEWEST_POINTS)
-    _, number = np.unique(chain[chosen], return_inverse=True)
-    return number.astype(np.int64), chosen
+    long = np.bincount(chain) >= _FEWEST_POINTS
+    return np.where(long, np.cumsum(long) - 1, -1)[chain]
 
 
 def _nearest(wanted: Floats, sorted_values: Floats) -> Ints:
@@ -164,16 +167,44 @@ def _means(group: Ints, values: Floats, weights: Floats) -> Floats:
 
 
 def _ions(
-    chain: Ints, scan: Ints, mz: Floats, intensity: Floats, accuracy: MassAccuracy, n_scans: int
+    chain: Ints, scan: Ints, scale: Floats, error: Floats, accuracy: MassAccuracy, n_scans: int
 ) -> tuple[Ints, Floats]:
-    """The ion of every centroid, and the drift of the calibration (n_scans,), ppm, zero in the mean of the centroids."""
+    """The ion of every centroid, -1 for those of no chain, and the drift of the calibration (n_scans,), ppm.
+
+    Parameters
+    ----------
+    scale: m/z of the centroids as 1e6 times their logarithm, so that differences are ppm. error: ppm.
+    """
     drift = np.zeros(n_scans)
-    weight = 1 / accuracy.error(intensity) ** 2
-    scale = 1e6 * np.log(mz)  # ppm
+    ion = np.full(len(chain), -1, dtype=np.int64)
+    held = np.flatnonzero(chain >= 0)
+    if not len(held):
+        return ion, drift
+    chain, scan, scale, weight = chain[held], scan[held], scale[held], 1 / error[held] ** 2
     for _ in range(_DRIFT_ROUNDS):
-        ion = _joined(chain, scale - drift[scan], weight, accuracy)[chain]
-        drift = _drift(ion, scan, scale, weight, n_scans)
-    return _joined(chain, scale - drift[scan], weight, accuracy)[chain], drift
+        drift = _drift(_joined(chain, scale - drift[scan], weight, accuracy)[chain], scan, scale, weight, n_scans)
+    ion[held] = _joined(chain, scale - drift[scan], weight, accuracy)[chain]
+    return ion, drift
+
+
+def _with_strays(ion: Ints, scan: Ints, scale: Floats, error: Floats, n_scans: int) -> Ints:
+    """The ion of every centroid, now also of those in no chain that agree with an ion seen at about their time.
+
+    Without them the noise of a weak ion would be left out where it is low and kept where it is high.
+    """
+    held = ion >= 0
+    stray = np.flatnonzero(~held)
+    if not held.any() or not len(stray):
+        return ion
+    centre = _means(ion[held], scale[held], 1 / error[held] ** 2)
+    order = np.argsort(centre)
+    nearest = order[_nearest(scale[stray], centre[order])]
+    block = scan[stray] * _n_blocks(n_scans) // n_scans
+    seen = _widened(_present(ion[held], scan[held], n_scans))
+    belongs = (np.abs(scale[stray] - centre[nearest]) < _SAME_ION_ERRORS * error[stray]) & seen[nearest, block]
+    ion = ion.copy()
+    ion[stray[belongs]] = nearest[belongs]
+    return ion
 
 
 def _joined(chain: Ints, scale: Floats, weight: Floats, accuracy: MassAccuracy) -> Ints:
@@ -208,33 +239,46 @@ def _drift(ion: Ints, scan: Ints, scale: Floats, weight: Floats, n_scans: int) -
     return np.interp(np.arange(n_scans), middles[seen], offset[seen])
 
 
-def _rows(ion: Ints, scan: Ints, mass: Ints, n_scans: int) -> tuple[Ints, Ints]:
+def _n_blocks(n_scans: int) -> int:
+    return min(_REST_BLOCKS, n_scans)
+
+
+def _present(ion: Ints, scan: Ints, n_scans: int) -> Flags:
+    """(n_ions, n_blocks): whether the ion is seen in that block of scans."""
+    present = np.zeros((int(ion.max(initial=-1)) + 1, _n_blocks(n_scans)), dtype=bool)
+    present[ion, scan * _n_blocks(n_scans) // n_scans] = True
+    return present
+
+
+def _widened(present: Flags) -> Flags:
+    """Whether the ion is seen in a block or in one next to it."""
+    widened = present.copy()
+    widened[:, 1:] |= present[:, :-1]
+    widened[:, :-1] |= present[:, 1:]
+    return widened
+
+
+def _rows(mass: Ints, present: Flags, n_centroids: Ints) -> tuple[Ints, Ints]:
     """Row of every ion, and the nominal mass of every row.
 
     Ions of one nominal mass share a row if they are never present in the same block of scans or the next. The most
     frequent are laid first.
     """
-    n_blocks = min(_REST_BLOCKS, n_scans)
-    busy = np.zeros((len(mass), n_blocks), dtype=bool)
-    busy[ion, scan * n_blocks // n_scans] = True
-    margin = busy.copy()
-    margin[:, 1:] |= busy[:, :-1]
-    margin[:, :-1] |= busy[:, 1:]
-    order = np.lexsort((-np.bincount(ion), mass))
+    widened = _widened(present)
     row = np.empty(len(mass), dtype=np.int64)
     row_mass: list[int] = []
-    taken: list[NDArray[np.bool_]] = []
+    taken: list[Flags] = []
     first = 0
-    for number in order.tolist():
+    for number in np.lexsort((-n_centroids, mass)).tolist():
         if not row_mass or row_mass[-1] != mass[number]:
             first = len(row_mass)
         for place in range(first, len(row_mass)):
-            if not (taken[place] & busy[number]).any():
-                taken[place] |= margin[number]
+            if not (taken[place] & present[number]).any():
+                taken[place] |= widened[number]
                 break
         else:
             place = len(row_mass)
             row_mass.append(int(mass[number]))
-            taken.append(margin[number].copy())
+            taken.append(widened[number].copy())
         row[number] = place
     return row, np.array(row_mass, dtype=np.int64)
