@@ -202,5 +202,8 @@ def _rows(
         spectrum = np.where(unmixed.spectra[k] > settings.clean * unmixed.sd[k], unmixed.spectra[k], 0)
         row = describe(model, spectrum, error[k], stretch, folded.mass)
         if folded.accurate:
+            # Of so many traces, some noise coincides: what it makes up does not stand out from noise itself.
+            if row["snr"] < settings.least_significance:
+                continue
             row |= folded.accurate.columns(spectrum, first_scan + model.start, model.profile)
         yield row
