@@ -108,7 +108,9 @@ def stretches(folded: UnitMassRun, noise: Noise, fwhm: Array, settings: Settings
     """The unbroken stretches of a run, deskewed and prepared."""
     parts = list(unbroken(folded.rt_s, _LEAST_SCANS))
     traces, clipped = folded.traces, folded.saturated
-    slope = _skew(folded, noise, fwhm, max(parts, key=lambda part: part.stop - part.start)) if parts else 0.0
+    # Instruments of accurate mass take all masses of a scan at the same time.
+    scanning = parts and not folded.accurate
+    slope = _skew(folded, noise, fwhm, max(parts, key=lambda part: part.stop - part.start)) if scanning else 0.0
     if abs(slope) * np.ptp(folded.mass) > LEAST_SKEW:
         traces, clipped = deskew(traces, clipped, folded.mass, slope)
     return [
@@ -200,10 +202,10 @@ def _rows(
     first_scan = int(np.searchsorted(folded.rt_s, stretch.rt_s[0]))
     for k, model in enumerate(models):
         spectrum = np.where(unmixed.spectra[k] > settings.clean * unmixed.sd[k], unmixed.spectra[k], 0)
-        row = describe(model, spectrum, error[k], stretch, folded.mass)
+        mass, accurate = folded.mass, {}
         if folded.accurate:
-            # Of so many traces, some noise coincides: what it makes up does not stand out from noise itself.
-            if row["snr"] < settings.least_significance:
-                continue
-            row |= folded.accurate.columns(spectrum, first_scan + model.start, model.profile)
-        yield row
+            spectrum, mass, accurate = folded.accurate.named(spectrum, first_scan + model.start, model.profile)
+        row = describe(model, spectrum, error[k], stretch, mass)
+        # Of so many traces, some noise coincides: what it makes up does not stand out from noise itself.
+        if not folded.accurate or row["snr"] >= settings.least_significance:
+            yield row | accurate

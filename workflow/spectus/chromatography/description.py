@@ -23,7 +23,7 @@ def describe(
     Parameters
     ----------
     spectrum, error: (n_masses,), counts at the apex and their standard errors.
-    mass: (n_masses,), nominal masses, ascending; rows of one mass are added up.
+    mass: (n_masses,), nominal masses; rows of one mass are added up.
     """
     ions = np.flatnonzero(spectrum)
     ion_mass, counts, ion_error = _unit_mass(mass[ions], spectrum[ions], error[ions])
@@ -53,11 +53,11 @@ def describe(
 def _unit_mass(
     mass: NDArray[np.int64], counts: Array, error: Array
 ) -> tuple[NDArray[np.int64], Array, Array]:
-    """Distinct masses, their counts and the errors of these, of ions (n,) in order of mass."""
-    first = np.flatnonzero(np.diff(mass, prepend=-1))
-    if len(first) == len(mass):
+    """Distinct masses, ascending, their counts and the errors of these."""
+    if (np.diff(mass) > 0).all():
         return mass, counts, error
-    return mass[first], np.add.reduceat(counts, first), np.sqrt(np.add.reduceat(error**2, first))
+    mass, row = np.unique(mass, return_inverse=True)
+    return mass, np.bincount(row, counts), np.sqrt(np.bincount(row, error**2))
 
 
 def doubt(relative_error: Array) -> Array:

@@ -5,10 +5,10 @@
    calibration does not matter.
 2. Chains of one nominal mass whose mean m/z agree belong to one ion; the common drift of all ions along the run is
    found by turns with that and taken off.
-3. Ions of one nominal mass that are never present at the same time share a row of the matrix, so that it stays small.
+3. Ions that are never present at the same time share a row of the matrix, so that it stays small.
 
-The deconvolution works on the rows as it does on nominal masses. What the m/z of a row is, it does not need to know:
-it is read from the centroids under each component's peak in the end.
+The deconvolution works on the rows as it does on nominal masses. What the m/z of a row is, at one time and another, it
+does not need to know: it is read from the centroids under each component's peak in the end.
 """
 
 from dataclasses import dataclass, replace
@@ -36,9 +36,10 @@ _FEWEST_POINTS = 3
 """Shorter chains are noise."""
 
 _SAME_ION_ERRORS = 4.0
-_DRIFT_BLOCKS, _DRIFT_ROUNDS = 50, 3
-_REST_BLOCKS = 256
-"""Time is counted in so many blocks when it is asked which ions are present together."""
+_DRIFT_BLOCKS, _DRIFT_ROUNDS, _DRIFT_SWEEPS = 50, 3, 8
+
+_STRONGEST = 1000
+"""So many passing ions tell how long a peak lasts."""
 
 
 @dataclass(frozen=True)
@@ -73,18 +74,25 @@ class AccurateIons:
         summed = np.bincount(owner, weight * self.mz[index], len(rows))
         return np.where(total > 0, summed / np.where(total > 0, total, 1), np.nan)
 
-    def columns(self, spectrum: Floats, start: int, profile: Floats) -> dict[str, object]:
-        """Columns of COMPONENTS that only accurate masses have, of a component with these counts a row (n_rows,)."""
+    def named(self, spectrum: Floats, start: int, profile: Floats) -> tuple[Floats, Ints, dict[str, object]]:
+        """The ions of a component, of which each row's counts (n_rows,) and the profile from scan `start` are known.
+
+        Returns the counts of the rows whose ion is seen there, the nominal masses of the rows, and the columns of
+        COMPONENTS that only accurate masses have.
+        """
         rows = np.flatnonzero(spectrum)
         mz = self.measured(rows, start, profile)
-        order = np.argsort(mz)[: np.count_nonzero(np.isfinite(mz))]
-        counts = spectrum[rows][order]
-        return {
+        rows, mz = rows[np.isfinite(mz)], mz[np.isfinite(mz)]
+        counts, mass = np.zeros_like(spectrum), np.zeros(len(spectrum), dtype=np.int64)
+        counts[rows], mass[rows] = spectrum[rows], nominal_mass(mz)
+        order = np.argsort(mz)
+        accurate = counts[rows][order]
+        return counts, mass, {
             "accurate_mz": mz[order],
-            "accurate_intensity": (counts / counts.max(initial=1e-30)).astype(np.float32),
+            "accurate_intensity": (accurate / accurate.max(initial=1e-30)).astype(np.float32),
             "mass_error_ppm": self.accuracy.error_ppm,
             "resolving_power": self.accuracy.resolving_power,
-        }
+        }  # fmt: skip
 
 
 def channels(run: Run, saturation: float = 0.98) -> UnitMassRun:
@@ -102,24 +110,25 @@ def channels(run: Run, saturation: float = 0.98) -> UnitMassRun:
 
 
 def lay_out(run: Run, accuracy: MassAccuracy) -> tuple[Ints, AccurateIons]:
-    """Sort the centroids of a run into rows, at least one a nominal mass; what belongs to no ion is left out.
+    """Sort the centroids of a run into rows; what belongs to no ion is left out.
 
-    Returns the nominal mass of every row, ascending, and the centroids in the rows.
+    Returns the nominal mass of every row, of the ion most often in it, and the centroids in the rows.
     """
     present = np.flatnonzero(run.intensity > 0)
     scan, mz, intensity = run.scan[present], run.mz[present], run.intensity[present]
     error = accuracy.error(intensity)
     chain = _chains(scan, mz, error, run.n_scans)
+    blocks = _Blocks(_rest(chain, intensity, run.n_scans), run.n_scans)
     ion, drift = _ions(chain, scan, 1e6 * np.log(mz), error, accuracy, run.n_scans)
-    ion = _with_strays(ion, scan, 1e6 * np.log(mz) - drift[scan], error, run.n_scans)
-    of_ion = ion >= 0
+    ion = _with_strays(ion, scan, 1e6 * np.log(mz) - drift[scan], error, blocks)
+    of_ion = np.flatnonzero(ion >= 0)
     scan, mz, intensity, ion = scan[of_ion], mz[of_ion], intensity[of_ion], ion[of_ion]
     mz = mz * (1 - 1e-6 * drift[scan])
-    mass = nominal_mass(_means(ion, mz, intensity))
-    row, row_mass = _rows(mass, _present(ion, scan, run.n_scans), np.bincount(ion))
+    row, first = _rows(blocks.present(ion, scan))
     cell = row[ion] * run.n_scans + scan
     order = np.argsort(cell, kind="stable")
-    return row_mass, AccurateIons(accuracy, run.n_scans, cell[order], mz[order], intensity[order])
+    mass = nominal_mass(_means(ion, mz, intensity))[first]
+    return mass, AccurateIons(accuracy, run.n_scans, cell[order], mz[order], intensity[order])
 
 
 def _chains(scan: Ints, mz: Floats, error_ppm: Floats, n_scans: int) -> Ints:
@@ -132,21 +141,19 @@ def _chains(scan: Ints, mz: Floats, error_ppm: Floats, n_scans: int) -> Ints:
     span = float(np.ceil(mz.max(initial=0))) + 10
     key = scan * span + mz
     reach = _LINK_ERRORS * 1e-6 * error_ppm * mz
-    before = np.ones(len(mz), dtype=bool)  # nothing is linked to it from a scan before
-    after = before.copy()
+    left = right = np.arange(len(mz))  # without a link to a later scan, and to an earlier one
     links = []
     for step in range(1, 2 + _BRIDGED):
-        left, right = np.flatnonzero(after & (scan < n_scans - step)), np.flatnonzero(before & (scan >= step))
         if not len(left) or not len(right):
             break
-        forth = _nearest(key[left] + step * span, key[right])
-        back = _nearest(key[right] - step * span, key[left])
-        mutual = back[forth] == np.arange(len(left))
-        one, two = left[mutual], right[forth[mutual]]
-        near = np.abs(key[two] - key[one] - step * span) < np.hypot(reach[one], reach[two])
-        one, two = one[near], two[near]
-        after[one], before[two] = False, False
-        links.append((one, two))
+        place = _nearest(key[left] + step * span, key[right])
+        target = right[place]
+        distance = np.abs(key[target] - key[left] - step * span)
+        near = np.flatnonzero(distance < np.hypot(reach[left], reach[target]))
+        near = near[_nearest_of_each(place[near], distance[near])]
+        links.append((left[near], target[near]))
+        right = np.delete(right, place[near])
+        left = np.delete(left, near)
     one, two = (np.concatenate([np.empty(0, np.int64), *(pair[side] for pair in links)]) for side in (0, 1))
     graph = coo_array((np.ones(len(one), dtype=np.int8), (one, two)), shape=(len(mz), len(mz)))
     _, chain = connected_components(graph, directed=False)
@@ -159,6 +166,18 @@ def _nearest(wanted: Floats, sorted_values: Floats) -> Ints:
     right = np.clip(np.searchsorted(sorted_values, wanted), 0, len(sorted_values) - 1)
     left = np.maximum(right - 1, 0)
     return np.where(wanted - sorted_values[left] <= np.abs(sorted_values[right] - wanted), left, right)
+
+
+def _nearest_of_each(target: Ints, distance: Floats) -> Ints:
+    """Of pairs (n,) in order of their target, and within a target along m/z, the place of the nearest of each target.
+
+    Along m/z the distances to one target first fall and then rise, so that it is enough to look at the neighbours.
+    """
+    same = target[1:] == target[:-1]
+    keep = np.ones(len(target), dtype=bool)
+    keep[1:] &= ~(same & (distance[1:] >= distance[:-1]))
+    keep[:-1] &= ~(same & (distance[:-1] > distance[1:]))
+    return np.flatnonzero(keep)
 
 
 def _means(group: Ints, values: Floats, weights: Floats) -> Floats:
@@ -175,46 +194,51 @@ def _ions(
     ----------
     scale: m/z of the centroids as 1e6 times their logarithm, so that differences are ppm. error: ppm.
     """
-    drift = np.zeros(n_scans)
-    ion = np.full(len(chain), -1, dtype=np.int64)
     held = np.flatnonzero(chain >= 0)
     if not len(held):
-        return ion, drift
-    chain, scan, scale, weight = chain[held], scan[held], scale[held], 1 / error[held] ** 2
+        return np.full(len(chain), -1, dtype=np.int64), np.zeros(n_scans)
+    links = _links(chain[held], scan[held], scale[held], error[held], n_scans)
+    offset = np.zeros(_DRIFT_BLOCKS)
     for _ in range(_DRIFT_ROUNDS):
-        drift = _drift(_joined(chain, scale - drift[scan], weight, accuracy)[chain], scan, scale, weight, n_scans)
-    ion[held] = _joined(chain, scale - drift[scan], weight, accuracy)[chain]
-    return ion, drift
+        offset = _drift(links, _joined(links, offset, accuracy))
+    seen = np.bincount(links.block, minlength=_DRIFT_BLOCKS) > 0
+    middles = (np.arange(_DRIFT_BLOCKS) + 0.5) * n_scans / _DRIFT_BLOCKS
+    drift = np.interp(np.arange(n_scans), middles[seen], offset[seen])
+    return np.append(_joined(links, offset, accuracy), -1)[chain], drift
 
 
-def _with_strays(ion: Ints, scan: Ints, scale: Floats, error: Floats, n_scans: int) -> Ints:
-    """The ion of every centroid, now also of those in no chain that agree with an ion seen at about their time.
+@dataclass(frozen=True)
+class _Links:
+    """What of the chains matters for ions and drift: of each chain in each block of the run, by chain, the mean m/z.
 
-    Without them the noise of a weak ion would be left out where it is low and kept where it is high.
+    Attributes
+    ----------
+    chain, block: (n,). scale: (n,) 1e6 log m/z. weight: (n,) inverse variance.
     """
-    held = ion >= 0
-    stray = np.flatnonzero(~held)
-    if not held.any() or not len(stray):
-        return ion
-    centre = _means(ion[held], scale[held], 1 / error[held] ** 2)
-    order = np.argsort(centre)
-    nearest = order[_nearest(scale[stray], centre[order])]
-    block = scan[stray] * _n_blocks(n_scans) // n_scans
-    seen = _widened(_present(ion[held], scan[held], n_scans))
-    belongs = (np.abs(scale[stray] - centre[nearest]) < _SAME_ION_ERRORS * error[stray]) & seen[nearest, block]
-    ion = ion.copy()
-    ion[stray[belongs]] = nearest[belongs]
-    return ion
+
+    chain: Ints
+    block: Ints
+    scale: Floats
+    weight: Floats
 
 
-def _joined(chain: Ints, scale: Floats, weight: Floats, accuracy: MassAccuracy) -> Ints:
-    """Number of the ion of every chain: chains next to each other on the m/z scale, in ppm, that agree.
+def _links(chain: Ints, scan: Ints, scale: Floats, error: Floats, n_scans: int) -> _Links:
+    link = chain * _DRIFT_BLOCKS + scan * _DRIFT_BLOCKS // n_scans
+    weight = 1 / error**2
+    total = np.bincount(link, weight)
+    summed = np.bincount(link, weight * scale)
+    link = np.flatnonzero(total)
+    return _Links(link // _DRIFT_BLOCKS, link % _DRIFT_BLOCKS, summed[link] / total[link], total[link])
+
+
+def _joined(links: _Links, offset: Floats, accuracy: MassAccuracy) -> Ints:
+    """Number of the ion of every chain: chains next to each other on the m/z scale that agree.
 
     The chains are sorted by m/z and cut where two neighbours differ by more than their errors explain.
     """
-    centre = _means(chain, scale, weight)
+    centre = _means(links.chain, links.scale - offset[links.block], links.weight)
     # A chain's mean is better than its points, but not beyond what the calibration holds.
-    error = np.maximum(1 / np.sqrt(np.bincount(chain, weight)), accuracy.error_ppm / 4)
+    error = np.maximum(1 / np.sqrt(np.bincount(links.chain, links.weight)), accuracy.error_ppm / 4)
     order = np.argsort(centre, kind="stable")
     limit = _SAME_ION_ERRORS * np.hypot(error[order][1:], error[order][:-1])
     cut = np.diff(centre[order]) > limit
@@ -223,31 +247,45 @@ def _joined(chain: Ints, scale: Floats, weight: Floats, accuracy: MassAccuracy) 
     return number
 
 
-def _drift(ion: Ints, scan: Ints, scale: Floats, weight: Floats, n_scans: int) -> Floats:
-    """Drift along the run (n_scans,), ppm: what the ions have in common, block by block, by alternating means."""
-    block = scan * _DRIFT_BLOCKS // n_scans
-    n_blocks = min(_DRIFT_BLOCKS, n_scans)
+def _drift(links: _Links, ion: Ints) -> Floats:
+    """Drift of the calibration in every block, ppm: what the ions have in common, by alternating means.
+
+    It is zero in the mean of all: where the calibration was right, the data do not say.
+    """
+    ion = ion[links.chain]
     offset = np.zeros(_DRIFT_BLOCKS)
-    held = np.bincount(block, weight, _DRIFT_BLOCKS)
-    for _ in range(8):
-        centre = _means(ion, scale - offset[block], weight)
-        summed = np.bincount(block, weight * (scale - centre[ion]), _DRIFT_BLOCKS)
+    held = np.bincount(links.block, links.weight, _DRIFT_BLOCKS)
+    for _ in range(_DRIFT_SWEEPS):
+        centre = _means(ion, links.scale - offset[links.block], links.weight)
+        summed = np.bincount(links.block, links.weight * (links.scale - centre[ion]), _DRIFT_BLOCKS)
         offset = summed / np.where(held > 0, held, 1)
         offset -= np.average(offset, weights=held)
-    seen = held > 0
-    middles = (np.arange(_DRIFT_BLOCKS) + 0.5) * n_scans / n_blocks
-    return np.interp(np.arange(n_scans), middles[seen], offset[seen])
+    return offset
 
 
-def _n_blocks(n_scans: int) -> int:
-    return min(_REST_BLOCKS, n_scans)
+def _rest(chain: Ints, intensity: Floats, n_scans: int) -> int:
+    """Half the number of scans of a strong ion's peak: ions that rest for so long may make room for others."""
+    held = chain >= 0
+    length = np.bincount(chain[held])
+    current = np.bincount(chain[held], intensity[held])
+    passing = np.flatnonzero(length < max(n_scans / 10, _FEWEST_POINTS + 1))
+    strongest = passing[np.argsort(-current[passing], kind="stable")[:_STRONGEST]]
+    return max(4, round(float(np.median(length[strongest])) / 2)) if len(strongest) else n_scans
 
 
-def _present(ion: Ints, scan: Ints, n_scans: int) -> Flags:
-    """(n_ions, n_blocks): whether the ion is seen in that block of scans."""
-    present = np.zeros((int(ion.max(initial=-1)) + 1, _n_blocks(n_scans)), dtype=bool)
-    present[ion, scan * _n_blocks(n_scans) // n_scans] = True
-    return present
+@dataclass(frozen=True)
+class _Blocks:
+    """Blocks of `length` scans of a run of `n_scans`, by which it is asked what is present together."""
+
+    length: int
+    n_scans: int
+
+    def present(self, ion: Ints, scan: Ints) -> Flags:
+        """(n_ions, n_blocks): whether the ion is seen in that block."""
+        n_blocks = (self.n_scans - 1) // self.length + 1
+        present = np.zeros((int(ion.max(initial=-1)) + 1) * n_blocks, dtype=bool)
+        present[ion * n_blocks + scan // self.length] = True
+        return present.reshape(-1, n_blocks)
 
 
 def _widened(present: Flags) -> Flags:
@@ -258,27 +296,40 @@ def _widened(present: Flags) -> Flags:
     return widened
 
 
-def _rows(mass: Ints, present: Flags, n_centroids: Ints) -> tuple[Ints, Ints]:
-    """Row of every ion, and the nominal mass of every row.
+def _with_strays(ion: Ints, scan: Ints, scale: Floats, error: Floats, blocks: _Blocks) -> Ints:
+    """The ion of every centroid, now also of those in no chain that agree with an ion seen at about their time.
 
-    Ions of one nominal mass share a row if they are never present in the same block of scans or the next. The most
-    frequent are laid first.
+    Without them the noise of a weak ion would be left out where it is low and kept where it is high.
+    """
+    held, stray = np.flatnonzero(ion >= 0), np.flatnonzero(ion < 0)
+    if not len(held) or not len(stray):
+        return ion
+    centre = _means(ion[held], scale[held], 1 / error[held] ** 2)
+    order = np.argsort(centre)
+    nearest = order[_nearest(scale[stray], centre[order])]
+    seen = _widened(blocks.present(ion[held], scan[held]))
+    near = np.abs(scale[stray] - centre[nearest]) < _SAME_ION_ERRORS * error[stray]
+    belongs = near & seen[nearest, scan[stray] // blocks.length]
+    ion = ion.copy()
+    ion[stray[belongs]] = nearest[belongs]
+    return ion
+
+
+def _rows(present: Flags) -> tuple[Ints, Ints]:
+    """Row of every ion, and the first ion of every row.
+
+    Ions share a row if they are never present in the same block of scans or the next. The most frequent are laid
+    first, each into the first row that has room.
     """
     widened = _widened(present)
-    row = np.empty(len(mass), dtype=np.int64)
-    row_mass: list[int] = []
-    taken: list[Flags] = []
-    first = 0
-    for number in np.lexsort((-n_centroids, mass)).tolist():
-        if not row_mass or row_mass[-1] != mass[number]:
-            first = len(row_mass)
-        for place in range(first, len(row_mass)):
-            if not (taken[place] & present[number]).any():
-                taken[place] |= widened[number]
-                break
-        else:
-            place = len(row_mass)
-            row_mass.append(int(mass[number]))
-            taken.append(widened[number].copy())
-        row[number] = place
-    return row, np.array(row_mass, dtype=np.int64)
+    taken = np.zeros_like(present)
+    row = np.empty(len(present), dtype=np.int64)
+    first: list[int] = []
+    for ion in np.argsort(-np.count_nonzero(present, axis=1), kind="stable").tolist():
+        blocks = np.flatnonzero(present[ion])
+        busy = taken[: len(first), blocks].any(axis=1)
+        row[ion] = len(first) if busy.all() else int(np.argmin(busy))
+        if row[ion] == len(first):
+            first.append(ion)
+        taken[row[ion]] |= widened[ion]
+    return row, np.array(first, dtype=np.int64)

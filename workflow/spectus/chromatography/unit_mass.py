@@ -43,7 +43,8 @@ class UnitMassRun:
     traces: (n_masses, n_scans) float32, counts; peaks of one scan that share a nominal mass are summed.
     saturated: (n_masses, n_scans) bool, points at the detector's ceiling: lower bounds, not measurements.
     threshold: counts at which the instrument begins to record: the lowest twentieth of what it recorded.
-    accurate: what is known of the m/z in an accurate-mass run, where several rows may share a nominal mass; else None.
+    accurate: the measured m/z of an accurate-mass run, else None. There a row is an ion's, or that of several which
+        never meet, and `mass` that of the ion most often in it, in no order.
     """
 
     mass: NDArray[np.int64]
