@@ -11,12 +11,11 @@ The deconvolution works on the rows as it does on nominal masses. What the m/z o
 does not need to know: it is read from the centroids under each component's peak in the end.
 """
 
+import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from spectus.chromatography.mass_accuracy import MassAccuracy, mass_accuracy, nominal_mass
 from spectus.chromatography.unit_mass import UnitMassRun, fold, laid
@@ -119,16 +118,18 @@ def lay_out(run: Run, accuracy: MassAccuracy) -> tuple[Ints, AccurateIons]:
     error = accuracy.error(intensity)
     chain = _chains(scan, mz, error, run.n_scans)
     blocks = _Blocks(_rest(chain, intensity, run.n_scans), run.n_scans)
-    ion, drift = _ions(chain, scan, 1e6 * np.log(mz), error, accuracy, run.n_scans)
-    ion = _with_strays(ion, scan, 1e6 * np.log(mz) - drift[scan], error, blocks)
+    scale = 1e6 * np.log(mz)
+    ion, drift = _ions(chain, scan, scale, error, accuracy, run.n_scans)
+    ion = _with_strays(ion, scan, scale - drift[scan], error, blocks)
     of_ion = np.flatnonzero(ion >= 0)
     scan, mz, intensity, ion = scan[of_ion], mz[of_ion], intensity[of_ion], ion[of_ion]
     mz = mz * (1 - 1e-6 * drift[scan])
     row, first = _rows(blocks.present(ion, scan))
-    cell = row[ion] * run.n_scans + scan
-    order = np.argsort(cell, kind="stable")
+    narrow = np.int16 if len(first) < 2**15 else np.int64  # numpy sorts short integers in linear time
+    order = np.argsort(row[ion].astype(narrow), kind="stable")  # the scans are in order already
+    cell = (row[ion] * run.n_scans + scan)[order]
     mass = nominal_mass(_means(ion, mz, intensity))[first]
-    return mass, AccurateIons(accuracy, run.n_scans, cell[order], mz[order], intensity[order])
+    return mass, AccurateIons(accuracy, run.n_scans, cell, mz[order], intensity[order])
 
 
 def _chains(scan: Ints, mz: Floats, error_ppm: Floats, n_scans: int) -> Ints:
@@ -154,10 +155,13 @@ def _chains(scan: Ints, mz: Floats, error_ppm: Floats, n_scans: int) -> Ints:
         links.append((left[near], target[near]))
         right = np.delete(right, place[near])
         left = np.delete(left, near)
-    one, two = (np.concatenate([np.empty(0, np.int64), *(pair[side] for pair in links)]) for side in (0, 1))
-    graph = coo_array((np.ones(len(one), dtype=np.int8), (one, two)), shape=(len(mz), len(mz)))
-    _, chain = connected_components(graph, directed=False)
-    long = np.bincount(chain) >= _FEWEST_POINTS
+    before = np.arange(len(mz))
+    for one, two in links:
+        before[two] = one
+    chain = before.copy()
+    for start, stop in itertools.pairwise(np.searchsorted(scan, np.arange(n_scans + 1)).tolist()):
+        chain[start:stop] = chain[before[start:stop]]
+    long = np.bincount(chain, minlength=len(mz)) >= _FEWEST_POINTS
     return np.where(long, np.cumsum(long) - 1, -1)[chain]
 
 
