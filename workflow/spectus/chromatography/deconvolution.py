@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 
 from spectus import tables
-from spectus.chromatography.description import describe
+from spectus.chromatography.description import describe, signal_to_noise
 from spectus.chromatography.mass_traces import channels
 from spectus.chromatography.model_peaks import Model, make_models
 from spectus.chromatography.noise import Noise, estimate_noise
@@ -85,7 +85,8 @@ def deconvolve(run: Run, name: str, settings: Settings = Settings()) -> pa.Table
 
     Parameters
     ----------
-    run: centroided scans; m/z is folded to nominal mass, or, if accurate, to mass traces. name: of the run, for the table.
+    run: centroided scans; m/z is folded to nominal mass or, if accurate, kept in mass traces.
+    name: of the run, for the table.
 
     Returns
     -------
@@ -202,10 +203,10 @@ def _rows(
     first_scan = int(np.searchsorted(folded.rt_s, stretch.rt_s[0]))
     for k, model in enumerate(models):
         spectrum = np.where(unmixed.spectra[k] > settings.clean * unmixed.sd[k], unmixed.spectra[k], 0)
-        mass, accurate = folded.mass, {}
-        if folded.accurate:
-            spectrum, mass, accurate = folded.accurate.named(spectrum, first_scan + model.start, model.profile)
-        row = describe(model, spectrum, error[k], stretch, mass)
-        # Of so many traces, some noise coincides: what it makes up does not stand out from noise itself.
-        if not folded.accurate or row["snr"] >= settings.least_significance:
-            yield row | accurate
+        if not folded.accurate:
+            yield describe(model, spectrum, error[k], stretch, folded.mass)
+            continue
+        spectrum, mass, accurate = folded.accurate.named(spectrum, first_scan + model.start, model.profile)
+        # Of so many traces the noise of some coincides: what it makes up does not stand out from noise itself.
+        if signal_to_noise(model, spectrum, stretch) >= settings.least_significance:
+            yield describe(model, spectrum, error[k], stretch, mass) | accurate

@@ -38,7 +38,7 @@ def describe(
         "rt_end_s": end,
         "area": float(spectrum.sum()) * _integral(model, stretch),
         "height": float(spectrum.sum()),
-        "snr": _signal_to_noise(model, spectrum, stretch),
+        "snr": signal_to_noise(model, spectrum, stretch),
         "purity": _purity(model, spectrum, stretch),
         "n_peaks": len(ion_mass),
         "saturated": _saturated(model, spectrum, stretch),
@@ -50,14 +50,13 @@ def describe(
     }
 
 
-def _unit_mass(
-    mass: NDArray[np.int64], counts: Array, error: Array
-) -> tuple[NDArray[np.int64], Array, Array]:
+def _unit_mass(mass: NDArray[np.int64], counts: Array, error: Array) -> tuple[NDArray[np.int64], Array, Array]:
     """Distinct masses, ascending, their counts and the errors of these."""
     if (np.diff(mass) > 0).all():
         return mass, counts, error
     mass, row = np.unique(mass, return_inverse=True)
-    return mass, np.bincount(row, counts), np.sqrt(np.bincount(row, error**2))
+    counts, variance = (np.asarray(np.bincount(row, part), dtype=np.float64) for part in (counts, error**2))
+    return mass, counts, np.sqrt(variance)
 
 
 def doubt(relative_error: Array) -> Array:
@@ -90,7 +89,7 @@ def _integral(model: Model, stretch: Stretch) -> float:
     return float(model.profile @ steps)
 
 
-def _signal_to_noise(model: Model, spectrum: Array, stretch: Stretch) -> float:
+def signal_to_noise(model: Model, spectrum: Array, stretch: Stretch) -> float:
     """Sum of the model's ions at the apex over the noise of that sum."""
     apex = min(max(round(model.position), 0), stretch.n_scans - 1)
     return float(spectrum[model.ions].sum() / np.linalg.norm(stretch.sd[model.ions, apex]))

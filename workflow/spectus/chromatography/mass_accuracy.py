@@ -6,11 +6,13 @@ time-of-flight instrument or an Orbitrap they differ by a few millionths of thei
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spectus.chromatography.unit_mass import to_unit_mass
 from spectus.raw.run import Run
 
 Floats = NDArray[np.float64]
@@ -80,6 +82,11 @@ def nominal_mass(mz: Floats) -> Ints:
     under_line = below * _HIGHEST_DEFECT + _TWO_HYDROGENS - (mz - below)
     rich = (under_line > -_LINE_TH / 10) & (under_line < _LINE_TH)
     return np.where(rich, below, np.rint(mz - middle)).astype(np.int64)
+
+
+def nominal_rule(run: Run) -> Callable[[Floats], Ints]:
+    """How the m/z of a run become nominal masses: as its components' were."""
+    return to_unit_mass if mass_accuracy(run) is None else nominal_mass
 
 
 def mass_accuracy(run: Run) -> MassAccuracy | None:

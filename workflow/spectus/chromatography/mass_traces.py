@@ -90,7 +90,6 @@ class AccurateIons:
             "accurate_mz": mz[order],
             "accurate_intensity": (accurate / accurate.max(initial=1e-30)).astype(np.float32),
             "mass_error_ppm": self.accuracy.error_ppm,
-            "resolving_power": self.accuracy.resolving_power,
         }  # fmt: skip
 
 
@@ -232,7 +231,8 @@ def _links(chain: Ints, scan: Ints, scale: Floats, error: Floats, n_scans: int) 
     total = np.bincount(link, weight)
     summed = np.bincount(link, weight * scale)
     link = np.flatnonzero(total)
-    return _Links(link // _DRIFT_BLOCKS, link % _DRIFT_BLOCKS, summed[link] / total[link], total[link])
+    held = np.asarray(total[link], dtype=np.float64)
+    return _Links(link // _DRIFT_BLOCKS, link % _DRIFT_BLOCKS, summed[link] / held, held)
 
 
 def _joined(links: _Links, offset: Floats, accuracy: MassAccuracy) -> Ints:

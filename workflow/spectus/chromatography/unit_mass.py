@@ -5,6 +5,7 @@ their nominal mass, halogenated and silylated ones below it. The window -0.3 to 
 both.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -74,15 +75,18 @@ def detector_ceiling(intensity: NDArray[np.float64]) -> float:
     return largest if ties >= _TIES_AT_CEILING and largest > np.median(intensity) * 10 else np.inf
 
 
-def fold(run: Run, saturation: float = 0.98) -> UnitMassRun:
+def fold(
+    run: Run, saturation: float = 0.98, nominal: Callable[[NDArray[np.float64]], NDArray[np.int64]] = to_unit_mass
+) -> UnitMassRun:
     """Fold a run onto nominal masses.
 
     Parameters
     ----------
+    nominal: gives the nominal masses of m/z.
     saturation: share of the detector's ceiling from which a peak counts as clipped.
     """
     present = run.intensity > 0
-    mass, row = np.unique(to_unit_mass(run.mz[present]), return_inverse=True)
+    mass, row = np.unique(nominal(run.mz[present]), return_inverse=True)
     intensity = run.intensity[present]
     return laid(mass, row * run.n_scans + run.scan[present], intensity, run, saturation)
 

@@ -5,7 +5,7 @@ intensity. Each centroid scatters by the settings' jitter and by its counting no
 mean of N ions of a peak of width w is w / (2.355 * sqrt(N)).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,8 +53,7 @@ def _ions(
     first = np.searchsorted(scan_times, mixture.rt_s - 3.0 * mixture.fwhm_s)
     last = np.searchsorted(scan_times, mixture.rt_s + (3.0 + 14.0 * mixture.tau_fwhm) * mixture.fwhm_s)
     profiles = [
-        mixture.height[i]
-        * emg(scan_times[first[i] : last[i]], mixture.rt_s[i], mixture.fwhm_s[i], mixture.tau_fwhm[i])
+        mixture.height[i] * emg(scan_times[first[i] : last[i]], mixture.rt_s[i], mixture.fwhm_s[i], mixture.tau_fwhm[i])
         for i in range(len(mixture))
     ]
     for column in range(len(masses)):
@@ -70,9 +69,9 @@ def _ions(
         yield ions, counts
 
 
-def _background_masses(parents: "list[str | None] | object", masses: Ints) -> Floats:
+def _background_masses(parents: Sequence[str | None], masses: Ints) -> Floats:
     """m/z of the background's ions; each parent is asked once for all its masses."""
-    named = np.array([parent or "" for parent in parents], dtype=object)  # type: ignore[union-attr]
+    named = np.array([parent or "" for parent in parents], dtype=object)
     result = masses.astype(np.float64)
     for parent in set(named):
         own = named == parent

@@ -56,7 +56,7 @@ def exact_masses(formula: str | None, nominal: Ints) -> Floats:
     organic compounds, gets a usual mass defect.
     """
     nominal = np.asarray(nominal, dtype=np.int64)
-    usual = nominal * (1 + USUAL_DEFECT)
+    usual = nominal.astype(np.float64) * (1 + USUAL_DEFECT)
     counts = parse_formula(formula or "")
     heavy = {element: number for element, number in counts.items() if element != "H"}
     size = np.prod([number + 1.0 for number in heavy.values()])
