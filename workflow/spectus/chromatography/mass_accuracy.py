@@ -41,9 +41,12 @@ _WIDTH_IN_ERRORS = 16.0
 """Peak width at half height in standard deviations of the centroid, where no two ions are near enough to show it."""
 
 _HIGHEST_DEFECT, _LOWEST_DEFECT, _TWO_HYDROGENS = 1.117e-3, -1.034e-3, 0.0157
-_LINE_TH = 0.08
-"""Mass defects as a share of the mass: of CH2, and of bromine; and that of the two hydrogens of an alkane's ends, Th.
-Ions so near below that line are taken for rich in hydrogen."""
+"""Mass defects as a share of the mass, of CH2 and of bromine; and that of the two hydrogens at an alkane's ends, Th."""
+
+_CERTAIN_TH = 450.0
+_CH2, _RICH_TH = 14.01565, 0.015
+_RICH_RESTS = (1.00728, 2.01510, -0.00055, -1.00838, 31.98928)
+"""Ions rich in hydrogen are so much heavier than so many CH2: alkyl, alkane, alkene, alkenyl, and O2 with alkene."""
 
 
 @dataclass(frozen=True)
@@ -73,15 +76,19 @@ def nominal_mass(mz: Floats) -> Ints:
 
     Around their nominal mass n ions of organic compounds lie between n (1 - 0.001034), all bromine, and
     n (1 + 0.001117) + 0.0157, an alkane. Up to m/z 450 the ranges of neighbours do not overlap and the mass is certain.
-    Above, the nearer middle decides, but for the ions along the line of the alkanes (alkanes, alkenes, wax esters): so
-    C40H82, 562.642, is at 562 and a pentabromodiphenyl ether, 565.62, at 566. Six bromines or more may be one too low.
+    Above, the nearer middle decides, but for the ions of alkanes, alkenes, their fragments and wax esters, which are
+    known by their mass: so C40H82, 562.642, is at 562 and a pentabromodiphenyl ether, 565.62, at 566. Ions of six
+    bromines or more may be one too low.
     """
     mz = np.asarray(mz, dtype=np.float64)
     middle = (_HIGHEST_DEFECT + _LOWEST_DEFECT) / 2 * mz + (_TWO_HYDROGENS + _LOWEST_DEFECT) / 2
-    below = np.floor(mz)
-    under_line = below * _HIGHEST_DEFECT + _TWO_HYDROGENS - (mz - below)
-    rich = (under_line > -_LINE_TH / 10) & (under_line < _LINE_TH)
-    return np.where(rich, below, np.rint(mz - middle)).astype(np.int64)
+    mass = np.rint(mz - middle).astype(np.int64)
+    heavy = np.flatnonzero(mz > _CERTAIN_TH)
+    for rest in _RICH_RESTS:
+        units = (mz[heavy] - rest) / _CH2
+        rich = np.abs(units - np.rint(units)) * _CH2 < _RICH_TH
+        mass[heavy[rich]] = np.floor(mz[heavy[rich]]).astype(np.int64)
+    return mass
 
 
 def nominal_rule(run: Run) -> Callable[[Floats], Ints]:

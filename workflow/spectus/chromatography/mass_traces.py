@@ -34,6 +34,9 @@ _LINK_ERRORS = 5.0
 _FEWEST_POINTS = 3
 """Shorter chains are noise."""
 
+_STRONG = 5.0
+"""Ions so many times the threshold do not fall below it by noise."""
+
 _SAME_ION_ERRORS = 4.0
 _DRIFT_BLOCKS, _DRIFT_ROUNDS, _DRIFT_SWEEPS = 50, 3, 8
 
@@ -114,8 +117,9 @@ def lay_out(run: Run, accuracy: MassAccuracy) -> tuple[Ints, AccurateIons]:
     """
     present = np.flatnonzero(run.intensity > 0)
     scan, mz, intensity = run.scan[present], run.mz[present], run.intensity[present]
+    chain, bridges = _chains(scan, mz, accuracy.error(intensity), run.n_scans)
+    scan, mz, intensity, chain = _filled(scan, mz, intensity, chain, bridges)
     error = accuracy.error(intensity)
-    chain = _chains(scan, mz, error, run.n_scans)
     blocks = _Blocks(_rest(chain, intensity, run.n_scans), run.n_scans)
     scale = 1e6 * np.log(mz)
     ion, drift = _ions(chain, scan, scale, error, accuracy, run.n_scans)
@@ -131,8 +135,8 @@ def lay_out(run: Run, accuracy: MassAccuracy) -> tuple[Ints, AccurateIons]:
     return mass, AccurateIons(accuracy, run.n_scans, cell, mz[order], intensity[order])
 
 
-def _chains(scan: Ints, mz: Floats, error_ppm: Floats, n_scans: int) -> Ints:
-    """Number of the chain that each centroid belongs to, from 0, or -1.
+def _chains(scan: Ints, mz: Floats, error_ppm: Floats, n_scans: int) -> tuple[Ints, Ints]:
+    """Number of the chain that each centroid belongs to, from 0, or -1; and the pairs (2, n) linked over missing scans.
 
     Parameters
     ----------
@@ -161,7 +165,41 @@ def _chains(scan: Ints, mz: Floats, error_ppm: Floats, n_scans: int) -> Ints:
     for start, stop in itertools.pairwise(np.searchsorted(scan, np.arange(n_scans + 1)).tolist()):
         chain[start:stop] = chain[before[start:stop]]
     long = np.bincount(chain, minlength=len(mz)) >= _FEWEST_POINTS
-    return np.where(long, np.cumsum(long) - 1, -1)[chain]
+    bridges = np.concatenate([np.empty((2, 0), dtype=np.int64), *(np.array(pair) for pair in links[1:])], axis=1)
+    return np.where(long, np.cumsum(long) - 1, -1)[chain], bridges
+
+
+def _filled(scan: Ints, mz: Floats, intensity: Floats, chain: Ints, bridges: Ints) -> tuple[Ints, Floats, Floats, Ints]:
+    """The centroids with those put in that a strong ion lacks in single scans, between its neighbours.
+
+    A weak ion rightly lacks them: there noise fell below the threshold. Between two strong points that does not happen;
+    the picker has lost the centroid, and a zero would look like the valley between two peaks.
+    """
+    before, after = bridges
+    if not len(before):
+        return scan, mz, intensity, chain
+    strong = np.minimum(intensity[before], intensity[after]) > _STRONG * np.quantile(intensity, 0.05)
+    before, after = before[strong & (chain[before] >= 0)], after[strong & (chain[before] >= 0)]
+    steps = scan[after] - scan[before]
+    owner = np.repeat(np.arange(len(before)), steps - 1)
+    step = np.arange(len(owner)) - np.repeat(np.cumsum(steps - 1) - (steps - 1), steps - 1) + 1
+    share = step / steps[owner]
+    place = np.searchsorted(scan, scan[before][owner] + step)
+    order = np.argsort(place, kind="stable")
+    place, share, before, after, step = (
+        place[order],
+        share[order],
+        before[owner][order],
+        after[owner][order],
+        step[order],
+    )
+    level = intensity[before] ** (1 - share) * intensity[after] ** share
+    return (
+        np.insert(scan, place, scan[before] + step),
+        np.insert(mz, place, (1 - share) * mz[before] + share * mz[after]),
+        np.insert(intensity, place, level),
+        np.insert(chain, place, chain[before]),
+    )
 
 
 def _nearest(wanted: Floats, sorted_values: Floats) -> Ints:
