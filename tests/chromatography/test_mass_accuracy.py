@@ -37,6 +37,14 @@ def test_weak_ions_scatter_more() -> None:
     assert accuracy.error(np.array([1e5])) < 0.5 * accuracy.error(np.array([100.0]))
 
 
+def test_noise_in_most_centroids_hides_neither_accuracy_nor_resolution() -> None:
+    run = made_accurate_run([ISOBARS], n_noise=100)
+    accuracy = mass_accuracy(run)
+    assert accuracy is not None
+    assert accuracy.error_ppm == pytest.approx(3.0, rel=0.3)
+    assert accuracy.resolving_power < 50_000
+
+
 def unit(change: str) -> Run:
     run = made_run([UnitEluting(spectrum(1), 90.0, 1e5)])
     scatter = np.random.default_rng(0).standard_normal(len(run.mz))
@@ -47,6 +55,7 @@ def unit(change: str) -> Run:
         "hundredths": np.round(run.mz + 0.03 * scatter, 2),
         "a quadrupole's scatter": run.mz + 0.03 * scatter,
         "one number a mass": run.mz * 1.00041,
+        "coarse uneven steps": np.round((run.mz + 0.02 * scatter) / 0.0629) * 0.0629,
     }[change]
     return replace(run, mz=mz)
 
@@ -60,6 +69,7 @@ def unit(change: str) -> Run:
         "hundredths",
         "a quadrupole's scatter",
         "one number a mass",
+        "coarse uneven steps",
     ],
 )
 def test_unit_mass_is_known_as_such(change: str) -> None:

@@ -27,11 +27,15 @@ _GRID_TH, _GRID_SHARE = 0.01, 0.9
 _REPEATED, _VALUES_A_MASS = 0.5, 3.0
 """m/z that repeat exactly in so many scans are labels too, if there are fewer values than these at a nominal mass."""
 
+_STRONGEST = (0.25, 0.05, 0.01)
 _SAME_ION_TH = 0.3
 _SCAN_PAIRS = 400
 _FEWEST_PAIRS = 30
 _PAIR_TO_SD = 1.4826 / math.sqrt(2)
 """From the median distance of two centroids of one ion to the standard deviation of one."""
+
+_UPPER_TO_SD = 1 / 1.1503 / math.sqrt(2)
+"""The same from the upper quartile. The median would be nothing where a quadrupole's m/z come in coarse steps."""
 
 _CLOSEST = 0.01
 """Share of the distances between two ions of a scan that are taken for less than the resolution."""
@@ -109,11 +113,10 @@ def mass_accuracy(run: Run) -> MassAccuracy | None:
     if np.mean(delta == 0) > _REPEATED and values_a_mass < _VALUES_A_MASS:
         return None
     ppm = np.abs(delta) / mz * 1e6
-    strong = intensity >= np.quantile(intensity, 0.75)
-    error = max(_PAIR_TO_SD * float(np.median(ppm[strong])), 1e-3)
+    error, strong = _strong_error(ppm, intensity)
     if error > WORST_PPM:
         return None
-    power = _resolving_power(run, error)
+    power = _resolving_power(run, error, strong)
     return MassAccuracy(error, _weak_error(ppm, intensity, error, 1e6 / power), power)
 
 
@@ -139,10 +142,27 @@ def _nearest(run: Run, scan: int) -> tuple[Floats, Floats, Floats]:
     return mz, others[nearest] - mz, np.minimum(run.intensity[here], run.intensity[there][nearest])
 
 
-def _resolving_power(run: Run, error_ppm: float) -> float:
-    """From the least distances of two centroids in a scan."""
+def _strong_error(ppm: Floats, intensity: Floats) -> tuple[float, float]:
+    """Standard deviation of the m/z of strong ions, and the intensity from which ions count as such.
+
+    Most centroids of a scan may be noise, which pairs by chance: of several shares of the strongest, that counts whose
+    scatter is least.
+    """
+    found: list[tuple[float, float]] = []
+    for share in _STRONGEST:
+        least = float(np.quantile(intensity, 1 - share))
+        strong = ppm[intensity >= least]
+        if len(strong) >= _FEWEST_PAIRS or not found:
+            found.append((_UPPER_TO_SD * float(np.quantile(strong, 0.75)), least))
+    error, least = min(found)
+    return max(error, 1e-3), least
+
+
+def _resolving_power(run: Run, error_ppm: float, strong: float) -> float:
+    """From the least distances of two centroids in a scan, both of at least the intensity `strong`."""
     step = max(1, run.n_scans // (2 * _SCAN_PAIRS))
-    parts = [run.mz[run.offsets[scan] : run.offsets[scan + 1]] for scan in range(0, run.n_scans, step)]
+    scans = (slice(*run.offsets[scan : scan + 2]) for scan in range(0, run.n_scans, step))
+    parts = [run.mz[scan][run.intensity[scan] >= strong] for scan in scans]
     distances = [np.diff(mz) / mz[1:] for mz in parts if len(mz) > 1]
     near = np.concatenate([np.empty(0), *(distance[distance < 2e-3] for distance in distances)])
     near = near[near > 0]
