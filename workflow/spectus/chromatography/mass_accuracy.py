@@ -21,11 +21,8 @@ Ints = NDArray[np.int64]
 WORST_PPM = 25.0
 """Scatter from scan to scan above which m/z are not called accurate; a quadrupole's is ten times as large."""
 
-_GRID_TH, _GRID_SHARE = 0.01, 0.9
-"""m/z that are multiples of this are labels. Accurate masses fall on them by chance, one in a hundred."""
-
-_REPEATED, _VALUES_A_MASS = 0.5, 3.0
-"""m/z that repeat exactly in so many scans are labels too, if there are fewer values than these at a nominal mass."""
+_STEP_TH = 0.005
+"""m/z that come in steps wider than this are labels: measured ones fill the place around each mass."""
 
 _STRONGEST = (0.25, 0.05, 0.01)
 _SAME_ION_TH = 0.3
@@ -106,15 +103,9 @@ def mass_accuracy(run: Run) -> MassAccuracy | None:
     if pairs is None:
         return None
     mz, delta, intensity = pairs
-    on_grid = np.abs(mz / _GRID_TH - np.rint(mz / _GRID_TH)) < np.maximum(2e-7 * mz / _GRID_TH, 1e-6)
-    if np.mean(on_grid) > _GRID_SHARE:
-        return None
-    values_a_mass = len(np.unique(mz)) / len(np.unique(np.floor(mz + 0.3)))
-    if np.mean(delta == 0) > _REPEATED and values_a_mass < _VALUES_A_MASS:
-        return None
     ppm = np.abs(delta) / mz * 1e6
     error, strong = _strong_error(ppm, intensity)
-    if error > WORST_PPM:
+    if error > WORST_PPM or _are_labels(mz[intensity >= strong]):
         return None
     power = _resolving_power(run, error, strong)
     return MassAccuracy(error, _weak_error(ppm, intensity, error, 1e6 / power), power)
@@ -140,6 +131,13 @@ def _nearest(run: Run, scan: int) -> tuple[Floats, Floats, Floats]:
     left = np.maximum(right - 1, 0)
     nearest = np.where(np.abs(others[left] - mz) <= np.abs(others[right] - mz), left, right)
     return mz, others[nearest] - mz, np.minimum(run.intensity[here], run.intensity[there][nearest])
+
+
+def _are_labels(mz: Floats) -> bool:
+    """Whether the m/z come in steps, so that the values that occur near a nominal mass lie apart."""
+    gaps = np.diff(np.unique(mz))
+    near = gaps[gaps < _SAME_ION_TH]
+    return not len(near) or float(np.median(near)) > _STEP_TH
 
 
 def _strong_error(ppm: Floats, intensity: Floats) -> tuple[float, float]:
