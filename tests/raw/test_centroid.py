@@ -51,6 +51,41 @@ def test_accurate_mass_profile() -> None:
     np.testing.assert_allclose(picked.mz[:3], [73.0468, 73.0505, 147.0655], atol=2e-4)
 
 
+@pytest.mark.parametrize(("power", "points"), [(20_000, 8), (60_000, 6), (8_000, 12)])
+def test_accurate_masses_are_picked_as_well_as_counting_noise_allows(power: int, points: int) -> None:
+    """Peaks of constant resolving power, with so many points a width at half height, two of one nominal mass."""
+    wanted = [(57.03349, 2e4), (57.06988, 5e4), (147.0656, 3e3), (249.76229, 1e5)]
+    grid = np.exp(np.arange(np.log(50), np.log(260), 1 / power / points))
+    counts = sum(
+        height * np.exp(-4 * np.log(2) * ((grid - mz) / mz * power) ** 2) / points * 10 for mz, height in wanted
+    )
+    chance = np.random.default_rng(4)
+    drawn = [3.0 * chance.poisson(counts / 3) for _ in range(20)]
+    run = run_of(
+        [(1.0 + t, [(m, c) for m, c in zip(grid, scan, strict=True) if c > 0]) for t, scan in enumerate(drawn)]
+    )
+    assert looks_like_profile(run)
+    picked = centroided(run, None)
+    for mz, height in wanted:
+        near = np.abs(picked.mz - mz) / mz < 0.7 / power
+        ppm = (picked.mz[near] / mz - 1) * 1e6
+        limit = 1e6 / power / 2.3548 / np.sqrt(height * 10 * 1.0645 / 3)  # of the mean of all ions
+        assert np.bincount(picked.scan[near], minlength=20).tolist() == [1] * 20
+        assert abs(ppm.mean()) < 0.5
+        assert ppm.std() < 3 * limit
+
+
+def test_isobars_seen_apart_stay_apart() -> None:
+    """At 1.3 widths two peaks of one height have a valley, which noise has not made."""
+    grid = np.exp(np.arange(np.log(99.9), np.log(100.1), 1 / 20_000 / 8))
+    pair = [(100.0, 3e4), (100.0 * (1 + 1.3 / 20_000), 3e4)]
+    counts = sum(height * np.exp(-4 * np.log(2) * ((grid - mz) / mz * 20_000) ** 2) for mz, height in pair)
+    run = run_of([(1.0 + t, list(zip(grid, np.rint(counts), strict=True))) for t in range(3)])
+    picked = centroided(run.with_peaks(run.intensity > 0), True)
+    assert np.diff(picked.offsets).tolist() == [2, 2, 2]
+    np.testing.assert_allclose(picked.mz[:2], [mz for mz, _ in pair], rtol=4e-6)
+
+
 def test_the_declaration_goes_before_the_spacing() -> None:
     assert centroided(quadrupole(), False) is not None
     assert len(centroided(quadrupole(), False).mz) == len(quadrupole().mz)

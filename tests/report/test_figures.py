@@ -90,6 +90,17 @@ def test_model_peaks_are_those_of_their_components(tmp_path: Path) -> None:
     assert "m" not in found["b"]
 
 
+def test_accurate_masses_are_those_of_their_components(tmp_path: Path) -> None:
+    ions = {"accurate_mz": [57.03349, 57.06988, 249.76229, 300.1], "accurate_intensity": [0.5, 1.0, 0.1, 1e-4]}
+    rows = [{"run": "a", "component": number, "rt_s": 1.0} for number in (1, 2, 3)]
+    rows[0] |= ions
+    rows[2] |= ions
+    tables.write(tables.table(tables.COMPONENTS, rows), tmp_path / "components.parquet", tables.COMPONENTS)
+    found = figures.accurate_masses([tmp_path / "components.parquet"], [("a", 1), ("a", 2)])
+    assert found == {("a", 1): [[57, 57, 250], [57.0335, 57.0699, 249.7623]]}
+    assert figures.accurate_masses([tmp_path / "components.parquet"], []) == {}
+
+
 def test_amounts_hold_what_was_filled_and_what_is_missing() -> None:
     rows = [
         {"feature": "a", "run": "two", "component": 7, "area": 5.0, "filled": False},

@@ -185,6 +185,17 @@ def test_null_and_broken_structures(tmp_path: Path) -> None:
     assert [candidate[10] for candidate in candidates] == [None, None]
 
 
+def test_accurate_masses_stand_beside_the_spectrum(tmp_path: Path) -> None:
+    rows = make_rows(tmp_path, 3)
+    best = rows.features[0]["best_run"], rows.features[0]["best_component"]
+    for row in rows.components:
+        if (row["run"], row["component"]) == best:
+            row |= {"accurate_mz": [57.0335, 57.0699], "accurate_intensity": [1.0, 0.4], "mass_error_ppm": 2.0}
+    first, second, _ = page_of(rows, tmp_path).document["details"]
+    assert first["accurate"] == [[57, 57], [57.0335, 57.0699]]
+    assert "accurate" not in second
+
+
 def test_features_without_a_row_of_candidates(tmp_path: Path) -> None:
     rows = make_rows(tmp_path, 3)
     rows.candidates, rows.hits, rows.translations = [], [], []

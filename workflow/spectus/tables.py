@@ -40,6 +40,10 @@ RUNS = pa.schema(
         _field("rt_max_s", pa.float64(), "time of the last scan, s"),
         _field("mz_min", pa.float64(), "lowest m/z, Th"),
         _field("mz_max", pa.float64(), "highest m/z, Th"),
+        _field(
+            "mass_error_ppm", pa.float64(), "standard deviation of an ion's m/z from scan to scan; null at unit mass"
+        ),
+        _field("resolving_power", pa.float64(), "m/z over the least distance of ions seen apart; null at unit mass"),
         _field("status", pa.string(), "'ok' or 'failed'", nullable=False),
         _field("error", pa.string(), "why the run failed, and the remedy"),
         _field("mzml", pa.string(), "the centroided mzML made of it; null if it failed"),
@@ -63,6 +67,9 @@ COMPONENTS = pa.schema(
         _field("saturated", pa.bool_(), "some of its ions reached the detector's ceiling"),
         *_SPECTRUM,
         _field("doubt", pa.list_(pa.float32()), "standard error of each intensity, as a share of it, 0-1"),
+        _field("accurate_mz", pa.list_(pa.float64()), "measured m/z of its mass traces, ascending; null at unit mass"),
+        _field("accurate_intensity", pa.list_(pa.float32()), "intensity of these traces, largest = 1.0"),
+        _field("mass_error_ppm", pa.float64(), "scatter of the run's m/z from scan to scan, ppm; null at unit mass"),
         _field("profile_rt_s", pa.list_(pa.float32()), "times of the model peak's points, s"),
         _field("profile", pa.list_(pa.float32()), "model peak at those times, apex = 1.0"),
     ]
@@ -207,6 +214,7 @@ TRUTH = pa.schema(
         _field("group", pa.int32(), "compounds that elute together share a number"),
         _field("nearest_s", pa.float64(), "distance to the nearest other compound, s"),
         *_SPECTRUM,
+        _field("exact_mz", pa.list_(pa.float64()), "exact m/z of each peak; null in a run of unit mass"),
     ]
 )
 

@@ -18,6 +18,7 @@ from spectus.chromatography.component_tables import runs_in
 from spectus.chromatography.drift import Drift, estimate_drift
 from spectus.chromatography.gaps import FeatureSpectra, fill_gaps
 from spectus.chromatography.linking import link
+from spectus.chromatography.mass_accuracy import nominal_rule
 from spectus.chromatography.unit_mass import fold, to_unit_mass
 from spectus.errors import InputError
 from spectus.files import require_file
@@ -188,7 +189,8 @@ def _abundance_table(
     rt_s, area = alignment.expected_s(number), np.full(len(names), np.nan)
     rt_s[alignment.label[rows]] = campaign.values["rt_s"][rows]
     if mzml is not None and not perceived.all():
-        area = fill_gaps(fold(read_run(Path(mzml))), wanted, rt_s, perceived)
+        raw = read_run(Path(mzml))
+        area = fill_gaps(fold(raw, nominal=nominal_rule(raw)), wanted, rt_s, perceived)
     filled = np.isfinite(area)
     area[alignment.label[rows]] = campaign.values["area"][rows]
     component = np.zeros(len(names), dtype=np.int32)

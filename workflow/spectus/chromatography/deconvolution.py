@@ -2,7 +2,8 @@
 
 The steps, in order, each in a module of its own:
 
-1. `unit_mass`: the run as ion traces of nominal mass; points at the detector's ceiling are marked.
+1. `unit_mass`: the run as ion traces of nominal mass; points at the detector's ceiling are marked. If
+   `mass_accuracy` finds accurate masses, `mass_traces` lays every ion into a trace of its own instead.
 2. `noise`: the noise factor of the run (Stein 1999).
 3. `width`: peak width along the run. `skew`: all masses brought to the same moment of the scan (Stein 1999).
 4. `baseline`, `stretch`: slow background taken off every trace.
@@ -28,7 +29,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 
 from spectus import tables
-from spectus.chromatography.description import describe
+from spectus.chromatography.description import describe, signal_to_noise
+from spectus.chromatography.mass_traces import channels
 from spectus.chromatography.model_peaks import Model, make_models
 from spectus.chromatography.noise import Noise, estimate_noise
 from spectus.chromatography.peaks import Apexes, find_apexes, smooth
@@ -36,7 +38,7 @@ from spectus.chromatography.perception import perceive
 from spectus.chromatography.satellites import supported, without_satellites, without_twins
 from spectus.chromatography.skew import LEAST_SKEW, MIN_SNR, deskew, estimate_skew
 from spectus.chromatography.stretch import Stretch, prepare, unbroken
-from spectus.chromatography.unit_mass import UnitMassRun, fold
+from spectus.chromatography.unit_mass import UnitMassRun
 from spectus.chromatography.width import strongest_widths, width_profile
 from spectus.chromatography.windows import Unmixed, Unmixer
 from spectus.raw.run import Run
@@ -83,20 +85,21 @@ def deconvolve(run: Run, name: str, settings: Settings = Settings()) -> pa.Table
 
     Parameters
     ----------
-    run: centroided scans; m/z is folded to nominal mass. name: of the run, for the table.
+    run: centroided scans; m/z is folded to nominal mass or, if accurate, kept in mass traces.
+    name: of the run, for the table.
 
     Returns
     -------
     Table of schema COMPONENTS, by retention time; `ri` is null. A run too short or too empty for a peak has no rows.
     """
-    folded = fold(run, settings.saturation)
+    folded = channels(run, settings.saturation)
     rows: list[dict[str, object]] = []
     if folded.n_scans >= _LEAST_SCANS and len(folded.mass) >= settings.min_ions:
         noise = estimate_noise(folded.traces, folded.threshold)
         fwhm = width_profile(strongest_widths(folded.traces, folded.saturated, noise), folded.n_scans)
         if len(fwhm):
             for stretch in stretches(folded, noise, fwhm, settings):
-                rows += _rows(*components(stretch, settings), stretch, folded.mass, settings)
+                rows += _rows(*components(stretch, settings), stretch, folded, settings)
     for number, row in enumerate(rows, start=1):
         row["run"], row["component"] = name, number
     return tables.table(tables.COMPONENTS, rows)
@@ -106,7 +109,9 @@ def stretches(folded: UnitMassRun, noise: Noise, fwhm: Array, settings: Settings
     """The unbroken stretches of a run, deskewed and prepared."""
     parts = list(unbroken(folded.rt_s, _LEAST_SCANS))
     traces, clipped = folded.traces, folded.saturated
-    slope = _skew(folded, noise, fwhm, max(parts, key=lambda part: part.stop - part.start)) if parts else 0.0
+    # Instruments of accurate mass take all masses of a scan at the same time.
+    scanning = parts and not folded.accurate
+    slope = _skew(folded, noise, fwhm, max(parts, key=lambda part: part.stop - part.start)) if scanning else 0.0
     if abs(slope) * np.ptp(folded.mass) > LEAST_SKEW:
         traces, clipped = deskew(traces, clipped, folded.mass, slope)
     return [
@@ -191,10 +196,17 @@ def _kept(
 
 
 def _rows(
-    models: Sequence[Model], unmixed: Unmixed, stretch: Stretch, mass: NDArray[np.int64], settings: Settings
+    models: Sequence[Model], unmixed: Unmixed, stretch: Stretch, folded: UnitMassRun, settings: Settings
 ) -> Iterator[dict[str, object]]:
     """Rows of COMPONENTS, but for the run's name and the numbers."""
     error = unmixed.error(settings.misfit)
+    first_scan = int(np.searchsorted(folded.rt_s, stretch.rt_s[0]))
     for k, model in enumerate(models):
         spectrum = np.where(unmixed.spectra[k] > settings.clean * unmixed.sd[k], unmixed.spectra[k], 0)
-        yield describe(model, spectrum, error[k], stretch, mass)
+        if not folded.accurate:
+            yield describe(model, spectrum, error[k], stretch, folded.mass)
+            continue
+        spectrum, mass, accurate = folded.accurate.named(spectrum, first_scan + model.start, model.profile)
+        # Of so many traces the noise of some coincides: what it makes up does not stand out from noise itself.
+        if signal_to_noise(model, spectrum, stretch) >= settings.least_significance:
+            yield describe(model, spectrum, error[k], stretch, mass) | accurate

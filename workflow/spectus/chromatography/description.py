@@ -23,10 +23,11 @@ def describe(
     Parameters
     ----------
     spectrum, error: (n_masses,), counts at the apex and their standard errors.
-    mass: (n_masses,), nominal masses.
+    mass: (n_masses,), nominal masses; rows of one mass are added up.
     """
     ions = np.flatnonzero(spectrum)
-    largest = max(float(spectrum.max()), 1e-30)
+    ion_mass, counts, ion_error = _unit_mass(mass[ions], spectrum[ions], error[ions])
+    largest = max(float(counts.max(initial=0)), 1e-30)
     scans = np.arange(model.start, model.stop)
     times = stretch.rt_s[scans]
     start, apex, end = _times(model, stretch)
@@ -37,16 +38,25 @@ def describe(
         "rt_end_s": end,
         "area": float(spectrum.sum()) * _integral(model, stretch),
         "height": float(spectrum.sum()),
-        "snr": _signal_to_noise(model, spectrum, stretch),
+        "snr": signal_to_noise(model, spectrum, stretch),
         "purity": _purity(model, spectrum, stretch),
-        "n_peaks": len(ions),
+        "n_peaks": len(ion_mass),
         "saturated": _saturated(model, spectrum, stretch),
-        "mz": mass[ions].astype(np.float32),
-        "intensity": (spectrum[ions] / largest).astype(np.float32),
-        "doubt": doubt(error[ions] / spectrum[ions]).astype(np.float32),
+        "mz": ion_mass.astype(np.float32),
+        "intensity": (counts / largest).astype(np.float32),
+        "doubt": doubt(ion_error / counts).astype(np.float32),
         "profile_rt_s": times[inside].astype(np.float32),
         "profile": model.profile[inside].astype(np.float32),
     }
+
+
+def _unit_mass(mass: NDArray[np.int64], counts: Array, error: Array) -> tuple[NDArray[np.int64], Array, Array]:
+    """Distinct masses, ascending, their counts and the errors of these."""
+    if (np.diff(mass) > 0).all():
+        return mass, counts, error
+    mass, row = np.unique(mass, return_inverse=True)
+    counts, variance = (np.asarray(np.bincount(row, part), dtype=np.float64) for part in (counts, error**2))
+    return mass, counts, np.sqrt(variance)
 
 
 def doubt(relative_error: Array) -> Array:
@@ -79,7 +89,7 @@ def _integral(model: Model, stretch: Stretch) -> float:
     return float(model.profile @ steps)
 
 
-def _signal_to_noise(model: Model, spectrum: Array, stretch: Stretch) -> float:
+def signal_to_noise(model: Model, spectrum: Array, stretch: Stretch) -> float:
     """Sum of the model's ions at the apex over the noise of that sum."""
     apex = min(max(round(model.position), 0), stretch.n_scans - 1)
     return float(spectrum[model.ions].sum() / np.linalg.norm(stretch.sd[model.ions, apex]))

@@ -5,12 +5,17 @@ their nominal mass, halogenated and silylated ones below it. The window -0.3 to 
 both.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spectus.raw.run import Run
+
+if TYPE_CHECKING:
+    from spectus.chromatography.mass_traces import AccurateIons
 
 Traces = NDArray[np.float32]
 
@@ -39,6 +44,8 @@ class UnitMassRun:
     traces: (n_masses, n_scans) float32, counts; peaks of one scan that share a nominal mass are summed.
     saturated: (n_masses, n_scans) bool, points at the detector's ceiling: lower bounds, not measurements.
     threshold: counts at which the instrument begins to record: the lowest twentieth of what it recorded.
+    accurate: the measured m/z of an accurate-mass run, else None. There a row is an ion's, or that of several which
+        never meet, and `mass` that of the ion most often in it, in no order.
     """
 
     mass: NDArray[np.int64]
@@ -46,6 +53,7 @@ class UnitMassRun:
     traces: Traces
     saturated: NDArray[np.bool_]
     threshold: float
+    accurate: "AccurateIons | None" = None
 
     @property
     def n_scans(self) -> int:
@@ -67,20 +75,30 @@ def detector_ceiling(intensity: NDArray[np.float64]) -> float:
     return largest if ties >= _TIES_AT_CEILING and largest > np.median(intensity) * 10 else np.inf
 
 
-def fold(run: Run, saturation: float = 0.98) -> UnitMassRun:
+def fold(
+    run: Run, saturation: float = 0.98, nominal: Callable[[NDArray[np.float64]], NDArray[np.int64]] = to_unit_mass
+) -> UnitMassRun:
     """Fold a run onto nominal masses.
 
     Parameters
     ----------
+    nominal: gives the nominal masses of m/z.
     saturation: share of the detector's ceiling from which a peak counts as clipped.
     """
     present = run.intensity > 0
-    mass, row = np.unique(to_unit_mass(run.mz[present]), return_inverse=True)
-    cell = row * run.n_scans + run.scan[present]
+    mass, row = np.unique(nominal(run.mz[present]), return_inverse=True)
     intensity = run.intensity[present]
+    return laid(mass, row * run.n_scans + run.scan[present], intensity, run, saturation)
+
+
+def laid(
+    mass: NDArray[np.int64], cell: NDArray[np.int64], intensity: NDArray[np.float64], run: Run, saturation: float
+) -> UnitMassRun:
+    """The traces of centroids in known cells, row * n_scans + scan; `mass` (n_rows,) is that of the rows."""
     shape = (len(mass), run.n_scans)
     traces = np.bincount(cell, weights=intensity, minlength=shape[0] * shape[1]).astype(np.float32).reshape(shape)
     saturated = np.zeros(shape, dtype=bool)
-    saturated.flat[cell[intensity >= saturation * detector_ceiling(intensity)]] = True
-    threshold = float(np.quantile(intensity, 0.05)) if intensity.size else 1.0
+    saturated.flat[cell[intensity >= saturation * detector_ceiling(run.intensity)]] = True
+    present = run.intensity[run.intensity > 0]
+    threshold = float(np.quantile(present, 0.05)) if present.size else 1.0
     return UnitMassRun(mass, run.rt_s, traces, saturated, threshold)

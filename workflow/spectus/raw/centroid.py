@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from spectus.raw.fine_centroid import is_fine, refined
 from spectus.raw.run import Run
 
 # Points of a profile stand closer than this, evenly; centroids of a quadrupole keep about 1 Th, at the least 0.2,
@@ -48,7 +49,8 @@ def _picked(run: Run) -> Run:
     experiment = to_experiment(sharpened, oms.SpectrumSettings.SpectrumType.PROFILE)
     with silence():
         picked = oms.PeakPickerHiRes().pickExperiment(experiment, True)
-    return replace(run, **peaks_of(picked))
+    centroids = replace(run, **peaks_of(picked))
+    return refined(centroids, run) if is_fine(run) else centroids
 
 
 def _without_flat_tops(intensity: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from spectus import tables
+from spectus.chromatography.mass_accuracy import mass_accuracy
 from spectus.errors import InputError
 from spectus.raw.mzml import BadOutput, write_blocks
 from spectus.raw.read import NamedRun, named_runs, open_run, raw_file
@@ -71,6 +72,10 @@ def _described(blocks: Iterable[Run], about: dict[str, Any]) -> Iterator[Run]:
     for run in blocks:
         about |= {"format": run.format, "instrument": run.instrument, "acquired_at": run.acquired_at}
         about["n_scans"] += run.n_scans
+        if "rt_min_s" not in about:  # the first block tells enough
+            accuracy = mass_accuracy(run)
+            about["mass_error_ppm"] = accuracy.error_ppm if accuracy else None
+            about["resolving_power"] = accuracy.resolving_power if accuracy else None
         about.setdefault("rt_min_s", float(run.rt_s[0]))
         about["rt_max_s"] = float(run.rt_s[-1])
         if len(run.mz):

@@ -146,6 +146,11 @@ def _details(
     candidates = _by_query(campaign.table("candidates"), wanted)
     untranslated = _reasons(campaign.table("translations"))
     spectra = campaign.table("features").select(["mz", "intensity"])
+    best = list(
+        zip(*(campaign.table("features")[name].to_pylist() for name in ("best_run", "best_component")), strict=True)
+    )
+    shown = [best[place] for place in detailed.tolist() if None not in best[place]]
+    accurate = figures.accurate_masses(campaign.parts["components"].files, shown)
     elutions = _elutions(campaign, detailed, amounts)
     place_of_spectrum = {key: place for place, key in enumerate(campaign.spectra)}
     details: list[dict[str, Any] | None] = [None] * len(features)
@@ -171,6 +176,7 @@ def _details(
             "areas": [significant(value, 3) for value in amounts.area[place].tolist()],
             "filled": "".join("1" if filled else "0" for filled in amounts.filled[place]),
             "elution": elutions.get(place, []),
+            **({"accurate": accurate[best[place]]} if best[place] in accurate else {}),
         }
     return details
 

@@ -47,7 +47,7 @@ const detail = {
       why.textContent = !hit ? "The libraries hold no spectrum like it." : hit[7] ? `No mirror plot: ${hit[7]}.` : "";
       why.hidden = !why.textContent;
       plot.replaceChildren();
-      mirror(plot, reading, shown.spectrum, hit && known(hit[6]) ? data.spectra[hit[6]] : null, hit ? hit[2] || "library" : "");
+      mirror(plot, reading, shown.spectrum, hit && known(hit[6]) ? data.spectra[hit[6]] : null, hit ? hit[2] || "library" : "", shown.accurate);
     };
     const heads = ["Library hit", "Library", "Score", "Cosine", "\u0394RI"];
     host.append(heading, plot, reading, why);

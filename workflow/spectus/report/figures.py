@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from spectus.chromatography.mass_accuracy import nominal_mass
 from spectus.errors import InputError
 from spectus.raw.read import read_run
 from spectus.tables import COMPONENTS, read_parts
@@ -136,6 +137,26 @@ def profiles(files: Iterable[Path], wanted: Sequence[tuple[str, int]]) -> dict[t
             for row in part.take(pa.array(np.flatnonzero(np.isin(key, keys)))).to_pylist():
                 if row["profile_rt_s"] and row["profile"]:
                     found[row["run"], row["component"]] = profile(row["profile_rt_s"], row["profile"])
+    return found
+
+
+def accurate_masses(
+    files: Iterable[Path], wanted: Sequence[tuple[str, int]]
+) -> dict[tuple[str, int], list[list[float]]]:
+    """Of the components named (run, number), where their run has accurate masses: nominal and measured m/z of the ions.
+
+    Those of less than a thousandth of the largest are left out, as in spectra.
+    """
+    runs = {run: place for place, run in enumerate(dict.fromkeys(run for run, _ in wanted))}
+    keys = np.array([runs[run] << 32 | number for run, number in wanted], dtype=np.int64)
+    found: dict[tuple[str, int], list[list[float]]] = {}
+    for path in files:
+        for part in read_parts(path, COMPONENTS, ["run", "component", "accurate_mz", "accurate_intensity"]):
+            key = _places(part["run"], list(runs)) << 32 | part["component"].to_numpy().astype(np.int64)
+            for row in part.take(pa.array(np.flatnonzero(np.isin(key, keys)))).to_pylist():
+                if row["accurate_mz"]:
+                    mz = np.array(row["accurate_mz"])[np.array(row["accurate_intensity"]) >= 0.0005]
+                    found[row["run"], row["component"]] = [nominal_mass(mz).tolist(), np.round(mz, 4).tolist()]
     return found
 
 

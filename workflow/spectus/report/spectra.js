@@ -1,7 +1,7 @@
 // Figures of one feature: mirror plot and bars.
 
-/** A spectrum upwards and, where there is one, a library spectrum downwards. */
-function mirror(host, reading, [mz, heights], library, libraryName) {
+/** A spectrum upwards and, where there is one, a library spectrum downwards; nominal and accurate m/z of its ions, if known. */
+function mirror(host, reading, [mz, heights], library, libraryName, accurate) {
   if (!mz.length) {
     host.append(el("p", {class: "empty"}, "The spectrum has no peaks."));
     return;
@@ -33,7 +33,8 @@ function mirror(host, reading, [mz, heights], library, libraryName) {
     const at = low + ((event.clientX - place.left) * root.viewBox.baseVal.width / place.width - box.left) / (box.right - box.left) * (high - low);
     const near = ([list, tall]) => list.reduce((best, mass, i) => Math.abs(mass - at) < Math.abs(list[best] - at) ? i : best, 0);
     const say = (name, pair) => { const i = near(pair); return `${name} m/z ${pair[0][i]}, ${(pair[1][i] / 10).toFixed(1)} %`; };
-    reading.textContent = say("Feature", [mz, heights]) + (library ? `; library ${say("", library).trim()}` : "");
+    const exact = accurate ? accurate[1].filter((_, i) => accurate[0][i] === mz[near([mz, heights])]).map(value => value.toFixed(4)) : [];
+    reading.textContent = say("Feature", [mz, heights]) + (exact.length ? ` (measured ${exact.join(", ")})` : "") + (library ? `; library ${say("", library).trim()}` : "");
   });
   root.addEventListener("pointerleave", () => { reading.textContent = hint; });
   const hint = library ? "Pale: peaks the other spectrum lacks." : "";

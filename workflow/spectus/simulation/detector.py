@@ -1,4 +1,4 @@
-"""From true ion currents to what a quadrupole instrument records: sweep, noise, ceiling, threshold, m/z."""
+"""From true ion currents to what an instrument records: sweep, noise, ceiling, threshold, m/z."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,10 @@ Floats = NDArray[np.float64]
 
 def acquire(mixture: Mixture, settings: Settings, rng: np.random.Generator) -> Run:
     """One run of a mixture with background and noise. The times of the run are those at which its scans begin."""
+    if settings.resolving_power:
+        from spectus.simulation.accurate_detector import acquire_accurate  # it needs RDKit
+
+        return acquire_accurate(mixture, settings, rng)
     scan_times = np.arange(0.0, settings.run_s, settings.scan_s)
     masses = np.arange(settings.mz_low, settings.mz_high + 1)
     counts = background(scan_times, masses, settings, rng)

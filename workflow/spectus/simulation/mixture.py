@@ -28,6 +28,7 @@ class Mixture:
     names, smiles, inchikeys: (n,) texts of the library records; None where the record has none.
     ri: (n,) retention index of the record; NaN where it has none.
     spectra: (n, n_masses) intensities at the nominal masses of the scan, base peak 1.
+    exact: (n, n_masses) m/z of these ions; the nominal masses in a run of unit mass.
     rt_s, fwhm_s: (n,) s. tau_fwhm: (n,) in units of the width. height: (n,) counts of the base peak at the apex.
     group: (n,) compounds that elute together share a number.
     """
@@ -38,6 +39,7 @@ class Mixture:
     inchikeys: NDArray[np.object_]
     ri: Floats
     spectra: Floats
+    exact: Floats
     rt_s: Floats
     fwhm_s: Floats
     tau_fwhm: Floats
@@ -118,12 +120,26 @@ def _mixture(
         inchikeys=np.array(rows["inchikey"].to_pylist(), dtype=object),
         ri=_floats(rows, "ri"),
         spectra=spectra[records[order]],
+        exact=_exact(rows, spectra[records[order]], settings),
         rt_s=times[order],
         fwhm_s=rng.uniform(settings.fwhm_low_s, settings.fwhm_high_s, size=n),
         tau_fwhm=rng.uniform(settings.tau_low_fwhm, settings.tau_high_fwhm, size=n),
         height=height[order],
         group=group[order],
     )
+
+
+def _exact(rows: pa.Table, spectra: Floats, settings: Settings) -> Floats:
+    """m/z (n, n_masses) of the ions of the records; exact masses only where they are wanted."""
+    masses = np.arange(settings.mz_low, settings.mz_high + 1)
+    exact = np.tile(masses.astype(np.float64), (len(spectra), 1))
+    if settings.resolving_power:
+        from spectus.simulation.exact_mass import exact_masses  # it needs RDKit, which the other recipes do not
+
+        for row, (formula, spectrum) in enumerate(zip(rows["formula"].to_pylist(), spectra, strict=True)):
+            ions = np.flatnonzero(spectrum)
+            exact[row, ions] = exact_masses(formula, masses[ions])
+    return exact
 
 
 def _usable(library: pa.Table, settings: Settings) -> tuple[pa.Table, Floats]:

@@ -64,6 +64,9 @@ class Settings:
     threshold_counts: float = 40.0  # weaker points are not recorded
     ceiling_counts: float = 0.0  # of the detector; 0: none
     skew_scans: float = 0.0  # time of the sweep over the mass range, in scans
+    resolving_power: float = 0.0  # m/z over the peak width at half height; 0: a quadrupole of unit mass resolution
+    mass_jitter_ppm: float = 3.0  # scatter of m/z from scan to scan; weak ions scatter more, by their counting noise
+    mass_drift_ppm: float = 3.0  # change of the mass calibration over the run, about its true value in the middle
 
 
 PRESETS: dict[str, Settings] = {
@@ -73,6 +76,8 @@ PRESETS: dict[str, Settings] = {
     "saturated": Settings(ceiling_counts=3e5),
     "skewed": Settings(skew_scans=1.0),
     "slow": Settings(scan_s=0.75),
+    "accurate": Settings(resolving_power=20_000.0),
+    "accurate-dense": Settings(resolving_power=20_000.0, compounds=400),
     "ladder": Settings(samples=0, compounds=0, ladder="fame", elution="index"),
     "dilution": Settings(
         compounds=40,
@@ -162,7 +167,8 @@ def _levels(settings: Settings) -> tuple[float, ...]:
         settings.bleed_counts, settings.air_counts, settings.chemical_noise_counts, settings.hump_counts,
         settings.noise_factor, settings.ion_counts, settings.noise_floor_counts, settings.threshold_counts,
         settings.ceiling_counts, settings.amount_sd_decades, settings.dilution_decades, settings.group_gap_fwhm,
-        settings.group_spread_decades, settings.index_sd, settings.least_gap_fwhm,
+        settings.group_spread_decades, settings.index_sd, settings.least_gap_fwhm, settings.resolving_power,
+        settings.mass_jitter_ppm,
     )  # fmt: skip
 
 
@@ -188,6 +194,9 @@ def _checked(settings: Settings) -> Settings:
         (0 < settings.mz_low < settings.mz_high <= 2000, "mz_low must be above 0 and below mz_high, which may be 2000"),
         (settings.index_low < settings.index_high, "index_low must be below index_high"),
         (0 <= settings.skew_scans <= 1, "skew_scans must lie between 0 and 1"),
+        (not settings.resolving_power or not settings.skew_scans, "accurate masses are read all at once, without skew"),
+        (not 0 < settings.resolving_power < 2000, "resolving_power must be 0 or at least 2000"),
+        (abs(settings.mass_drift_ppm) <= 50, "mass_drift_ppm must lie between -50 and 50"),
         (0 <= settings.index_curvature <= 5, "index_curvature must lie between 0 and 5"),
         (0 <= settings.drift_s < (settings.run_s - settings.solvent_s) / 20, "drift_s must be small against the run"),
     ]  # fmt: skip

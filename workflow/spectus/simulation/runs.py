@@ -76,6 +76,9 @@ def truth_of(name: str, mixture: Mixture, settings: Settings) -> pa.Table:
         "nearest_s": pa.array(np.where(np.isfinite(distance), distance, np.nan), from_pandas=True),
         "mz": [masses[ions].astype(np.float32) for ions in peaks],
         "intensity": [row[ions].astype(np.float32) for row, ions in zip(mixture.spectra, peaks, strict=True)],
+        "exact_mz": [
+            row[ions] if settings.resolving_power else None for row, ions in zip(mixture.exact, peaks, strict=True)
+        ],
     }
     return tables.table(tables.TRUTH, columns)
 

@@ -153,6 +153,29 @@ def ion_errors(components: pa.Table, truth: pa.Table, least_cosine: float = 0.8)
     return np.concatenate(doubts), np.concatenate(errors)
 
 
+def mass_errors(
+    components: pa.Table, truth: pa.Table, least_cosine: float = 0.8, least_intensity: float = 0.01
+) -> Floats:
+    """Errors, ppm, of the accurate m/z of the ions of at least this intensity, in components that match this well.
+
+    To each true ion belongs the nearest accurate m/z of the component. A true ion further than 100 ppm from all counts
+    as 100: it was not found as such, or not seen apart from another.
+    """
+    found = match(components, truth)
+    good = np.flatnonzero(found.cosine >= least_cosine)
+    mates = components["accurate_mz"].take(pa.array(found.component[good])).to_pylist()
+    trues = truth.select(["exact_mz", "intensity"]).take(pa.array(good)).to_pylist()
+    errors = [np.empty(0)]
+    for mate, true in zip(mates, trues, strict=True):
+        if not mate or not true["exact_mz"]:
+            continue
+        ions = np.array(true["exact_mz"])[np.array(true["intensity"]) >= least_intensity]
+        difference = (np.array(mate) - ions[:, None]) / ions[:, None] * 1e6
+        nearest = np.abs(difference).argmin(axis=1)
+        errors.append(np.clip(difference[np.arange(len(ions)), nearest], -100.0, 100.0))
+    return np.concatenate(errors)
+
+
 def half_window(truth: pa.Table) -> Floats:
     """How far from its apex (n_true,) a compound may be found, s: half a FWHM, at least 1 s."""
     return np.maximum(0.5 * _column(truth, "fwhm_s"), 1.0)
