@@ -52,7 +52,7 @@ class Neims(nn.Module):
 
     def forward(self, features: Tensor, mass: Tensor, energy: Tensor) -> Tensor:
         features = F.dropout(features, self.config.input_dropout, self.training)
-        return self.after_first(self.first(torch.cat([features, _energy_terms(energy)], dim=1)), mass)
+        return self.after_first(self.first(torch.cat([features, energy_terms(energy)], dim=1)), mass)
 
     def after_first(self, h: Tensor, mass: Tensor) -> Tensor:
         """The network from the output of its first layer (B, width) on."""
@@ -105,7 +105,7 @@ def predict(
     with torch.inference_mode():
         # A molecule has some hundred features of thousands: summing their columns beats a product with all.
         columns = network.first.weight.T.contiguous()
-        constant = network.first.bias + (_energy_terms(torch.tensor([energy])) @ columns[-2:])[0]
+        constant = network.first.bias + (energy_terms(torch.tensor([energy])) @ columns[-2:])[0]
         for start in range(0, len(mass), _AT_ONCE):
             at = slice(start, start + _AT_ONCE)
             places, offsets, logarithms = bags(counts, np.arange(len(mass))[at])
@@ -127,7 +127,7 @@ def bags(counts: csr_array, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor, Te
     )
 
 
-def _energy_terms(energy: Tensor) -> Tensor:
+def energy_terms(energy: Tensor) -> Tensor:
     """(B, 2) how far from 70 eV, and whether so low that fragments fade."""
     return torch.stack([(energy - STANDARD_EV) / 30, (energy < _LOW_EV).to(energy.dtype)], dim=1)
 
