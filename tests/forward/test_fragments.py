@@ -23,9 +23,7 @@ def sets(smiles: str) -> dict[frozenset[int], int]:
     molecule = Chem.MolFromSmiles(smiles)
     found = fragments(molecule)
     members = found.membership(molecule.GetNumAtoms())
-    return {
-        frozenset(np.flatnonzero(row).tolist()): int(cuts) for row, cuts in zip(members, found.cuts, strict=True)
-    }
+    return {frozenset(np.flatnonzero(row).tolist()): int(cuts) for row, cuts in zip(members, found.cuts, strict=True)}
 
 
 @pytest.mark.parametrize("smiles", ["CCCCC", "CC(C)(C)CO", "CCC1CCCC1", "Cc1ccccc1OC", "C", "C1CC1"])

@@ -31,6 +31,8 @@ BOND_ORDERS = (Chem.BondType.SINGLE, Chem.BondType.AROMATIC, Chem.BondType.DOUBL
 NO_FRAGMENT = MOST_CUTS + 1
 """Stands for the number of cuts where no fragment has a skeleton."""
 
+MOST_HYDROGENS = 160
+
 SHIFTS = (-2, -1, 0, 1, 2)
 """Hydrogens that a sub-formula may have more than a fragment to be told of it."""
 
@@ -90,8 +92,10 @@ def prepare(molecule: Chem.Mol | None, limits: Limits) -> Prepared:
     attached = np.array([atom.GetTotalNumHs() for atom in atoms], dtype=np.int64)
     elements = np.array([[atom.GetAtomicNum() == number for number in HEAVY] for atom in atoms], dtype=np.int64)
     heavy, hydrogens = elements.sum(axis=0), int(attached.sum())
-    if len(atoms) > MOST_ATOMS or len(atoms) + hydrogens > limits.atoms or not heavy.any():
-        return _refused("too many atoms" if heavy.any() else "no heavy atom")
+    if not heavy.any():
+        return _refused("no heavy atom")
+    if len(atoms) > MOST_ATOMS or hydrogens > MOST_HYDROGENS or len(atoms) + hydrogens > limits.atoms:
+        return _refused("too many atoms")
     if float(np.prod(heavy + 1.0)) * (hydrogens + 1) > _GRID:
         return _refused("too many sub-formulae")
     pieces = fragments(molecule)

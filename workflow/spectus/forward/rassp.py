@@ -22,12 +22,12 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from spectus.forward.fragments import MOST_ATOMS
 from spectus.forward.neims import STANDARD_EV, energy_terms
-from spectus.forward.prepared import ATOM_FEATURES, BOND_ORDERS, MATCHES, NO_FRAGMENT, Prepared
+from spectus.forward.prepared import ATOM_FEATURES, BOND_ORDERS, MATCHES, MOST_HYDROGENS, NO_FRAGMENT, Prepared
 from spectus.forward.subformulae import HEAVY, unsaturation
 
-_MOST = 65  # counts of one heavy element, 0 to 64
-_MOST_HYDROGENS = 160
+_MOST = MOST_ATOMS + 1  # counts of one heavy element
 _DEUTERIUM = 1.15e-4
 _SKELETON_NUMBERS = 9
 _FORMULA_NUMBERS = 6
@@ -63,7 +63,8 @@ class Batch(NamedTuple):
     first_mass: Tensor  # (B K,) int64
     molecule: Tensor  # (F,) int64
     skeleton: Tensor  # (F,) int64, row of B K
-    hydrogens: Tensor  # (F, 2) int64, of the sub-formula and of what it lacks
+    hydrogens: Tensor  # (F,) int64
+    hydrogens_in_all: Tensor  # (B,) int64
     matches: Tensor  # (F, MATCHES + _FORMULA_NUMBERS)
 
 
@@ -84,7 +85,7 @@ class Rassp(nn.Module):
         self.blocks = nn.ModuleList([SkeletonBlock(config) for _ in range(config.blocks)])
         self.skeleton_norm = nn.LayerNorm(width)
         self.to_formula = nn.Linear(width, 3 * hidden + 1)
-        self.hydrogens = nn.Parameter(0.02 * torch.randn(2, _MOST_HYDROGENS + 1, hidden))
+        self.hydrogens = nn.Parameter(0.02 * torch.randn(2, MOST_HYDROGENS + 1, hidden))
         self.matches = nn.Linear(MATCHES + _FORMULA_NUMBERS, hidden)
         self.energy = nn.Linear(2, hidden)
         self.formula = nn.Linear(hidden, hidden)
@@ -109,7 +110,8 @@ class Rassp(nn.Module):
             s = block(s, x, batch.share, unseen)
         hidden = self.config.formula_width
         of_skeleton = self.to_formula(F.relu(self.skeleton_norm(s))).flatten(0, 1)  # (B K, 3 hidden + 1)
-        first, gate, direct, own = of_skeleton[batch.skeleton].split([hidden, hidden, hidden, 1], dim=1)
+        of_its_skeleton = F.embedding(batch.skeleton, of_skeleton)
+        first, gate, direct, own = of_its_skeleton.split([hidden, hidden, hidden, 1], dim=1)
         z = first + self.matches(batch.matches) + self._hydrogens(batch)  # (F, hidden)
         z = F.relu(z)
         second = F.relu(self.formula(z) + direct)
@@ -119,12 +121,11 @@ class Rassp(nn.Module):
         """(B, bins) the isotope patterns of sub-formulae of given abundances (F,), summed."""
         bins = self.config.bins
         pattern = batch.isotopes[batch.skeleton]  # (F, width)
-        hydrogens = batch.hydrogens[:, :1].to(pattern.dtype)
+        hydrogens = batch.hydrogens[:, None].to(pattern.dtype)
         heavier = hydrogens * _DEUTERIUM * (1 - _DEUTERIUM) ** (hydrogens - 1).clamp(min=0)
         pattern = pattern * (1 - heavier) + heavier * F.pad(pattern, (1, -1))
-        mass = (batch.first_mass[batch.skeleton] + batch.hydrogens[:, 0])[:, None] + torch.arange(
-            pattern.shape[1], device=pattern.device
-        )
+        offset = torch.arange(pattern.shape[1], device=pattern.device)
+        mass = (batch.first_mass[batch.skeleton] + batch.hydrogens)[:, None] + offset
         # Masses beyond the last bin go to one of their own, which is dropped.
         place = batch.molecule[:, None] * (bins + 1) + mass.clamp(max=bins)
         found = torch.zeros(len(batch.atoms) * (bins + 1), dtype=pattern.dtype, device=pattern.device)
@@ -143,9 +144,12 @@ class Rassp(nn.Module):
 
     def _hydrogens(self, batch: Batch) -> Tensor:
         """(F, formula_width) of the hydrogens of sub-formulae and of what they lack, and of the energy."""
-        tables = self.hydrogens.cumsum(dim=1)
-        own, lost = (F.embedding(batch.hydrogens[:, at], tables[at]) for at in (0, 1))
-        return own + lost + self.energy(energy_terms(batch.energy))[batch.molecule]
+        own, lost = self.hydrogens.cumsum(dim=1)
+        number = torch.arange(int(batch.hydrogens_in_all.max()) + 1, device=own.device)
+        left = (batch.hydrogens_in_all[:, None] - number).clamp(min=0)  # (B, h)
+        energy = self.energy(energy_terms(batch.energy))[:, None]
+        table = own[number] + F.embedding(left, lost) + energy  # (B, h, formula_width)
+        return F.embedding(batch.molecule * len(number) + batch.hydrogens, table.flatten(0, 1))
 
 
 class GraphLayer(nn.Module):
@@ -241,15 +245,14 @@ def collate(molecules: Sequence[Prepared], energy: NDArray[np.float32]) -> Batch
     sizes = [len(molecule.skeleton) for molecule in molecules]
     row = np.repeat(np.arange(size), sizes)
     hydrogens = np.concatenate([molecule.hydrogens for molecule in molecules]).astype(np.int64)
-    in_all = np.array([molecule.hydrogens_in_all for molecule in molecules])[row]
+    in_all = np.array([molecule.hydrogens_in_all for molecule in molecules])
     skeleton = np.concatenate([molecule.skeleton for molecule in molecules]) + row * n_skeletons
     matches = np.log1p(np.concatenate([molecule.matches for molecule in molecules]).astype(np.float32))
     facts = np.concatenate([_formula_numbers(molecule) for molecule in molecules])
-    lost = np.stack([hydrogens, in_all - hydrogens], axis=1).clip(0, _MOST_HYDROGENS)
     arrays = (
         atoms, present, adjacency, energy.astype(np.float32), counts, numbers, cuts,
         share.astype(np.float32) / np.float32(255), isotopes.reshape(size * n_skeletons, -1), first_mass.ravel(),
-        row, skeleton, lost, np.concatenate([matches, facts], axis=1),
+        row, skeleton, hydrogens, in_all, np.concatenate([matches, facts], axis=1),
     )  # fmt: skip
     return Batch(*(torch.from_numpy(array) for array in arrays))
 

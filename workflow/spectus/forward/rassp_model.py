@@ -48,7 +48,7 @@ class RasspModel:
         try:
             network = Rassp(RasspConfig(**config["rassp"]))
             network.load_state_dict(weights)
-            limits = Limits(**{key: float("inf") if value is None else value for key, value in config["limits"].items()})
+            limits = _limits(config["limits"])
         except (KeyError, TypeError, RuntimeError) as error:
             raise InputError(
                 folder, f"weights and config.json do not fit ({str(error).splitlines()[0]})", "copy the model again"
@@ -79,3 +79,8 @@ class RasspModel:
             spectra[start : start + len(part)] = predict(self.network, part, energy)
             reasons += [molecule.reason for molecule in part]
         return spectra, reasons
+
+
+def _limits(entries: dict[str, Any]) -> Limits:
+    values: dict[str, Any] = {key: float("inf") if value is None else value for key, value in entries.items()}
+    return Limits(**values)

@@ -49,7 +49,7 @@ def all_skeletons(heavy: NDArray[np.int64]) -> NDArray[np.int64]:
 
     The row of a vector is its `skeleton_number`.
     """
-    return np.indices(heavy + 1).reshape(len(heavy), -1).T
+    return np.indices(tuple((heavy + 1).tolist())).reshape(len(heavy), -1).T
 
 
 def skeleton_number(counts: NDArray[np.int64], heavy: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -107,7 +107,7 @@ def isotope_patterns(counts: NDArray[np.int64], elements: tuple[int, ...], width
     for column, element in enumerate(elements):
         most = int(counts[:, column].max(initial=0))
         if most and len(_abundances(element)) > 1:
-            patterns = _convolved(patterns, _powers(element, most, width)[counts[:, column]])
+            patterns = _convolved(patterns, _powers(element, -(-most // 64) * 64, width)[counts[:, column]])
     return patterns / patterns.sum(axis=1, keepdims=True)
 
 
@@ -116,6 +116,7 @@ def lightest_mass(counts: NDArray[np.int64], elements: tuple[int, ...]) -> NDArr
     return counts @ np.array([_lightest(element) for element in elements], dtype=np.int64)
 
 
+@cache
 def _powers(element: int, most: int, width: int) -> NDArray[np.float64]:
     """(most + 1, width) patterns of 0 to `most` atoms of an element."""
     one = np.zeros((1, width))
