@@ -31,7 +31,7 @@ _MOST = MOST_ATOMS + 1  # counts of one heavy element
 _DEUTERIUM = 1.15e-4
 _SKELETON_NUMBERS = 9
 _FORMULA_NUMBERS = 6
-_MOLECULES_AT_ONCE, _CELLS_AT_ONCE = 64, 400_000
+_MOLECULES_AT_ONCE, _CELLS_AT_ONCE = 32, 400_000
 
 
 @dataclass(frozen=True)

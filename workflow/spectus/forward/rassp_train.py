@@ -29,7 +29,8 @@ _NOBODY = np.zeros(0, np.int64)
 
 @dataclass(frozen=True)
 class RasspSettings:
-    """`choosing_share` of the train split's compounds are kept out of the first fitting."""
+    """`choosing_share` of the train split's compounds are kept out of a first fitting, which finds the number of steps;
+    with 0 there is no such fitting, and the steps are the plan's."""
 
     seed: int = 1
     choosing_share: float = 0.13
@@ -84,12 +85,14 @@ def train_rassp(library: Path, settings_file: Path, held_out: Path | None, out: 
     part = choosing(train, settings.choosing_share, settings.seed)
     possible, good = data.usable(1.0), data.usable(settings.most_foreign)
     learnt, watched = np.flatnonzero(good & ~part), np.flatnonzero(possible & part)
-    if not len(learnt) or not len(watched):
+    if not len(learnt) or (not len(watched) and settings.choosing_share > 0):
         raise InputError(library, "leaves no compound to learn from or none to choose with", "give a larger library")
     rounds = _Rounds(settings, data, digest.hexdigest(), out / "fitting")
-    first, steps = rounds.fit("choosing rassp", learnt, watched, None)
-    first.save(out / "fitting" / "first", {"steps": steps})
-    second, _ = rounds.fit("whole rassp", np.flatnonzero(good), _NOBODY, steps)
+    steps: int | None = None
+    if settings.choosing_share > 0:
+        first, steps = rounds.fit("choosing rassp", learnt, watched, None)
+        first.save(out / "fitting" / "first", {"steps": steps})
+    second, steps = rounds.fit("whole rassp", np.flatnonzero(good), _NOBODY, steps)
     n_compounds = len(set(train.block[good].tolist()))
     second.save(out, {"steps": steps, "train_spectra": int(good.sum()), "train_compounds": n_compounds})
     write_log(rounds.log, out / "log.parquet")
