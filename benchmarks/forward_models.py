@@ -3,7 +3,7 @@
 The queries are the spectra of the split valid. With a list of molecules, the truth is also sought among 1,000 of its
 nominal mass, the same for all models.
 
-    python benchmarks/forward_models.py LIBRARY [MOLECULES] [--model neims --model rassp] [--held-out FILE] [--out JSON]
+    python benchmarks/forward_models.py LIBRARY [MOLECULES] [--model neims --model rassp] [--sought N] [--held-out FILE]
 """
 
 import argparse
@@ -36,7 +36,7 @@ def main() -> None:
         _, valid = read_measured(options.library, model.bins, read_held_out(options.held_out))
         timed = valid.smiles if candidates is None else candidates[:: max(1, len(candidates) // _TIMED)]
         found[name] = {"molecules_per_cpu_s": _speed(model, timed.tolist())}
-        found[name] |= fidelity(model, valid, candidates).to_dict()
+        found[name] |= fidelity(model, valid, candidates, sought=options.sought).to_dict()
         print(name, json.dumps(found[name], indent=2), flush=True)
         if options.out:
             with replacing(options.out) as temporary:
@@ -62,6 +62,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("library", type=Path, help="spectra with structures and a column `split`")
     parser.add_argument("molecules", type=Path, nargs="?", help="the list of candidates")
     parser.add_argument("--model", action="append", help="a name or a folder; again for more; default: neims, rassp")
+    parser.add_argument("--sought", type=int, help="seek the truth for so many compounds, drawn; default: all")
     parser.add_argument("--held-out", type=Path, help="sha1 of InChIKey first blocks that are left out")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, help="where the scores go as JSON")

@@ -12,7 +12,7 @@ import torch
 from spectus import cli
 from spectus.errors import InputError
 from spectus.forward.data import Measured, read_measured
-from spectus.forward.fidelity import fidelity
+from spectus.forward.fidelity import drawn_compounds, fidelity
 from spectus.forward.fitting import Fit
 from spectus.forward.predictors import NAMED, load_predictor
 from spectus.forward.rassp_model import RasspModel
@@ -28,7 +28,7 @@ seed: 3
 choosing_share: 0.2
 mass_power: 0.5
 limits: {atoms: 60, formulae: %d, below_saturated: 1.0, added_unsaturation: .inf}
-rassp: {bins: 160, width: 16, graph_layers: 1, blocks: 1, heads: 2, key: 4, formula_width: 8}
+rassp: {bins: 120, width: 16, graph_layers: 1, blocks: 1, heads: 2, key: 4, formula_width: 8}
 rassp_plan: {steps: %d, batch_size: 8, learning_rate: 0.02, warmup_steps: 5, checkpoint_every: 10, average_decay: 0.8}
 """
 
@@ -124,6 +124,37 @@ def test_both_kinds_of_models_have_the_same_measures(trained: Path, model: Path,
         assert found.weighted_cosine == pytest.approx(found.weighted_cosine_at_its_energy, abs=1e-5)
         assert found.recall_10_of_1000 == 1.0
     assert fidelity(load_predictor(str(trained)), valid).recall_10_of_1000 is None
+
+
+def test_compounds_are_drawn_whole() -> None:
+    block = np.array([f"B{n // 3}" for n in range(30)])
+    drawn = drawn_compounds(block, 4, 0)
+    assert drawn.sum() == 12
+    assert not set(block[drawn]) & set(block[~drawn])
+    assert (drawn_compounds(block, 4, 0) == drawn).all()
+    assert drawn_compounds(block, None, 0).all()
+
+
+def test_without_a_share_to_choose_with_the_plan_says_the_steps(library: Path, tmp_path: Path) -> None:
+    path = settings(tmp_path, 12)
+    path.write_text(path.read_text().replace("choosing_share: 0.2", "choosing_share: 0.0"))
+    train_rassp(library, path, None, tmp_path / "model")
+    log = pq.read_table(tmp_path / "model" / "log.parquet").to_pandas()
+    assert set(log.network) == {"whole rassp"}
+    config = json.loads((tmp_path / "model" / "config.json").read_text())
+    assert (config["steps"], config["train_compounds"]) == (12, 21)
+
+
+def test_the_first_fitting_may_be_the_only_one(library: Path, tmp_path: Path) -> None:
+    """Its network is what is written, and the compounds it chose with are not counted as learnt."""
+    path = settings(tmp_path, 12)
+    path.write_text(path.read_text() + "fittings: 1\n")
+    train_rassp(library, path, None, tmp_path / "model")
+    log = pq.read_table(tmp_path / "model" / "log.parquet").to_pandas()
+    assert set(log.network) == {"choosing rassp"}
+    first, last = (load_weights(tmp_path / "model" / place / "model.safetensors") for place in ("fitting/first", "."))
+    assert all(torch.equal(first[name], last[name]) for name in first)
+    assert json.loads((tmp_path / "model" / "config.json").read_text())["train_compounds"] < 21
 
 
 def test_a_query_that_cannot_be_predicted_is_not_found(trained: Path, library: Path) -> None:

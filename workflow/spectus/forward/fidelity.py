@@ -23,8 +23,9 @@ _AT_ONCE = 1024
 @dataclass(frozen=True)
 class Fidelity:
     """Means over spectra: `cosine` of intensities, `weighted_cosine` of I^0.5 m, at 70 eV and at the energy the record
-    names; `recall_10_of_1000` how often the truth is among the ten best of 1,000 molecules of its nominal mass (None
-    without candidates). `n_refused` spectra are of molecules that the model cannot take; they count with 0."""
+    names; `recall_10_of_1000` how often the truth, sought for `n_sought` spectra, is among the ten best of 1,000
+    molecules of its nominal mass (None without candidates). `n_refused` spectra are of molecules that the model cannot
+    take; they count with 0."""
 
     n_spectra: int
     n_refused: int
@@ -32,6 +33,7 @@ class Fidelity:
     cosine_at_its_energy: float
     weighted_cosine: float
     weighted_cosine_at_its_energy: float
+    n_sought: int
     recall_10_of_1000: float | None
 
     def to_dict(self) -> dict[str, object]:
@@ -39,15 +41,17 @@ class Fidelity:
 
 
 def fidelity(
-    model: Predictor, queries: Measured, candidates: NDArray[np.str_] | None = None, seed: int = 0
-) -> Fidelity:
+    model: Predictor, queries: Measured, candidates: NDArray[np.str_] | None = None, seed: int = 0,
+    sought: int | None = None,
+) -> Fidelity:  # fmt: skip
     """Scores of `model` on spectra it has not learnt from.
 
     Parameters
     ----------
     candidates: canonical SMILES without stereochemistry of the molecules among which the truth is sought; the queries'
         are added. The same ones are drawn for every model; one that a model cannot take never stands before the truth.
-    seed: of the 1,000 molecules drawn where more have one nominal mass.
+    seed: of the 1,000 molecules drawn where more have one nominal mass, and of the compounds sought.
+    sought: the truth is sought for so many compounds, drawn; None: for all.
     """
     at_standard, reasons = model.spectra(queries.smiles.tolist())
     at_own = at_energies(model, queries)
@@ -57,7 +61,11 @@ def fidelity(
         return float(cosines(spectra, queries.intensity, powers).mean())
 
     refused = np.array([reason is not None for reason in reasons])
-    recall = None if candidates is None else _recall(model, queries, at_standard, refused, candidates, seed)
+    recall, n_sought = None, 0
+    if candidates is not None:
+        at = drawn_compounds(queries.block, sought, seed)
+        recall = _recall(model, queries.at(at), at_standard[at], refused[at], candidates, queries.smiles, seed)
+        n_sought = int(at.sum())
     return Fidelity(
         n_spectra=len(refused),
         n_refused=int(refused.sum()),
@@ -65,8 +73,17 @@ def fidelity(
         cosine_at_its_energy=mean(at_own, plain),
         weighted_cosine=mean(at_standard, heavy),
         weighted_cosine_at_its_energy=mean(at_own, heavy),
+        n_sought=n_sought,
         recall_10_of_1000=recall,
     )
+
+
+def drawn_compounds(block: NDArray[np.str_], number: int | None, seed: int) -> NDArray[np.bool_]:
+    """(n,) which spectra are of `number` compounds, drawn."""
+    compounds = np.unique(block)
+    if number is None or number >= len(compounds):
+        return np.ones(len(block), bool)
+    return np.isin(block, np.random.default_rng(seed).choice(compounds, number, replace=False))
 
 
 def at_energies(model: Predictor, queries: Measured) -> NDArray[np.float32]:
@@ -80,9 +97,10 @@ def at_energies(model: Predictor, queries: Measured) -> NDArray[np.float32]:
 
 def _recall(
     model: Predictor, queries: Measured, predicted: NDArray[np.float32], refused: NDArray[np.bool_],
-    candidates: NDArray[np.str_], seed: int,
+    candidates: NDArray[np.str_], of_all: NDArray[np.str_], seed: int,
 ) -> float:  # fmt: skip
-    listed = np.unique(np.concatenate([candidates, queries.smiles]))
+    """`of_all`: molecules that are added to the candidates, so that those drawn do not depend on who is sought."""
+    listed = np.unique(np.concatenate([candidates, of_all]))
     truth = np.searchsorted(listed, queries.smiles)
     with quiet_rdkit():
         surveyed = [survey(Chem.MolFromSmiles(smiles)) for smiles in listed.tolist()]
