@@ -7,15 +7,8 @@ from rdkit import Chem
 
 from spectus.forward.neims import STANDARD_EV
 from spectus.forward.prepared import Prepared, prepare, prepare_all
-from spectus.forward.rassp import (
-    Rassp,
-    RasspConfig,
-    chunks,
-    collate,
-    cosine_loss,
-    predict,
-    softmax_of_groups,
-)
+from spectus.forward.rassp import Rassp, RasspConfig, cosine_loss, predict, softmax_of_groups
+from spectus.forward.rassp_batch import chunks, collate
 from spectus.forward.subformulae import Limits
 
 CONFIG = RasspConfig(bins=320, width=16, graph_layers=2, blocks=2, heads=2, key=4, formula_width=8)

@@ -14,6 +14,7 @@ from spectus.errors import InputError
 from spectus.forward.data import Measured, read_measured
 from spectus.forward.fidelity import drawn_compounds, fidelity
 from spectus.forward.fitting import Fit
+from spectus.forward.model import ForwardModel
 from spectus.forward.predictors import NAMED, load_predictor
 from spectus.forward.rassp_model import RasspModel
 from spectus.forward.rassp_task import Formulated
@@ -168,6 +169,8 @@ def test_a_query_that_cannot_be_predicted_is_not_found(trained: Path, library: P
 def test_what_cannot_be_used_is_named(trained: Path, library: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such folder"):
         load_predictor(str(tmp_path / "absent"))
+    with pytest.raises(InputError, match="without a judge"):
+        ForwardModel.load(trained)
     shutil.copytree(trained, tmp_path / "m", ignore=shutil.ignore_patterns("fitting"))
     config = json.loads((tmp_path / "m" / "config.json").read_text())
     config["rassp"]["width"] = 8

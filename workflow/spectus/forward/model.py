@@ -19,7 +19,7 @@ from spectus.forward.neims import STANDARD_EV, Neims, NeimsConfig, predict
 from spectus.forward.recogniser import Recogniser, RecogniserConfig, embed_molecules, embed_spectra, pair_logits
 from spectus.forward.weights import load_weights, save_weights
 
-FORWARD = "spectus-forward"
+FORWARD, RASSP = "spectus-forward", "spectus-rassp"
 _CONFIG, _NEIMS, _RECOGNISER = "config.json", "neims.safetensors", "recogniser.safetensors"
 
 
@@ -132,7 +132,7 @@ def compound_number(block: str | None) -> int:
 
 
 def read_config(folder: Path, *kinds: str) -> dict[str, Any]:
-    """What config.json says; an `InputError` if it is none of a forward model, of these kinds where some are given."""
+    """What config.json says; an `InputError` if it is none of a forward model of these kinds (none given: of NEIMS)."""
     path = folder / _CONFIG
     if not folder.is_dir():
         raise InputError(folder, "no such folder", "name the folder of a forward model")
@@ -140,8 +140,12 @@ def read_config(folder: Path, *kinds: str) -> dict[str, Any]:
         config = json.loads(require_file(path).read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(path, "is not JSON", "copy the model again") from error
-    if not isinstance(config, dict) or config.get("kind") not in (kinds or (FORWARD,)):
+    kind = config.get("kind") if isinstance(config, dict) else None
+    if kind == RASSP and kind not in kinds:
+        raise InputError(folder, "is a forward model without a judge", "name one with a judge, such as forward-open")
+    if kind not in (kinds or (FORWARD,)):
         raise InputError(folder, "is no forward model", "name a folder that `spectus train forward` wrote")
+    assert isinstance(config, dict)
     return config
 
 

@@ -7,9 +7,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from spectus.forward.model import FORWARD, ForwardModel, read_config
+from spectus.forward.model import FORWARD, RASSP, ForwardModel, read_config
 from spectus.forward.neims import STANDARD_EV
-from spectus.forward.rassp_model import RASSP, RasspModel
+from spectus.forward.rassp_model import RasspModel
 
 _SHIPPED = Path(__file__).parents[3] / "resources" / "models"
 NAMED = {"neims": _SHIPPED / "forward-open", "rassp": _SHIPPED / "rassp-open"}

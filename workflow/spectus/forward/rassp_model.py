@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 
 from spectus.errors import InputError
 from spectus.files import replacing
-from spectus.forward.model import read_config, sha256
+from spectus.forward.model import RASSP, read_config, sha256
 from spectus.forward.neims import STANDARD_EV
 from spectus.forward.prepared import prepare_all
 from spectus.forward.rassp import Rassp, RasspConfig, predict
 from spectus.forward.subformulae import Limits
 from spectus.forward.weights import load_weights, save_weights
 
-RASSP = "spectus-rassp"
 _CONFIG, _WEIGHTS = "config.json", "model.safetensors"
 _PREPARED_AT_ONCE = 512
 

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from spectus.forward.data import Measured
 from spectus.forward.prepared import Prepared, prepare_all
-from spectus.forward.rassp import Rassp, RasspConfig, chunks, collate, cosine_loss
+from spectus.forward.rassp import Rassp, RasspConfig, cosine_loss
+from spectus.forward.rassp_batch import chunks, collate
 from spectus.forward.subformulae import Limits
 
 
