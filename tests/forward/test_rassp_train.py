@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from spectus.forward.data import Measured, read_measured
 from spectus.forward.fidelity import drawn_compounds, fidelity
 from spectus.forward.fitting import Fit
 from spectus.forward.model import ForwardModel
-from spectus.forward.predictors import NAMED, load_predictor
+from spectus.forward.predictors import NAMED, Together, load_predictor
 from spectus.forward.rassp_model import RasspModel
 from spectus.forward.rassp_task import Formulated
 from spectus.forward.rassp_train import RasspSettings, is_of_rassp, train_rassp
@@ -29,7 +30,7 @@ seed: 3
 choosing_share: 0.2
 mass_power: 0.5
 limits: {atoms: 60, formulae: %d, below_saturated: 1.0, added_unsaturation: .inf}
-rassp: {bins: 120, width: 16, graph_layers: 1, blocks: 1, heads: 2, key: 4, formula_width: 8}
+rassp: {bins: 160, width: 16, graph_layers: 1, blocks: 1, heads: 2, key: 4, formula_width: 8}
 rassp_plan: {steps: %d, batch_size: 8, learning_rate: 0.02, warmup_steps: 5, checkpoint_every: 10, average_decay: 0.8}
 """
 
@@ -164,6 +165,42 @@ def test_a_query_that_cannot_be_predicted_is_not_found(trained: Path, library: P
     found = fidelity(load_predictor(str(trained)), strange, np.array(["CCCCCC"]))
     assert found.n_refused == 1
     assert found.recall_10_of_1000 == pytest.approx(2 / 3)
+
+
+class OnePeak:
+    """A model of a few bins that sees m/z 50 in everything but ethanol, which it refuses."""
+
+    name, sha256, bins = "one", "00", 60
+
+    def spectra(self, smiles: Sequence[str | None], energy: float = 70.0) -> tuple[np.ndarray, list[str | None]]:
+        spectra = np.zeros((len(smiles), self.bins), np.float32)
+        refused = np.array([text == "CCO" for text in smiles])
+        spectra[~refused, 50] = 1.0
+        return spectra, ["not ethanol" if no else None for no in refused]
+
+
+def test_models_together_give_the_mean_of_the_roots(trained: Path) -> None:
+    """A molecule that one model refuses is left to the other; the shorter spectrum is padded."""
+    own = RasspModel.load(trained)
+    both = Together([own, OnePeak()])
+    smiles = ["CCCCO", "C" * 30, "CCO"]
+    spectra, reasons = both.spectra(smiles)
+    alone, _ = own.spectra(smiles)
+    assert reasons == [None, None, None]
+    roots = np.sqrt(alone[0])
+    roots[50] += 1
+    np.testing.assert_allclose(spectra[0], (roots / roots.max()) ** 2, atol=1e-6)
+    assert np.flatnonzero(spectra[1]).tolist() == [50]
+    np.testing.assert_allclose(spectra[2], alone[2], atol=1e-6)
+
+
+def test_names_may_be_joined(trained: Path, model: Path) -> None:
+    both = load_predictor(f"{trained}+{model}")
+    spectra, reasons = both.spectra(["CCCCO", "C" * 30, "C[Hg]C"])
+    assert reasons == [None, None, "an element that the model does not know"]
+    assert spectra.max(axis=1).tolist() == [1.0, 1.0, 0.0]
+    assert (both.name, both.bins) == ("model+model", 160)
+    assert both.sha256 not in {RasspModel.load(trained).sha256, ForwardModel.load(model).sha256}
 
 
 def test_what_cannot_be_used_is_named(trained: Path, library: Path, tmp_path: Path) -> None:

@@ -376,8 +376,9 @@ def _add_forward(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help=".smi, .csv, .tsv (also .gz, .xz) or .parquet with SMILES, and where known names and CAS numbers",
     )  # fmt: skip
     command.add_argument(
-        "--model", required=True, metavar="MODEL", help="neims or rassp, which ship, or the folder of a forward model"
-    )
+        "--model", required=True, metavar="MODEL",
+        help="neims or rassp, which ship, neims+rassp for their mean, or the folder of a forward model",
+    )  # fmt: skip
     command.add_argument("--out", required=True, type=Path, metavar="PARQUET", help="where the library goes")
     command.add_argument("--peaks", type=int, default=50, help="most peaks of a spectrum")
     command.add_argument("--part", default="1/1", metavar="I/N", help="every N-th molecule from the I-th")

@@ -40,7 +40,7 @@ def write_predicted_library(
     Parameters
     ----------
     molecules: a file that `molecules.read_molecules` reads.
-    model: folder of a forward model, or `neims` or `rassp` for those that ship.
+    model: folder of a forward model, or a name: see `predictors.load_predictor`.
     part: (i, n), every n-th molecule from the i-th.
     peaks: the most peaks a spectrum keeps, the highest ones.
     threads: CPU threads; 0: all.
