@@ -440,7 +440,10 @@ def _add_forward(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "molecules", type=Path, metavar="MOLECULES",
         help=".smi, .csv, .tsv (also .gz, .xz) or .parquet with SMILES, and where known names and CAS numbers",
     )  # fmt: skip
-    command.add_argument("--model", required=True, metavar="DIR", help="folder of the forward model")
+    command.add_argument(
+        "--model", required=True, metavar="MODEL",
+        help="neims or rassp, which ship, neims+rassp for their mean, or the folder of a forward model",
+    )  # fmt: skip
     command.add_argument("--out", required=True, type=Path, metavar="PARQUET", help="where the library goes")
     command.add_argument("--peaks", type=int, default=50, help="most peaks of a spectrum")
     command.add_argument("--part", default="1/1", metavar="I/N", help="every N-th molecule from the I-th")

@@ -22,8 +22,8 @@ from spectus.library.similarity import PREDICTED, Powers
 from spectus.structures import first_block
 
 _OF_ONE_MASS = 1000
-_NOT_FOUND = 10**9
-_TIE = 1e-6
+NOT_FOUND = 10**9
+TIE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -85,16 +85,16 @@ def evaluate_forward(
     usable = np.array([reason is None for reason in molecules.reasons])
     own = molecules.at(truth)
     at_standard = model.predict(own)
-    cosine_of_truth = _cosines(compacted(at_standard), queries.intensity, PREDICTED)
-    drawn = _drawn(np.where(usable, molecules.mass, -1), np.random.default_rng(seed))
+    cosine_of_truth = cosines(compacted(at_standard), queries.intensity, PREDICTED)
+    drawn = drawn_of_mass(np.where(usable, molecules.mass, -1), np.random.default_rng(seed))
     shortlist = Shortlist(queries.intensity, SHORTLIST)
     better, better_of_mass = np.zeros(len(truth), np.int64), np.zeros(len(truth), np.int64)
     for rows, predicted in predicted_blocks(model, molecules):
         cosine = shortlist.add(predicted, rows)
-        above = (cosine >= cosine_of_truth[:, None] - _TIE) & (rows != truth[:, None])
+        above = (cosine >= cosine_of_truth[:, None] - TIE) & (rows != truth[:, None])
         better += above.sum(axis=1)
         better_of_mass += (above & drawn[rows] & (molecules.mass[rows] == own.mass[:, None])).sum(axis=1)
-    better[~usable[truth]], better_of_mass[~usable[truth]] = _NOT_FOUND, _NOT_FOUND
+    better[~usable[truth]], better_of_mass[~usable[truth]] = NOT_FOUND, NOT_FOUND
     judged_rank, above_of_half = _judged_ranks(model, queries, listed, truth, shortlist)
     at_own = _at_energies(model, queries, truth, listed)
     weights = Powers(0.5, 1.0)
@@ -102,10 +102,10 @@ def evaluate_forward(
         n_spectra=len(truth),
         n_compounds=len(np.unique(queries.block)),
         n_candidates=int(usable.sum()),
-        cosine=float(_cosines(at_standard, queries.intensity, Powers(1.0, 0.0)).mean()),
-        cosine_at_its_energy=float(_cosines(at_own, queries.intensity, Powers(1.0, 0.0)).mean()),
-        weighted_cosine=float(_cosines(at_standard, queries.intensity, weights).mean()),
-        weighted_cosine_at_its_energy=float(_cosines(at_own, queries.intensity, weights).mean()),
+        cosine=float(cosines(at_standard, queries.intensity, Powers(1.0, 0.0)).mean()),
+        cosine_at_its_energy=float(cosines(at_own, queries.intensity, Powers(1.0, 0.0)).mean()),
+        weighted_cosine=float(cosines(at_standard, queries.intensity, weights).mean()),
+        weighted_cosine_at_its_energy=float(cosines(at_own, queries.intensity, weights).mean()),
         recall_10_of_1000=float((better_of_mass < 10).mean()),
         search_by_cosine=Found.of(better, queries.block),
         search_judged=Found.of(judged_rank, queries.block),
@@ -130,11 +130,11 @@ def _judged_ranks(
     right = used[candidate] == truth[query]
     of_truth = np.full(len(truth), np.inf)
     of_truth[query[right]] = scores[right]
-    above = (scores >= of_truth[query] - _TIE) & ~right
+    above = (scores >= of_truth[query] - TIE) & ~right
     rank = np.bincount(query, above, minlength=len(truth)).astype(np.int64)
     met = half(listed[used])[candidate]
     counts = [float((above & ~pairs.known & part).sum() / max(1, right.sum())) for part in (met, ~met)]
-    return np.where(np.isfinite(of_truth), rank, _NOT_FOUND), (counts[0], counts[1])
+    return np.where(np.isfinite(of_truth), rank, NOT_FOUND), (counts[0], counts[1])
 
 
 def _at_energies(
@@ -148,11 +148,11 @@ def _at_energies(
     return spectra
 
 
-def _cosines(a: NDArray[np.float32], b: NDArray[np.float32], powers: Powers) -> NDArray[np.float64]:
+def cosines(a: NDArray[np.float32], b: NDArray[np.float32], powers: Powers) -> NDArray[np.float64]:
     return np.einsum("ij,ij->i", weighted(a, powers), weighted(b, powers)).astype(np.float64)
 
 
-def _drawn(mass: NDArray[np.int32], random: np.random.Generator) -> NDArray[np.bool_]:
+def drawn_of_mass(mass: NDArray[np.int32], random: np.random.Generator) -> NDArray[np.bool_]:
     """(n,) which molecules are among the (at most) 1,000 of their mass."""
     shuffled = random.permutation(len(mass))
     order = shuffled[np.argsort(mass[shuffled], kind="stable")]

@@ -20,9 +20,8 @@ from tqdm import tqdm
 from spectus import tables
 from spectus.errors import InputError
 from spectus.forward.compact import PEAKS, peak_lists
-from spectus.forward.features import Molecules, describe
-from spectus.forward.model import ForwardModel
 from spectus.forward.molecules import Listed, read_molecules
+from spectus.forward.predictors import load_predictor
 from spectus.library.parquet import PREDICTED_BY
 from spectus.structures import quiet_rdkit
 from spectus.tables import SPECTRA
@@ -41,7 +40,7 @@ def write_predicted_library(
     Parameters
     ----------
     molecules: a file that `molecules.read_molecules` reads.
-    model: folder of a forward model.
+    model: folder of a forward model, or a name: see `predictors.load_predictor`.
     part: (i, n), every n-th molecule from the i-th.
     peaks: the most peaks a spectrum keeps, the highest ones.
     threads: CPU threads; 0: all.
@@ -52,7 +51,7 @@ def write_predicted_library(
     """
     if peaks < 1:
         raise InputError(f"--peaks {peaks}", "is not a number of peaks", "give 1 or more")
-    forward = ForwardModel.load(Path(model), threads)
+    forward = load_predictor(model, threads)
     unusable: Counter[str] = Counter()
     seen: dict[str, int] = {}
     n_molecules, predicting = 0, 0.0
@@ -63,10 +62,10 @@ def write_predicted_library(
         tqdm(desc="forward", unit=" molecules", disable=None) as bar,
     ):
         for block in _blocks(listed, _ROWS_AT_ONCE):
-            described = describe([molecule.smiles for molecule in block])
             started = time.process_time()
-            rows = _rows(block, described, forward.predict(described), n_molecules, peaks, seen)
+            spectra, reasons = forward.spectra([molecule.smiles for molecule in block])
             predicting += time.process_time() - started
+            rows = _rows(block, reasons, spectra, n_molecules, peaks, seen)
             writer.append(rows)
             unusable.update(reason for reason in rows["reason"].to_pylist() if reason)
             n_molecules += len(block)
@@ -75,13 +74,13 @@ def write_predicted_library(
         if not n_usable:
             why = ", ".join(f"{reason}: {n:,}" for reason, n in unusable.most_common()) or "the part is empty"
             raise InputError(molecules, f"holds no molecule that can be predicted ({why})", "give other molecules")
-    print(f"{out}: {n_usable:,} of {n_molecules:,} molecules predicted, {predicting:.0f} CPU s after the fingerprints")
+    print(f"{out}: {n_usable:,} of {n_molecules:,} molecules predicted, {predicting:.0f} CPU s")
     for reason, n in unusable.most_common():
         print(f"  {n:,} not: {reason}")
 
 
 def _rows(
-    block: Sequence[Listed], described: Molecules, spectra: NDArray[np.float32], first: int, peaks: int,
+    block: Sequence[Listed], refused: Sequence[str | None], spectra: NDArray[np.float32], first: int, peaks: int,
     seen: dict[str, int],
 ) -> pa.Table:  # fmt: skip
     """Rows of schema SPECTRA, numbered from `first`; `seen` counts the names given so far."""
@@ -89,7 +88,7 @@ def _rows(
     empty = spectra.max(axis=1) <= 0
     reasons = [
         reason or ("nothing predicted" if nothing else None)
-        for reason, nothing in zip(described.reasons, empty.tolist(), strict=True)
+        for reason, nothing in zip(refused, empty.tolist(), strict=True)
     ]
     with quiet_rdkit():
         identities = [

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from spectus.errors import InputError
 from spectus.files import replacing, require_file
-from spectus.forward.features import Molecules
+from spectus.forward.features import Molecules, describe
 from spectus.forward.judge import Judge, Pairs, spectral_witnesses
 from spectus.forward.neims import STANDARD_EV, Neims, NeimsConfig, predict
 from spectus.forward.recogniser import Recogniser, RecogniserConfig, embed_molecules, embed_spectra, pair_logits
 from spectus.forward.weights import load_weights, save_weights
 
-_KIND = "spectus-forward"
+FORWARD, RASSP = "spectus-forward", "spectus-rassp"
 _CONFIG, _NEIMS, _RECOGNISER = "config.json", "neims.safetensors", "recogniser.safetensors"
 
 
@@ -70,7 +70,7 @@ class ForwardModel:
         save_weights(self.neims.state_dict(), folder / _NEIMS)
         save_weights(self.recogniser.state_dict() | {"known": torch.from_numpy(self.known)}, folder / _RECOGNISER)
         config = {
-            "kind": _KIND, "neims": asdict(self.neims.config), "recogniser": asdict(self.recogniser.config),
+            "kind": FORWARD, "neims": asdict(self.neims.config), "recogniser": asdict(self.recogniser.config),
             "judge": self.judge.weights.round(6).tolist(), **(more or {}),
         }  # fmt: skip
         with replacing(folder / _CONFIG) as temporary:
@@ -82,6 +82,17 @@ class ForwardModel:
         spectra = predict(self.neims, molecules.matrix(known), molecules.mass, energy)
         spectra[[reason is not None for reason in molecules.reasons]] = 0
         return spectra
+
+    @property
+    def bins(self) -> int:
+        return self.neims.config.bins
+
+    def spectra(
+        self, smiles: Sequence[str | None], energy: float = STANDARD_EV
+    ) -> tuple[NDArray[np.float32], list[str | None]]:
+        """Spectra (n, bins) as of `predict` of molecules given as SMILES, and why one cannot be predicted."""
+        molecules = describe(smiles, len(smiles))
+        return self.predict(molecules, energy), molecules.reasons
 
     def pairs(
         self, measured: NDArray[np.float32], molecules: Molecules, blocks: Sequence[str | None],
@@ -120,8 +131,8 @@ def compound_number(block: str | None) -> int:
     return int.from_bytes(digest[:8], "big") >> 1 if block else 0
 
 
-def read_config(folder: Path) -> dict[str, Any]:
-    """What config.json says; an `InputError` if it is none of a forward model."""
+def read_config(folder: Path, *kinds: str) -> dict[str, Any]:
+    """What config.json says; an `InputError` if it is none of a forward model of these kinds (none given: of NEIMS)."""
     path = folder / _CONFIG
     if not folder.is_dir():
         raise InputError(folder, "no such folder", "name the folder of a forward model")
@@ -129,8 +140,12 @@ def read_config(folder: Path) -> dict[str, Any]:
         config = json.loads(require_file(path).read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(path, "is not JSON", "copy the model again") from error
-    if not isinstance(config, dict) or config.get("kind") != _KIND:
+    kind = config.get("kind") if isinstance(config, dict) else None
+    if kind == RASSP and kind not in kinds:
+        raise InputError(folder, "is a forward model without a judge", "name one with a judge, such as forward-open")
+    if kind not in (kinds or (FORWARD,)):
         raise InputError(folder, "is no forward model", "name a folder that `spectus train forward` wrote")
+    assert isinstance(config, dict)
     return config
 
 

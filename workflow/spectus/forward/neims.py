@@ -52,7 +52,7 @@ class Neims(nn.Module):
 
     def forward(self, features: Tensor, mass: Tensor, energy: Tensor) -> Tensor:
         features = F.dropout(features, self.config.input_dropout, self.training)
-        return self.after_first(self.first(torch.cat([features, _energy_terms(energy)], dim=1)), mass)
+        return self.after_first(self.first(torch.cat([features, energy_terms(energy)], dim=1)), mass)
 
     def after_first(self, h: Tensor, mass: Tensor) -> Tensor:
         """The network from the output of its first layer (B, width) on."""
@@ -84,7 +84,7 @@ class Block(nn.Module):
         return h + self.up(F.dropout(F.relu(self.down(x)), self.dropout, self.training))
 
 
-class Predictor:
+class NeimsPredictor:
     """Spectra of molecules by rows of a matrix of counts, on the device of the network.
 
     counts: (n, V) counts of the features in the network's vocabulary; mass: (n,) nominal molecular masses.
@@ -102,7 +102,7 @@ class Predictor:
         device = self.columns.device
         places, offsets, logarithms = (part.to(device) for part in bags(self.counts, rows))
         constant = (
-            self.network.first.bias + (_energy_terms(torch.tensor([energy], device=device)) @ self.columns[-2:])[0]
+            self.network.first.bias + (energy_terms(torch.tensor([energy], device=device)) @ self.columns[-2:])[0]
         )
         first = F.embedding_bag(places, self.columns, offsets, mode="sum", per_sample_weights=logarithms) + constant
         mass = torch.from_numpy(self.mass[rows].astype(np.int64)).to(device)
@@ -115,7 +115,7 @@ def predict(
 ) -> NDArray[np.float32]:
     """The same for all rows of `counts`, as float32 (n, bins), without dropout."""
     spectra = np.zeros((len(mass), network.config.bins), np.float32)
-    predictor = Predictor(network.eval(), counts, mass)
+    predictor = NeimsPredictor(network.eval(), counts, mass)
     for rows in np.split(np.arange(len(mass)), range(_AT_ONCE, len(mass), _AT_ONCE)):
         if len(rows):
             spectra[rows] = predictor(rows, energy).cpu().numpy()
@@ -134,7 +134,7 @@ def bags(counts: csr_array, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor, Te
     )
 
 
-def _energy_terms(energy: Tensor) -> Tensor:
+def energy_terms(energy: Tensor) -> Tensor:
     """(B, 2) how far from 70 eV, and whether so low that fragments fade."""
     return torch.stack([(energy - STANDARD_EV) / 30, (energy < _LOW_EV).to(energy.dtype)], dim=1)
 

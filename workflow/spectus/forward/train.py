@@ -21,6 +21,7 @@ from spectus.forward.features import Molecules, describe, vocabulary
 from spectus.forward.judge import WITNESSES, Judge
 from spectus.forward.model import ForwardModel, compound_number, read_config
 from spectus.forward.molecules import read_molecules
+from spectus.forward.rassp_train import is_of_rassp, train_rassp
 from spectus.forward.settings import ForwardSettings
 from spectus.forward.tasks import Described, NeimsTask, RecogniserTask
 from spectus.structures import first_block, flat_smiles, quiet_rdkit
@@ -42,7 +43,7 @@ def train_forward(
     Parameters
     ----------
     library: spectra with structures and a column `split`.
-    settings_file: YAML with the keys of `ForwardSettings`.
+    settings_file: YAML with the keys of `ForwardSettings`, or of `RasspSettings`, which has `rassp`: see `train_rassp`.
     held_out: sha1 of InChIKey first blocks that no training may see, neither as a spectrum nor as a molecule.
     others: a list of molecules; half of it serves as wrong answers to the recogniser, all of it as candidates when the
         judge is fitted. None: the library's own molecules only.
@@ -52,6 +53,9 @@ def train_forward(
     ------
     InputError: a library without structures or splits, mistyped settings, or a checkpoint of another training.
     """
+    if is_of_rassp(settings_file):
+        train_rassp(library, settings_file, held_out, out, threads)
+        return
     settings = ForwardSettings.read(settings_file)
     if settings.neims.bins != settings.recogniser.bins:
         raise InputError(settings_file, "neims.bins and recogniser.bins differ", "give both the same")

@@ -16,12 +16,13 @@ from spectus.files import replacing, require_file
 _SCALE = ".scale"
 
 
-def save_weights(state: dict[str, Tensor], path: Path) -> None:
-    """Write a state dict: matrices of floats in 8 bits with their scales, other floats as float16, integers as is."""
+def save_weights(state: dict[str, Tensor], path: Path, eight_bits: bool = True) -> None:
+    """Write a state dict: matrices of floats in 8 bits with their scales, other floats as float16, integers as is;
+    all floats as float16 without `eight_bits`."""
     packed: dict[str, Tensor] = {}
     for name, tensor in state.items():
         value = tensor.detach().cpu().contiguous()
-        if value.is_floating_point() and value.ndim == 2:
+        if eight_bits and value.is_floating_point() and value.ndim == 2:
             scale = (value.abs().amax(dim=1, keepdim=True) / 127).clamp(min=1e-12)
             packed[name] = torch.round(value / scale).to(torch.int8)
             packed[name + _SCALE] = scale.to(torch.float32)

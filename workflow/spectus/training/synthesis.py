@@ -9,7 +9,7 @@ from torch import Tensor
 
 from spectus.forward.features import describe
 from spectus.forward.model import ForwardModel
-from spectus.forward.neims import Predictor
+from spectus.forward.neims import NeimsPredictor
 
 NEIMS_TOKEN, RASSP_TOKEN = 4, 6
 """Source tokens of predicted spectra, as published."""
@@ -32,7 +32,7 @@ class Synthesiser:
         vocabulary = forward.neims.vocabulary.cpu().numpy().astype(np.uint64)
         counts = molecules.matrix(vocabulary)[kept]
         counts.data = counts.data.astype(np.uint8)  # a quarter of the memory
-        self.predictor = Predictor(self.network, counts, self.mass)
+        self.predictor = NeimsPredictor(self.network, counts, self.mass)
 
     def spectra(self, rows: NDArray[np.int64], uncertain: bool) -> Tensor:
         """(len(rows), bins) intensities by nominal mass, base peak 1; `uncertain`: drawn with the dropout on, so that
