@@ -23,23 +23,19 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import resource
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from spectus import tables
+from peers.handover import peer_components, process_seconds
 from spectus.chromatography.deconvolution import deconvolve
-from spectus.chromatography.unit_mass import to_unit_mass
 from spectus.errors import InputError
 from spectus.library.records import read_spectra
 from spectus.raw.run import Run
@@ -47,7 +43,6 @@ from spectus.simulation.presets import PRESETS, settings_for
 from spectus.simulation.runs import SimulatedRun, simulate
 from spectus.simulation.scoring import STRATA, Score, ion_errors, match, score
 
-PEERS = Path(__file__).parent / "peers"
 Seconds = tuple[float, float]  # CPU seconds of the deconvolution alone, and of the whole process
 Tool = Callable[[Run, str], tuple[pa.Table, Seconds]]
 BINS = {"purity": (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.01), "snr": (0.0, 10.0, 30.0, 100.0, 300.0, np.inf)}
@@ -130,7 +125,7 @@ def _ours(run: Run, name: str) -> tuple[pa.Table, Seconds]:
     components = deconvolve(run, name)
     alone = time.process_time() - start
     with tempfile.TemporaryDirectory() as folder:
-        return components, (alone, _process(Path(sys.executable), "spectus_peaks.py", run, Path(folder), name))
+        return components, (alone, process_seconds(Path(sys.executable), "spectus_peaks.py", run, Path(folder), name))
 
 
 def _peer(python: Path, script: str, setting: str) -> Tool:
@@ -138,40 +133,11 @@ def _peer(python: Path, script: str, setting: str) -> Tool:
 
     def tool(run: Run, name: str) -> tuple[pa.Table, Seconds]:
         with tempfile.TemporaryDirectory() as folder:
-            everything = _process(python, script, run, Path(folder), setting)
+            everything = process_seconds(python, script, run, Path(folder), setting)
             with np.load(Path(folder) / "peaks.npz") as peaks:
-                return _components(name, peaks), (float(peaks["seconds"]), everything)
+                return peer_components(name, peaks), (float(peaks["seconds"]), everything)
 
     return tool
-
-
-def _process(python: Path, script: str, run: Run, folder: Path, setting: str) -> float:
-    """CPU seconds of a whole process that deconvolutes a run into `folder`/peaks.npz."""
-    source, target = folder / "run.npz", folder / "peaks.npz"
-    mz = to_unit_mass(run.mz).astype(float)
-    np.savez(source, rt_s=run.rt_s, offsets=run.offsets, mz=mz, intensity=run.intensity)
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [str(python), str(PEERS / script), str(source), str(target), setting]
-    done = subprocess.run(command, capture_output=True, text=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        last = (done.stderr.strip() or "no message").splitlines()[-1]
-        raise InputError(python, f"{script} failed: {last}", "install the peer there, or leave it out")
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
-def _components(name: str, peaks: Mapping[str, np.ndarray]) -> pa.Table:
-    rt_s, bounds = peaks["rt_s"], peaks["offsets"]
-    spectra = [slice(a, b) for a, b in pairwise(bounds)]
-    columns: dict[str, Any] = {
-        "run": [name] * len(rt_s),
-        "component": np.arange(1, len(rt_s) + 1, dtype=np.int32),
-        "rt_s": rt_s.astype(float),
-        "area": np.full(len(rt_s), np.nan),
-        "mz": [peaks["mz"][peak].astype(np.float32) for peak in spectra],
-        "intensity": [peaks["intensity"][peak].astype(np.float32) for peak in spectra],
-    }
-    return tables.table(tables.COMPONENTS, columns)
 
 
 def _print_row(name: str, found: Score, seconds: NDArray[np.float64], ratio: NDArray[np.float64]) -> None:

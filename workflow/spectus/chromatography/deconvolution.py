@@ -25,10 +25,10 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 
 from spectus import tables
 from spectus.chromatography.description import describe
+from spectus.chromatography.filters import rolling_maximum
 from spectus.chromatography.model_peaks import Model, make_models
 from spectus.chromatography.noise import Noise, estimate_noise
 from spectus.chromatography.peaks import Apexes, find_apexes, smooth
@@ -161,7 +161,7 @@ def _perceived(
 
 def _spread_out(fitted: NDArray[np.float32], fwhm: Array) -> NDArray[np.float32]:
     """Largest value within half a peak width: a misfit shows on the flanks, where the model itself is small."""
-    return maximum_filter1d(fitted, round(float(np.max(fwhm))) | 1, axis=1, mode="nearest")
+    return rolling_maximum(fitted, round(float(np.max(fwhm))) | 1)
 
 
 def _pruned(models: list[Model], unmixer: Unmixer, stretch: Stretch, settings: Settings) -> tuple[list[Model], Unmixed]:

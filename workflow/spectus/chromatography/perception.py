@@ -9,8 +9,8 @@ import itertools
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
+from spectus.chromatography.filters import gaussian
 from spectus.chromatography.peaks import Apexes
 
 _BINS_PER_SCAN = 10
@@ -38,7 +38,7 @@ def apex_density(apexes: Apexes, spreads: NDArray[np.float64], n_scans: int) -> 
         if chosen.any():
             width = _KERNEL * float(np.median(spreads[chosen])) * _BINS_PER_SCAN
             counts = np.bincount(bins[chosen], weights=weight[chosen], minlength=n_bins)
-            density += gaussian_filter1d(counts, width, mode="constant", truncate=3.5)
+            density += gaussian(counts, width)
     return density
 
 

@@ -7,15 +7,15 @@ For every mass m of a window the model is
 with a piecewise linear baseline that is fitted too. It is solved by weighted least squares: each point counts by the
 inverse of its variance, so every mass has normal equations of its own. Points at the detector's ceiling have weight
 zero. The constraint is kept by block principal pivoting (Portugal, Judice and Vicente, Math. Comput. 1994, 63, 625;
-Kim and Park, SIAM J. Sci. Comput. 2011, 33, 3261), for all masses at once, in windows of few components; in crowded
-ones, where pivoting goes round in circles, by the active set of each mass (Lawson and Hanson 1974).
+Kim and Park, SIAM J. Sci. Comput. 2011, 33, 3261), for all masses at once. Where that goes round in circles, as it
+does in crowded windows, the active set method of Lawson and Hanson (1974) goes on from where it stopped (Bro and de
+Jong, J. Chemometrics 1997, 11, 393), for all masses at once too.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 Array = NDArray[np.float64]
 
@@ -27,6 +27,9 @@ _RIDGE = 1e-6
 _EXCHANGES = 8
 _SETTLING = 0.2
 """Exchanges go on as long as each settles this share of the rows still open."""
+
+_MOST_STEPS = 30
+"""Steps of the active set method, in numbers of variables."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def solve_nonnegative(gram: Array, rhs: Array, known: Array | None = None) -> tu
     (n_rows, n) solutions, and (n_rows, n) variances of the unconstrained ones, in units of the residual variance.
 
     The sets above and at zero are exchanged in blocks, for all rows at once, which settles most of them in a few
-    exchanges. The rows where many variables are much alike, so that exchanges go in circles, are solved one by one.
+    exchanges. The rows where many variables are much alike, so that exchanges go in circles, are left to active sets.
     """
     lower = np.linalg.cholesky(gram + _RIDGE * np.eye(gram.shape[1]))
     inverse = np.linalg.inv(lower)
@@ -110,15 +113,16 @@ def solve_nonnegative(gram: Array, rhs: Array, known: Array | None = None) -> tu
         given = ~np.isnan(known[:, 0])
         solution[given] = known[given]
         open_rows = open_rows[~given[open_rows]]
-    for row in _exchange(gram, rhs, solution, open_rows):
-        solution[row] = nnls(lower[row].T, target[row], maxiter=30 * gram.shape[1])[0]
+    open_rows = _exchange(gram, rhs, solution, open_rows)
+    if len(open_rows):
+        solution[open_rows] = _active_set(gram[open_rows], rhs[open_rows], solution[open_rows] > 0)
     return solution, np.einsum("mij,mij->mj", inverse, inverse)
 
 
 def _exchange(gram: Array, rhs: Array, solution: Array, open_rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """Solve the open rows of `solution`, which hold a guess, in place; the rows that do not settle come back."""
     passive = solution > 0
-    tolerance = 1e-8 * np.abs(rhs).max(axis=1, keepdims=True, initial=0)
+    tolerance = _tolerance(rhs)
     for _ in range(_EXCHANGES):
         if not len(open_rows):
             break
@@ -132,6 +136,62 @@ def _exchange(gram: Array, rhs: Array, solution: Array, open_rows: NDArray[np.in
         if settled.mean() < _SETTLING:
             break
     return open_rows
+
+
+def _active_set(gram: Array, rhs: Array, passive: NDArray[np.bool_]) -> Array:
+    """(n_rows, n) solutions, begun with the variables of `passive` above zero."""
+    x = _feasible(gram, rhs, passive)
+    barred, tolerance = np.zeros(x.shape, dtype=bool), _tolerance(rhs)
+    rows = np.arange(len(gram))
+    for _ in range(_MOST_STEPS * gram.shape[1]):
+        inside = x[rows] > 0
+        descent = np.where(inside | barred[rows], 0.0, rhs[rows] - np.matvec(gram[rows], x[rows]))
+        steepest = np.argmax(descent, axis=1)
+        more = descent[np.arange(len(rows)), steepest] > tolerance[rows, 0]
+        rows, inside, steepest = rows[more], inside[more], steepest[more]
+        if not len(rows):
+            break
+        inside[np.arange(len(rows)), steepest] = True
+        x[rows] = _stepped(gram[rows], rhs[rows], x[rows], inside)
+        barred[rows, steepest] = x[rows, steepest] == 0  # its gradient was rounding
+    return x
+
+
+def _feasible(gram: Array, rhs: Array, passive: NDArray[np.bool_]) -> Array:
+    """Solutions of the variables in `passive`, from which those that come out negative are left out until none does."""
+    passive, x = passive.copy(), np.zeros_like(rhs)
+    rows = np.arange(len(gram))
+    while len(rows):
+        found, _ = _solve_passive(gram[rows], rhs[rows], passive[rows])
+        wrong = passive[rows] & (found <= 0)
+        whole = ~wrong.any(axis=1)
+        x[rows[whole]] = np.where(passive[rows[whole]], found[whole], 0)
+        passive[rows] &= ~wrong
+        rows = rows[~whole]
+    return x
+
+
+def _stepped(gram: Array, rhs: Array, x: Array, inside: NDArray[np.bool_]) -> Array:
+    """From `x`, not negative, towards the solution of the variables inside; those that reach zero on the way leave."""
+    x, rows = x.copy(), np.arange(len(gram))
+    while len(rows):
+        target, _ = _solve_passive(gram[rows], rhs[rows], inside[rows])
+        target = np.where(inside[rows], target, 0)
+        crossing = inside[rows] & (target <= 0)
+        whole = ~crossing.any(axis=1)
+        x[rows[whole]] = target[whole]
+        rows, target, crossing = rows[~whole], target[~whole], crossing[~whole]
+        fall = np.where(crossing, x[rows] - target, 1.0)
+        share = np.where(crossing, x[rows] / np.where(fall > 0, fall, 1.0), np.inf)
+        step = share.min(axis=1, keepdims=True)
+        x[rows] = np.where(share <= step, 0.0, np.maximum(x[rows] + step * (target - x[rows]), 0.0))
+        inside[rows] &= share > step
+    return x
+
+
+def _tolerance(rhs: Array) -> Array:
+    """(n_rows, 1): what a gradient may be below zero and still count as zero."""
+    return np.asarray(1e-8 * np.abs(rhs).max(axis=1, keepdims=True, initial=0))
 
 
 def _solve_passive(gram: Array, rhs: Array, inside: NDArray[np.bool_]) -> tuple[Array, Array]:
