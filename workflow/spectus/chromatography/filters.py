@@ -52,10 +52,10 @@ def rolling_mean(traces: Traces, size: int) -> Traces:
     return out
 
 
-def gaussian(counts: Array, sd: float, reach: float = 3.5) -> Array:
+def gaussian(counts: NDArray[np.number], sd: float, reach: float = 3.5) -> Array:
     """Counts (n,) spread by a Gaussian of standard deviation `sd` points, cut off at `reach` of these; zero beyond the
     ends."""
-    half = max(1, round(reach * sd))
+    half = max(1, int(reach * sd + 0.5))
     kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / sd) ** 2)
     spread = np.convolve(counts, kernel / kernel.sum(), mode="full")
     return np.asarray(spread[half : half + len(counts)])
