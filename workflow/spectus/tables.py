@@ -285,7 +285,8 @@ def read(path: Path, schema: pa.Schema, columns: Sequence[str] | None = None) ->
     """
     wanted = _wanted(path, schema, columns)
     try:
-        return pq.read_table(path, columns=wanted.names).cast(wanted)
+        with pq.ParquetFile(path) as parquet:  # pq.read_table would import pandas
+            return parquet.read(columns=wanted.names).cast(wanted)
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(path, f"cannot be read ({_first_line(error)})", "make it again") from error
 
