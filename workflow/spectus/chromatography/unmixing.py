@@ -6,10 +6,8 @@ For every mass m of a window the model is
 
 with a piecewise linear baseline that is fitted too. It is solved by weighted least squares: each point counts by the
 inverse of its variance, so every mass has normal equations of its own. Points at the detector's ceiling have weight
-zero. The constraint is kept by block principal pivoting (Portugal, Judice and Vicente, Math. Comput. 1994, 63, 625;
-Kim and Park, SIAM J. Sci. Comput. 2011, 33, 3261), for all masses at once. Where that goes round in circles, as it
-does in crowded windows, the active set method of Lawson and Hanson (1974) goes on from where it stopped (Bro and de
-Jong, J. Chemometrics 1997, 11, 393), for all masses at once too.
+zero. The constraint is kept by principal pivoting: single variables enter one after another (Keller, Math. Program.
+1973, 5, 170), for all masses at once.
 """
 
 from dataclasses import dataclass
@@ -24,12 +22,11 @@ _UNMEASURED = 1e-12
 _RIDGE = 1e-6
 """Keeps profiles that are nearly the same from making the matrix singular; relative to a diagonal of ones."""
 
-_EXCHANGES = 8
-_SETTLING = 0.2
-"""Exchanges go on as long as each settles this share of the rows still open."""
+_SLACK = 1e-8
+"""Share of the largest entry on the right up to which a gradient counts as zero."""
 
-_MOST_STEPS = 30
-"""Steps of the active set method, in numbers of variables."""
+_MOST_PIVOTS = 30
+"""For each variable; a few for each that ends above zero are the rule."""
 
 
 @dataclass(frozen=True)
@@ -100,105 +97,74 @@ def solve_nonnegative(gram: Array, rhs: Array, known: Array | None = None) -> tu
     -------
     (n_rows, n) solutions, and (n_rows, n) variances of the unconstrained ones, in units of the residual variance.
 
-    The sets above and at zero are exchanged in blocks, for all rows at once, which settles most of them in a few
-    exchanges. The rows where many variables are much alike, so that exchanges go in circles, are left to active sets.
+    Rows whose unconstrained solution is nowhere negative have it; the others are pivoted.
     """
-    lower = np.linalg.cholesky(gram + _RIDGE * np.eye(gram.shape[1]))
-    inverse = np.linalg.inv(lower)
-    target = np.matvec(inverse, rhs)
-    unconstrained = np.matvec(inverse.mT, target)
-    open_rows = np.flatnonzero((unconstrained < 0).any(axis=1))
-    solution = unconstrained
+    inverse = np.linalg.inv(gram + _RIDGE * np.eye(gram.shape[1]))
+    solution = np.matvec(inverse, rhs)
+    pivoted = (solution < 0).any(axis=1)
     if known is not None:
         given = ~np.isnan(known[:, 0])
         solution[given] = known[given]
-        open_rows = open_rows[~given[open_rows]]
-    open_rows = _exchange(gram, rhs, solution, open_rows)
-    if len(open_rows):
-        solution[open_rows] = _active_set(gram[open_rows], rhs[open_rows], solution[open_rows] > 0)
-    return solution, np.einsum("mij,mij->mj", inverse, inverse)
+        pivoted &= ~given
+    if pivoted.any():
+        solution[pivoted] = _pivoted(gram[pivoted], rhs[pivoted])
+    return solution, np.einsum("mii->mi", inverse)
 
 
-def _exchange(gram: Array, rhs: Array, solution: Array, open_rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Solve the open rows of `solution`, which hold a guess, in place; the rows that do not settle come back."""
-    passive = solution > 0
-    tolerance = _tolerance(rhs)
-    for _ in range(_EXCHANGES):
-        if not len(open_rows):
-            break
-        inside = passive[open_rows]
-        x, gradient = _solve_passive(gram[open_rows], rhs[open_rows], inside)
-        wrong = (inside & (x < 0)) | (~inside & (gradient < -tolerance[open_rows]))
-        settled = ~wrong.any(axis=1)
-        solution[open_rows[settled]] = np.where(inside[settled], x[settled], 0)
-        passive[open_rows] ^= wrong
-        open_rows = open_rows[~settled]
-        if settled.mean() < _SETTLING:
-            break
-    return open_rows
+def _pivoted(gram: Array, rhs: Array) -> Array:
+    """(n_rows, n) solutions by Keller's principal pivoting, from all variables at zero.
 
-
-def _active_set(gram: Array, rhs: Array, passive: NDArray[np.bool_]) -> Array:
-    """(n_rows, n) solutions, begun with the variables of `passive` above zero."""
-    x = _feasible(gram, rhs, passive)
-    barred, tolerance = np.zeros(x.shape, dtype=bool), _tolerance(rhs)
-    rows = np.arange(len(gram))
-    for _ in range(_MOST_STEPS * gram.shape[1]):
-        inside = x[rows] > 0
-        descent = np.where(inside | barred[rows], 0.0, rhs[rows] - np.matvec(gram[rows], x[rows]))
-        steepest = np.argmax(descent, axis=1)
-        more = descent[np.arange(len(rows)), steepest] > tolerance[rows, 0]
-        rows, inside, steepest = rows[more], inside[more], steepest[more]
+    Of each row a tableau is kept: `rates` says how fast each dependent quantity (a variable inside, the gradient of one
+    at zero) falls with each independent one (a variable at zero, the gradient of one inside), `level` where it stands.
+    The variable of the steepest descent is raised until its gradient is zero; if another falls to zero on the way, that
+    one leaves first.
+    """
+    n = gram.shape[1]
+    solution, rows = np.zeros_like(rhs), np.arange(len(gram))
+    rates, level = gram + _RIDGE * np.eye(n), rhs.copy()
+    inside = np.zeros(rhs.shape, dtype=bool)
+    entering, raised = np.full(len(gram), -1), np.zeros(len(gram))
+    least = _SLACK * np.abs(rhs).max(axis=1)
+    for _ in range(_MOST_PIVOTS * n):
+        at = np.arange(len(rows))
+        gradient = np.where(inside, -np.inf, level)
+        entering = np.where(entering < 0, gradient.argmax(axis=1), entering)
+        done = (raised == 0) & (gradient[at, entering] <= least)
+        if done.any():
+            solution[rows[done]] = np.where(inside[done], np.maximum(level[done], 0), 0)
+            state = rows, rates, level, inside, entering, raised, least
+            rows, rates, level, inside, entering, raised, least = (part[~done] for part in state)
+            at = np.arange(len(rows))
         if not len(rows):
-            break
-        inside[np.arange(len(rows)), steepest] = True
-        x[rows] = _stepped(gram[rows], rhs[rows], x[rows], inside)
-        barred[rows, steepest] = x[rows, steepest] == 0  # its gradient was rounding
-    return x
+            return solution
+        fall = rates[at, :, entering]
+        ratio = np.where(inside & (fall > 0), level / np.where(fall > 0, fall, 1.0), np.inf)
+        enough = level[at, entering] / fall[at, entering]
+        leaving = ratio.argmin(axis=1)
+        blocked = ratio[at, leaving] < enough
+        step = np.where(blocked, ratio[at, leaving], 0.0)
+        level -= fall * step[:, None]
+        raised += step
+        pivot = np.where(blocked, leaving, entering)
+        level[at[blocked], leaving[blocked]] = 0.0
+        _exchange_one(rates, level, pivot)
+        inside[at, pivot] = ~blocked
+        level[at, pivot] += np.where(blocked, 0.0, raised)
+        raised[~blocked], entering[~blocked] = 0.0, -1
+    solution[rows] = np.where(inside, np.maximum(level, 0), 0)
+    return solution
 
 
-def _feasible(gram: Array, rhs: Array, passive: NDArray[np.bool_]) -> Array:
-    """Solutions of the variables in `passive`, from which those that come out negative are left out until none does."""
-    passive, x = passive.copy(), np.zeros_like(rhs)
-    rows = np.arange(len(gram))
-    while len(rows):
-        found, _ = _solve_passive(gram[rows], rhs[rows], passive[rows])
-        wrong = passive[rows] & (found <= 0)
-        whole = ~wrong.any(axis=1)
-        x[rows[whole]] = np.where(passive[rows[whole]], found[whole], 0)
-        passive[rows] &= ~wrong
-        rows = rows[~whole]
-    return x
-
-
-def _stepped(gram: Array, rhs: Array, x: Array, inside: NDArray[np.bool_]) -> Array:
-    """From `x`, not negative, towards the solution of the variables inside; those that reach zero on the way leave."""
-    x, rows = x.copy(), np.arange(len(gram))
-    while len(rows):
-        target, _ = _solve_passive(gram[rows], rhs[rows], inside[rows])
-        target = np.where(inside[rows], target, 0)
-        crossing = inside[rows] & (target <= 0)
-        whole = ~crossing.any(axis=1)
-        x[rows[whole]] = target[whole]
-        rows, target, crossing = rows[~whole], target[~whole], crossing[~whole]
-        fall = np.where(crossing, x[rows] - target, 1.0)
-        share = np.where(crossing, x[rows] / np.where(fall > 0, fall, 1.0), np.inf)
-        step = share.min(axis=1, keepdims=True)
-        x[rows] = np.where(share <= step, 0.0, np.maximum(x[rows] + step * (target - x[rows]), 0.0))
-        inside[rows] &= share > step
-    return x
-
-
-def _tolerance(rhs: Array) -> Array:
-    """(n_rows, 1): what a gradient may be below zero and still count as zero."""
-    return np.asarray(1e-8 * np.abs(rhs).max(axis=1, keepdims=True, initial=0))
-
-
-def _solve_passive(gram: Array, rhs: Array, inside: NDArray[np.bool_]) -> tuple[Array, Array]:
-    """Solution of the variables inside, zero for the others, and the gradient of all."""
-    weight = inside.astype(np.float64)
-    reduced = gram * weight[:, :, None] * weight[:, None, :]
-    diagonal = np.arange(gram.shape[1])
-    reduced[:, diagonal, diagonal] = 1 + _RIDGE
-    x = np.asarray(np.linalg.solve(reduced, (rhs * weight)[:, :, None])[:, :, 0], dtype=np.float64)
-    return x, np.matvec(gram, x) - rhs
+def _exchange_one(rates: Array, level: Array, pivot: NDArray[np.int64]) -> None:
+    """Exchange the dependent and the independent quantity `pivot` (n_rows,) of each tableau, in place."""
+    at = np.arange(len(pivot))
+    column = rates[at, :, pivot]
+    row = rates[at, pivot] / column[at, pivot][:, None]
+    height = level[at, pivot] / column[at, pivot]
+    level -= column * height[:, None]
+    level[at, pivot] = height
+    inverse = 1 / column[at, pivot]
+    rates -= column[:, :, None] * row[:, None, :]
+    rates[at, :, pivot] = -column * inverse[:, None]
+    rates[at, pivot] = row
+    rates[at, pivot, pivot] = inverse
