@@ -7,7 +7,8 @@ The steps, in order, each in a module of its own:
 3. `width`: peak width along the run. `skew`: all masses brought to the same moment of the scan (Stein 1999).
 4. `baseline`, `stretch`: slow background taken off every trace.
 5. `peaks`: apexes of single ions, to a fraction of a scan, with the error of that.
-6. `perception`: components, where the apexes of several ions agree within their errors.
+6. `perception`: components, where the apexes of several ions agree within their errors; `mass_order`: those that are
+   one compound whose heavy ions come late are joined.
 7. `model_peaks`: each component's elution profile, from its own sharpest ions.
 8. `unmixing`, `windows`: the spectra, by non-negative weighted least squares with a linear baseline.
 9. `satellites`: components that the others explain are taken out.

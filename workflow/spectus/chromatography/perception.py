@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectus.chromatography.filters import gaussian
+from spectus.chromatography.mass_order import join_ordered
 from spectus.chromatography.peaks import Apexes
 
 _BINS_PER_SCAN = 10
@@ -73,7 +74,7 @@ def perceive(
         member = assign(apexes, spreads, positions)
         support = np.bincount(member[member >= 0], minlength=len(top))
         if not len(top) or support.min() >= min_ions:
-            return _centres(apexes, spreads, member, positions), member
+            return join_ordered(apexes, spreads, _centres(apexes, spreads, member, positions), member, fwhm)
         top = _drop_unsupported(density, top, support, min_ions)
 
 
