@@ -1,15 +1,13 @@
 """What the workflow makes of real runs whose contents are known:
 
-    python benchmarks/real_runs.py --data FOLDER [--library massbank_ei.parquet]
+    python benchmarks/real_runs.py --data FOLDER
 
-FOLDER holds tms_mix/GC01_0812_066.D (a standards mix of 9,865 scans), pnnl/ (a FAME ladder and a TMS tissue extract,
-Agilent .D), pygecko/ (an n-alkane ladder and a sample, mzML), etizolam/ (a batch of blanks, calibrators, check
-standards and case samples with samples.tsv, Agilent .D).
+FOLDER holds pnnl/ (a FAME ladder and a TMS tissue extract, Agilent .D), pygecko/ (an n-alkane ladder and a sample,
+mzML), etizolam/ (a batch of blanks, calibrators, check standards and case samples with samples.tsv, Agilent .D).
 """
 
 import argparse
 import csv
-import resource
 import subprocess
 import sys
 import tempfile
@@ -17,8 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-
-from spectus.library.records import read_spectra
 
 LIBRARY = Path(__file__).parents[1] / "resources" / "libraries" / "PNNLMetV20191015.msp"
 THIOETHER = {"M+.": 234, "M+. of 37Cl": 236, "base of the acrylate loss": 147}  # CN1C(SCCC(OC)=O)=C(Cl)N=C1
@@ -29,12 +25,9 @@ ETIZOLAM_ION = 342  # M+. of etizolam, C17H15ClN4S
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--library", type=Path, nargs="*", default=[], help="more spectra to search the mix in")
     options = parser.parse_args()
     data = options.data
     with tempfile.TemporaryDirectory() as name:
-        print("== standards mix", flush=True)
-        standards_mix(data, [LIBRARY, *options.library], Path(name))
         for work in (tissue_extract, alkane_ladder, etizolam_batch):
             print(f"== {work.__name__.replace('_', ' ')}", flush=True)
             work(data, Path(name))
@@ -60,44 +53,6 @@ def calibrated(run: Path, ladder: Path, folder: Path) -> tuple[Path, pd.DataFram
         parts["rungs"],
     )
     return parts["calibrated"], pd.read_parquet(parts["rungs"])
-
-
-def standards_mix(data: Path, libraries: list[Path], folder: Path) -> None:
-    """Compounds that the libraries confirm, and of those in PNNL the ones whose retention index agrees with the rest.
-
-    For the same run PyMassSpec 2.7 gave 113 names and 56 index-consistent ones of PNNL, eRah 2.2 88 and 30, CoreMS 4.1
-    at its best threshold 89 and 49 (cosine of intensity^.53 x m/z^1.3, MassBank and PNNL, 14,643 spectra).
-    """
-    path = folder / "mix.parquet"
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    spectus("deconvolve", data / "tms_mix" / "GC01_0812_066.D", "--name", "mix", "--out", path)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(f"deconvolved in {seconds:.1f} CPU s, start and reading included; at most {after.ru_maxrss / 1024:.0f} MB")
-    first = {}
-    for name, searched in {"all": libraries, "pnnl": [LIBRARY]}.items():
-        spectus("search", path, "--library", *searched, "--out", folder / f"{name}.parquet")
-        hits = pd.read_parquet(folder / f"{name}.parquet")
-        first[name] = hits[hits["rank"].eq(1) & (hits.cosine >= 0.8)]
-    print(
-        f"{len(pd.read_parquet(path))} components; {len(first['all'])} with cosine >= .8 in all libraries, "
-        f"{first['all'].name.nunique()} distinct names, median cosine {first['all'].cosine.median():.3f}"
-    )
-    consistent = index_consistent(pd.read_parquet(path), first["pnnl"])
-    print(f"PNNL: {len(first['pnnl'])} with cosine >= .8; index-consistent: {len(consistent)}, ", end="")
-    print(f"{consistent.name.nunique()} distinct, median cosine {consistent.cosine.median():.3f}")
-
-
-def index_consistent(components: pd.DataFrame, hits: pd.DataFrame, within: float = 40.0) -> pd.DataFrame:
-    """The hits whose library index lies within 40 units of a cubic of time through most of them."""
-    index = read_spectra(LIBRARY)["ri"].to_numpy(zero_copy_only=False)[hits.entry.astype(int)]
-    rt_s = components.set_index(components.run + "/" + components.component.astype(str)).rt_s
-    minutes = rt_s[hits["query"]].to_numpy() / 60
-    kept = np.isfinite(index)
-    for _ in range(8):
-        residual = np.abs(np.polyval(np.polyfit(minutes[kept], index[kept], 3), minutes) - index)
-        kept = residual < max(within, 2 * float(np.median(residual[kept])))
-    return hits[residual < within]
 
 
 def tissue_extract(data: Path, folder: Path) -> None:

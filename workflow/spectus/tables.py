@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from spectus import __version__
+from spectus.arrays import array
 from spectus.errors import InputError
 from spectus.files import replacing, require_file
 
@@ -224,14 +225,19 @@ def table(schema: pa.Schema, columns: Mapping[str, Sequence[Any]] | Iterable[Map
     if isinstance(columns, Mapping):
         n_rows = len(next(iter(columns.values()))) if columns else 0
         arrays = [
-            pa.array(columns[field.name], type=field.type) if field.name in columns else pa.nulls(n_rows, field.type)
+            array(columns[field.name], field.type) if field.name in columns else pa.nulls(n_rows, field.type)
             for field in schema
         ]
         unknown = set(columns) - set(schema.names)
         if unknown:
             raise KeyError(f"not in the schema: {sorted(unknown)}")
         return pa.Table.from_arrays(arrays, schema=schema)
-    return pa.Table.from_pylist(list(columns), schema=schema)
+    rows = list(columns)
+    if not rows:
+        return schema.empty_table()
+    return pa.Table.from_arrays(
+        [array([row.get(name) for row in rows], schema.field(name).type) for name in schema.names], schema=schema
+    )
 
 
 def provenance(extra: Mapping[str, str] | None = None) -> dict[bytes, bytes]:
@@ -287,7 +293,8 @@ def read(path: Path, schema: pa.Schema, columns: Sequence[str] | None = None) ->
     """
     wanted = _wanted(path, schema, columns)
     try:
-        return pq.read_table(path, columns=wanted.names).cast(wanted)
+        with pq.ParquetFile(path) as parquet:  # pq.read_table would import pandas
+            return parquet.read(columns=wanted.names).cast(wanted)
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(path, f"cannot be read ({_first_line(error)})", "make it again") from error
 

@@ -6,8 +6,8 @@ peak is never taken for baseline. What the opening leaves under a peak is fitted
 """
 
 import numpy as np
-from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
 
+from spectus.chromatography.filters import rolling_maximum, rolling_mean, rolling_minimum
 from spectus.chromatography.unit_mass import Traces
 
 
@@ -26,10 +26,10 @@ def baseline(traces: Traces, fwhm: float, window_fwhm: float = 25.0) -> Traces:
     if n_scans < 3 * step:
         return np.zeros_like(traces)
     coarse = _block_means(traces, step)
-    smooth = uniform_filter1d(coarse, max(3, round(fwhm / step)), axis=1, mode="nearest")
+    smooth = rolling_mean(coarse, max(3, round(fwhm / step)))
     size = max(3, round(window_fwhm * fwhm / step))
-    opened = maximum_filter1d(minimum_filter1d(smooth, size, axis=1, mode="nearest"), size, axis=1, mode="nearest")
-    rounded = np.minimum(uniform_filter1d(opened, size, axis=1, mode="nearest"), smooth)
+    opened = rolling_maximum(rolling_minimum(smooth, size), size)
+    rounded = np.minimum(rolling_mean(opened, size), smooth)
     return _draw_out(np.maximum(rounded, 0), step, n_scans)
 
 

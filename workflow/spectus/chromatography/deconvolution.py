@@ -8,7 +8,8 @@ The steps, in order, each in a module of its own:
 3. `width`: peak width along the run. `skew`: all masses brought to the same moment of the scan (Stein 1999).
 4. `baseline`, `stretch`: slow background taken off every trace.
 5. `peaks`: apexes of single ions, to a fraction of a scan, with the error of that.
-6. `perception`: components, where the apexes of several ions agree within their errors.
+6. `perception`: components, where the apexes of several ions agree within their errors; `mass_order`: those that are
+   one compound whose heavy ions come late are joined.
 7. `model_peaks`: each component's elution profile, from its own sharpest ions.
 8. `unmixing`, `windows`: the spectra, by non-negative weighted least squares with a linear baseline.
 9. `satellites`: components that the others explain are taken out.
@@ -26,10 +27,10 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 
 from spectus import tables
 from spectus.chromatography.description import describe, signal_to_noise
+from spectus.chromatography.filters import rolling_maximum
 from spectus.chromatography.mass_traces import channels
 from spectus.chromatography.model_peaks import Model, make_models
 from spectus.chromatography.noise import Noise, estimate_noise
@@ -115,7 +116,15 @@ def stretches(folded: UnitMassRun, noise: Noise, fwhm: Array, settings: Settings
     if abs(slope) * np.ptp(folded.mass) > LEAST_SKEW:
         traces, clipped = deskew(traces, clipped, folded.mass, slope)
     return [
-        prepare(traces[:, part], clipped[:, part], folded.rt_s[part], fwhm[part], noise, settings.baseline_fwhm)
+        prepare(
+            traces[:, part],
+            clipped[:, part],
+            folded.rt_s[part],
+            fwhm[part],
+            noise,
+            settings.baseline_fwhm,
+            by_mass=not folded.accurate,
+        )  # fmt: skip
         for part in parts
     ]
 
@@ -158,7 +167,9 @@ def _perceived(
 ) -> tuple[list[Apexes], Array]:
     """Components that show in `signal`, the traces or what is left of them: the apexes that support each, and where."""
     apexes = find_apexes(signal, smoothed, sd, stretch.fwhm, min_snr, stretch.clipped)
-    positions, member = perceive(apexes, stretch.fwhm, settings.min_ions, settings.apex_scatter)
+    positions, member = perceive(
+        apexes, stretch.fwhm, settings.min_ions, settings.apex_scatter, by_mass=stretch.by_mass
+    )
     order = np.argsort(member, kind="stable")
     bounds = np.searchsorted(member[order], np.arange(len(positions) + 1))
     return [apexes.take(order[first:stop]) for first, stop in itertools.pairwise(bounds)], positions
@@ -166,7 +177,7 @@ def _perceived(
 
 def _spread_out(fitted: NDArray[np.float32], fwhm: Array) -> NDArray[np.float32]:
     """Largest value within half a peak width: a misfit shows on the flanks, where the model itself is small."""
-    return maximum_filter1d(fitted, round(float(np.max(fwhm))) | 1, axis=1, mode="nearest")
+    return rolling_maximum(fitted, round(float(np.max(fwhm))) | 1)
 
 
 def _pruned(models: list[Model], unmixer: Unmixer, stretch: Stretch, settings: Settings) -> tuple[list[Model], Unmixed]:

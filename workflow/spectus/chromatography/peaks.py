@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import convolve1d
 
+from spectus.chromatography.filters import correlate
 from spectus.chromatography.unit_mass import Traces
 
 
@@ -58,9 +58,8 @@ def smooth(signal: Traces, fwhm: NDArray[np.float64]) -> Traces:
     smoothed = np.empty_like(signal)
     for start, stop in itertools.pairwise(edges):
         margin = int(half[start])
-        kernel = _kernels(margin)[0].astype(np.float32)
         before, after = min(margin, start), min(margin, len(half) - stop)
-        part = convolve1d(signal[:, start - before : stop + after], kernel, axis=1, mode="nearest")
+        part = correlate(signal[:, start - before : stop + after], _kernels(margin)[0])
         smoothed[:, start:stop] = part[:, before : before + stop - start]
     return smoothed
 

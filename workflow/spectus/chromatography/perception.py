@@ -9,8 +9,9 @@ import itertools
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
+from spectus.chromatography.filters import gaussian
+from spectus.chromatography.mass_order import join_ordered
 from spectus.chromatography.peaks import Apexes
 
 _BINS_PER_SCAN = 10
@@ -38,12 +39,18 @@ def apex_density(apexes: Apexes, spreads: NDArray[np.float64], n_scans: int) -> 
         if chosen.any():
             width = _KERNEL * float(np.median(spreads[chosen])) * _BINS_PER_SCAN
             counts = np.bincount(bins[chosen], weights=weight[chosen], minlength=n_bins)
-            density += gaussian_filter1d(counts, width, mode="constant", truncate=3.5)
+            density += gaussian(counts, width)
     return density
 
 
 def perceive(
-    apexes: Apexes, fwhm: NDArray[np.float64], min_ions: int, systematic: float = 0.025, valley: float | None = None
+    apexes: Apexes,
+    fwhm: NDArray[np.float64],
+    min_ions: int,
+    systematic: float = 0.025,
+    valley: float | None = None,
+    *,
+    by_mass: bool = True,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Components as maxima of the apex density.
 
@@ -54,6 +61,7 @@ def perceive(
     min_ions: fewest ions whose apex agrees with the component's.
     systematic: part of the apexes' scatter that is not noise, in peak widths.
     valley: two maxima with a valley above this share of the lower one, closer than 0.8 width, are one.
+    by_mass: rows ascend with mass; then one compound's ions that come in that order are joined.
 
     Returns
     -------
@@ -73,7 +81,8 @@ def perceive(
         member = assign(apexes, spreads, positions)
         support = np.bincount(member[member >= 0], minlength=len(top))
         if not len(top) or support.min() >= min_ions:
-            return _centres(apexes, spreads, member, positions), member
+            centres = _centres(apexes, spreads, member, positions)
+            return join_ordered(apexes, spreads, centres, member, fwhm) if by_mass else (centres, member)
         top = _drop_unsupported(density, top, support, min_ions)
 
 

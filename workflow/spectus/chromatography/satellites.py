@@ -8,11 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from spectus.chromatography.model_peaks import Model
 from spectus.chromatography.stretch import Stretch
-from spectus.chromatography.unmixing import Array
+from spectus.chromatography.unmixing import Array, solve_nonnegative
 from spectus.chromatography.windows import Unmixed
 
 _TWIN_COSINE = 0.94
@@ -87,5 +86,8 @@ def _explained(spectrum: Array, others: Array) -> float:
     total = float(spectrum @ spectrum)
     if total == 0:
         return 1.0
-    _, residual = nnls(others.T, spectrum)
-    return 1 - residual**2 / total
+    lengths = np.maximum(np.linalg.norm(others, axis=1), 1e-12)
+    others = others / lengths[:, None]
+    gram, rhs = others @ others.T, others @ spectrum
+    shares = solve_nonnegative(gram[None], rhs[None])[0][0]
+    return float(2 * rhs @ shares - shares @ gram @ shares) / total

@@ -27,6 +27,7 @@ class Stretch:
     signal: traces above the rough baseline. smoothed: the same, smoothed. level: smoothed traces with the baseline.
     sd: standard deviation of the noise at `level`.
     clipped: points at the detector's ceiling.
+    by_mass: the rows ascend with mass, one for each nominal mass.
     """
 
     rt_s: NDArray[np.float64]
@@ -36,6 +37,7 @@ class Stretch:
     level: Traces
     sd: Traces
     clipped: NDArray[np.bool_]
+    by_mass: bool = True
 
     @property
     def n_scans(self) -> int:
@@ -53,14 +55,15 @@ def prepare(
     fwhm: NDArray[np.float64],
     noise: Noise,
     window_fwhm: float,
+    by_mass: bool,
 ) -> Stretch:
     """Baseline, smoothing and noise of an unbroken stretch. `window_fwhm`: width of the baseline's window, peak
-    widths."""
+    widths; `by_mass`: see there."""
     slow = baseline(traces, float(np.max(fwhm)), window_fwhm)
     signal = traces - slow
     smoothed = smooth(signal, fwhm)
     level = np.maximum(smoothed + slow, 0)
-    return Stretch(rt_s, fwhm, signal, smoothed, level, noise.sd(level).astype(np.float32), clipped)
+    return Stretch(rt_s, fwhm, signal, smoothed, level, noise.sd(level).astype(np.float32), clipped, by_mass)
 
 
 def unbroken(rt_s: NDArray[np.float64], least_scans: int) -> Iterator[slice]:

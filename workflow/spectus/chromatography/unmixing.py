@@ -6,16 +6,14 @@ For every mass m of a window the model is
 
 with a piecewise linear baseline that is fitted too. It is solved by weighted least squares: each point counts by the
 inverse of its variance, so every mass has normal equations of its own. Points at the detector's ceiling have weight
-zero. The constraint is kept by block principal pivoting (Portugal, Judice and Vicente, Math. Comput. 1994, 63, 625;
-Kim and Park, SIAM J. Sci. Comput. 2011, 33, 3261), for all masses at once, in windows of few components; in crowded
-ones, where pivoting goes round in circles, by the active set of each mass (Lawson and Hanson 1974).
+zero. The constraint is kept by principal pivoting: single variables enter one after another (Keller, Math. Program.
+1973, 5, 170), for all masses at once.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 Array = NDArray[np.float64]
 
@@ -24,9 +22,11 @@ _UNMEASURED = 1e-12
 _RIDGE = 1e-6
 """Keeps profiles that are nearly the same from making the matrix singular; relative to a diagonal of ones."""
 
-_EXCHANGES = 8
-_SETTLING = 0.2
-"""Exchanges go on as long as each settles this share of the rows still open."""
+_SLACK = 1e-8
+"""Share of the largest entry on the right up to which a gradient counts as zero."""
+
+_MOST_PIVOTS = 30
+"""For each variable; a few for each that ends above zero are the rule."""
 
 
 @dataclass(frozen=True)
@@ -97,48 +97,74 @@ def solve_nonnegative(gram: Array, rhs: Array, known: Array | None = None) -> tu
     -------
     (n_rows, n) solutions, and (n_rows, n) variances of the unconstrained ones, in units of the residual variance.
 
-    The sets above and at zero are exchanged in blocks, for all rows at once, which settles most of them in a few
-    exchanges. The rows where many variables are much alike, so that exchanges go in circles, are solved one by one.
+    Rows whose unconstrained solution is nowhere negative have it; the others are pivoted.
     """
-    lower = np.linalg.cholesky(gram + _RIDGE * np.eye(gram.shape[1]))
-    inverse = np.linalg.inv(lower)
-    target = np.matvec(inverse, rhs)
-    unconstrained = np.matvec(inverse.mT, target)
-    open_rows = np.flatnonzero((unconstrained < 0).any(axis=1))
-    solution = unconstrained
+    inverse = np.linalg.inv(gram + _RIDGE * np.eye(gram.shape[1]))
+    solution = np.matvec(inverse, rhs)
+    pivoted = (solution < 0).any(axis=1)
     if known is not None:
         given = ~np.isnan(known[:, 0])
         solution[given] = known[given]
-        open_rows = open_rows[~given[open_rows]]
-    for row in _exchange(gram, rhs, solution, open_rows):
-        solution[row] = nnls(lower[row].T, target[row], maxiter=30 * gram.shape[1])[0]
-    return solution, np.einsum("mij,mij->mj", inverse, inverse)
+        pivoted &= ~given
+    if pivoted.any():
+        solution[pivoted] = _pivoted(gram[pivoted], rhs[pivoted])
+    return solution, np.einsum("mii->mi", inverse)
 
 
-def _exchange(gram: Array, rhs: Array, solution: Array, open_rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Solve the open rows of `solution`, which hold a guess, in place; the rows that do not settle come back."""
-    passive = solution > 0
-    tolerance = 1e-8 * np.abs(rhs).max(axis=1, keepdims=True, initial=0)
-    for _ in range(_EXCHANGES):
-        if not len(open_rows):
-            break
-        inside = passive[open_rows]
-        x, gradient = _solve_passive(gram[open_rows], rhs[open_rows], inside)
-        wrong = (inside & (x < 0)) | (~inside & (gradient < -tolerance[open_rows]))
-        settled = ~wrong.any(axis=1)
-        solution[open_rows[settled]] = np.where(inside[settled], x[settled], 0)
-        passive[open_rows] ^= wrong
-        open_rows = open_rows[~settled]
-        if settled.mean() < _SETTLING:
-            break
-    return open_rows
+def _pivoted(gram: Array, rhs: Array) -> Array:
+    """(n_rows, n) solutions by Keller's principal pivoting, from all variables at zero.
+
+    Of each row a tableau is kept: `rates` says how fast each dependent quantity (a variable inside, the gradient of one
+    at zero) falls with each independent one (a variable at zero, the gradient of one inside), `level` where it stands.
+    The variable of the steepest descent is raised until its gradient is zero; if another falls to zero on the way, that
+    one leaves first.
+    """
+    n = gram.shape[1]
+    solution, rows = np.zeros_like(rhs), np.arange(len(gram))
+    rates, level = gram + _RIDGE * np.eye(n), rhs.copy()
+    inside = np.zeros(rhs.shape, dtype=bool)
+    entering, raised = np.full(len(gram), -1), np.zeros(len(gram))
+    least = _SLACK * np.abs(rhs).max(axis=1)
+    for _ in range(_MOST_PIVOTS * n):
+        at = np.arange(len(rows))
+        gradient = np.where(inside, -np.inf, level)
+        entering = np.where(entering < 0, gradient.argmax(axis=1), entering)
+        done = (raised == 0) & (gradient[at, entering] <= least)
+        if done.any():
+            solution[rows[done]] = np.where(inside[done], np.maximum(level[done], 0), 0)
+            state = rows, rates, level, inside, entering, raised, least
+            rows, rates, level, inside, entering, raised, least = (part[~done] for part in state)
+            at = np.arange(len(rows))
+        if not len(rows):
+            return solution
+        fall = rates[at, :, entering]
+        ratio = np.where(inside & (fall > 0), level / np.where(fall > 0, fall, 1.0), np.inf)
+        enough = level[at, entering] / fall[at, entering]
+        leaving = ratio.argmin(axis=1)
+        blocked = ratio[at, leaving] < enough
+        step = np.where(blocked, ratio[at, leaving], 0.0)
+        level -= fall * step[:, None]
+        raised += step
+        pivot = np.where(blocked, leaving, entering)
+        level[at[blocked], leaving[blocked]] = 0.0
+        _exchange_one(rates, level, pivot)
+        inside[at, pivot] = ~blocked
+        level[at, pivot] += np.where(blocked, 0.0, raised)
+        raised[~blocked], entering[~blocked] = 0.0, -1
+    solution[rows] = np.where(inside, np.maximum(level, 0), 0)
+    return solution
 
 
-def _solve_passive(gram: Array, rhs: Array, inside: NDArray[np.bool_]) -> tuple[Array, Array]:
-    """Solution of the variables inside, zero for the others, and the gradient of all."""
-    weight = inside.astype(np.float64)
-    reduced = gram * weight[:, :, None] * weight[:, None, :]
-    diagonal = np.arange(gram.shape[1])
-    reduced[:, diagonal, diagonal] = 1 + _RIDGE
-    x = np.asarray(np.linalg.solve(reduced, (rhs * weight)[:, :, None])[:, :, 0], dtype=np.float64)
-    return x, np.matvec(gram, x) - rhs
+def _exchange_one(rates: Array, level: Array, pivot: NDArray[np.int64]) -> None:
+    """Exchange the dependent and the independent quantity `pivot` (n_rows,) of each tableau, in place."""
+    at = np.arange(len(pivot))
+    column = rates[at, :, pivot]
+    row = rates[at, pivot] / column[at, pivot][:, None]
+    height = level[at, pivot] / column[at, pivot]
+    level -= column * height[:, None]
+    level[at, pivot] = height
+    inverse = 1 / column[at, pivot]
+    rates -= column[:, :, None] * row[:, None, :]
+    rates[at, :, pivot] = -column * inverse[:, None]
+    rates[at, pivot] = row
+    rates[at, pivot, pivot] = inverse

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import convolve1d
 
+from spectus.chromatography.filters import correlate
 from spectus.chromatography.noise import Noise
 from spectus.chromatography.unit_mass import Traces
 
@@ -49,7 +49,7 @@ def strongest_widths(traces: Traces, saturated: NDArray[np.bool_], noise: Noise,
     """
     if traces.shape[1] < 5:
         return Widths(np.empty(0, dtype=np.int64), np.empty(0))
-    light = convolve1d(traces, np.array([0.25, 0.5, 0.25], dtype=np.float32), axis=1, mode="nearest")
+    light = correlate(traces, np.array([0.25, 0.5, 0.25]))
     centre = light[:, 2:-2]
     top = (centre >= light[:, 1:-3]) & (centre > light[:, 3:-1]) & (centre >= light[:, :-4]) & (centre >= light[:, 4:])
     row, scan = np.nonzero(top & (centre > (_MIN_SNRS[-1] * noise.factor) ** 2) & (centre > noise.floor))

@@ -1,0 +1,97 @@
+"""Arrow arrays of plain values, made from their buffers.
+
+`pyarrow.array` imports pandas to see whether it was given one of its objects; that costs half a second of CPU, as much
+as some whole runs. What is not plain goes there.
+"""
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+_NUMBERS: dict[pa.DataType, type[Any]] = {
+    pa.int32(): np.int32,
+    pa.int64(): np.int64,
+    pa.float32(): np.float32,
+    pa.float64(): np.float64,
+}
+
+
+def array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """`values`, None for null, as an array of `kind`.
+
+    Raises
+    ------
+    pa.ArrowInvalid, pa.ArrowTypeError, OverflowError: a value that does not fit, as `pyarrow.array` does.
+    """
+    if not isinstance(values, list | tuple | np.ndarray) or not len(values):
+        return pa.array(values, type=kind)
+    made = _of_lists(values, kind) if pa.types.is_list(kind) else _of_scalars(values, kind)
+    return pa.array(values, type=kind) if made is None else made
+
+
+def _of_scalars(values: Sequence[Any], kind: pa.DataType) -> pa.Array | None:
+    """None where a value is not of the kind the column has."""
+    missing = np.array([value is None for value in values])
+    if missing.all():
+        return pa.nulls(len(values), kind)
+    if kind == pa.string():
+        if not all(value is None or type(value) is str for value in values):
+            return None
+        texts = [b"" if value is None else value.encode() for value in values]
+        offsets = np.cumsum([0, *map(len, texts)])
+        if offsets[-1] > np.iinfo(np.int32).max:
+            return None
+        buffers = [_bits(~missing), _buffer(offsets.astype(np.int32)), pa.py_buffer(b"".join(texts))]
+        return pa.Array.from_buffers(kind, len(values), buffers)
+    present = np.array([value for value in values if value is not None])
+    data: NDArray[Any]
+    if kind == pa.bool_() and present.dtype.kind in "b":
+        data = np.zeros(len(values), dtype=bool)
+        data[~missing] = present
+        return pa.Array.from_buffers(kind, len(values), [_bits(~missing), _bits(data)])
+    numbers = _numbers(present, kind)
+    if numbers is None:
+        return None
+    data = np.zeros(len(values), dtype=numbers.dtype)
+    data[~missing] = numbers
+    return pa.Array.from_buffers(kind, len(values), [_bits(~missing), _buffer(data)])
+
+
+def _of_lists(values: Sequence[Any], kind: pa.DataType) -> pa.Array | None:
+    """None where an item is not of the kind the lists have, or a list is null."""
+    if any(value is None for value in values) or kind.value_type not in _NUMBERS:
+        return None
+    parts = [np.asarray(value) for value in values]
+    if any(part.ndim != 1 for part in parts):
+        return None
+    numbers = _numbers(np.concatenate([part for part in parts if len(part)] or parts), kind.value_type)
+    offsets = np.fromiter(chain([0], map(len, parts)), np.int64, len(parts) + 1).cumsum()
+    if numbers is None or offsets[-1] > np.iinfo(np.int32).max:
+        return None
+    items = pa.Array.from_buffers(kind.value_type, len(numbers), [None, _buffer(numbers)])
+    starts = pa.Array.from_buffers(pa.int32(), len(offsets), [None, _buffer(offsets.astype(np.int32))])
+    return pa.ListArray.from_arrays(starts, items, type=kind)
+
+
+def _numbers(values: NDArray[Any], kind: pa.DataType) -> NDArray[Any] | None:
+    """Numbers as the type of `kind`; None if they are no numbers, or no whole ones that fit, of a column of these."""
+    target = _NUMBERS.get(kind)
+    if target is None or values.dtype.kind not in ("iuf" if pa.types.is_floating(kind) else "iu"):
+        return None
+    if pa.types.is_integer(kind) and len(values):
+        limits = np.iinfo(target)
+        if int(values.min()) < limits.min or int(values.max()) > limits.max:
+            return None
+    return np.ascontiguousarray(values, dtype=target)
+
+
+def _buffer(values: NDArray[Any]) -> pa.Buffer:
+    return pa.py_buffer(values)
+
+
+def _bits(values: NDArray[np.bool_]) -> pa.Buffer:
+    return pa.py_buffer(np.packbits(values, bitorder="little"))
