@@ -29,6 +29,8 @@ def array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     """
     if not isinstance(values, list | tuple | np.ndarray) or not len(values):
         return pa.array(values, type=kind)
+    if all(value is None for value in values):
+        return pa.nulls(len(values), kind)
     made = _of_lists(values, kind) if pa.types.is_list(kind) else _of_scalars(values, kind)
     return pa.array(values, type=kind) if made is None else made
 
@@ -36,8 +38,6 @@ def array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
 def _of_scalars(values: Sequence[Any], kind: pa.DataType) -> pa.Array | None:
     """None where a value is not of the kind the column has."""
     missing = np.array([value is None for value in values])
-    if missing.all():
-        return pa.nulls(len(values), kind)
     if kind == pa.string():
         if not all(value is None or type(value) is str for value in values):
             return None

@@ -124,7 +124,7 @@ def stretches(folded: UnitMassRun, noise: Noise, fwhm: Array, settings: Settings
             noise,
             settings.baseline_fwhm,
             by_mass=not folded.accurate,
-        )  # fmt: skip
+        )
         for part in parts
     ]
 
