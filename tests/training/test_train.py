@@ -94,7 +94,7 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(
     library: Path, molecules: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = settings(tmp_path, 40, 1.0)
-    pretrain(library, plan, None, tmp_path / "whole", molecules, SHIPPED_FORWARD)
+    pretrain(library, plan, None, tmp_path / "whole", molecules, [SHIPPED_FORWARD])
     real = Fit._record
 
     def stop(self: Fit, loss: float) -> None:
@@ -103,16 +103,16 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(
 
     monkeypatch.setattr(Fit, "_record", stop)
     with pytest.raises(KeyboardInterrupt):
-        pretrain(library, plan, None, tmp_path / "parts", molecules, SHIPPED_FORWARD)
+        pretrain(library, plan, None, tmp_path / "parts", molecules, [SHIPPED_FORWARD])
     monkeypatch.undo()
-    pretrain(library, plan, None, tmp_path / "parts", molecules, SHIPPED_FORWARD)
+    pretrain(library, plan, None, tmp_path / "parts", molecules, [SHIPPED_FORWARD])
     whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
     assert all(whole[name].equal(parts[name]) for name in whole)
 
 
 def test_finetuning_begins_with_the_pretrained_weights(library: Path, molecules: Path, tmp_path: Path) -> None:
     """A finetuning of one step at a rate of nearly nothing gives what it began with."""
-    pretrain(library, settings(tmp_path, 20), None, tmp_path / "pre", molecules, SHIPPED_FORWARD)
+    pretrain(library, settings(tmp_path, 20), None, tmp_path / "pre", molecules, [SHIPPED_FORWARD])
     still = tmp_path / "still.yaml"
     still.write_text((SETTINGS % (1, 0)).replace("learning_rate: 0.01", "learning_rate: 1.0e-9"))
     finetune(library, still, None, tmp_path / "fine", tmp_path / "pre")
@@ -126,21 +126,27 @@ def test_pretraining_sees_neither_valid_nor_held_out_molecules(
     seen: list[str] = []
     real = Synthesiser.__init__
 
-    def watched(self: Synthesiser, model: Path, smiles: list[str], max_mz: int, device: torch.device) -> None:
+    def watched(self: Synthesiser, models: list[Path], smiles: list[str], max_mz: int, device: torch.device) -> None:
         seen.extend(smiles)
-        real(self, model, smiles, max_mz, device)
+        real(self, models, smiles, max_mz, device)
 
     monkeypatch.setattr(Synthesiser, "__init__", watched)
     held_out = tmp_path / "held_out.txt"
     held_out.write_text(hashlib.sha1(first_block("CCCO").encode()).hexdigest())
-    pretrain(library, settings(tmp_path, 20), held_out, tmp_path / "model", molecules, SHIPPED_FORWARD)
+    pretrain(library, settings(tmp_path, 20), held_out, tmp_path / "model", molecules, [SHIPPED_FORWARD])
     assert seen == ["CCBr", "CCCCO", "CCCN", "CCCl", "CCO"]
 
 
 def test_training_from_the_command_line(library: Path, molecules: Path, tmp_path: Path) -> None:
     plan, pre, out = settings(tmp_path, 20, 1.0), tmp_path / "pre", tmp_path / "model"
     common = [str(library), "--settings", str(plan), "--threads", str(torch.get_num_threads())]
-    made = ["--molecules", str(molecules), "--forward", str(SHIPPED_FORWARD)]
+    made = [
+        "--molecules",
+        str(molecules),
+        "--forward",
+        str(SHIPPED_FORWARD),
+        str(SHIPPED_FORWARD.with_name("rassp-open")),
+    ]
     assert cli.main(["train", "pretrain", *common, *made, "--out", str(pre)]) == 0
     assert cli.main(["train", "finetune", *common, *made, "--from", str(pre), "--out", str(out)]) == 0
     assert np.isfinite(pq.read_table(out / "log.parquet")["choosing_loss"].to_numpy()).all()
@@ -163,7 +169,7 @@ def test_a_list_that_gives_no_molecule_is_refused(library: Path, tmp_path: Path)
     only_valid = tmp_path / "valid.smi"
     only_valid.write_text("CC\n")
     with pytest.raises(InputError, match="no molecule that may be learnt"):
-        pretrain(library, settings(tmp_path, 20), None, tmp_path / "model", only_valid, SHIPPED_FORWARD)
+        pretrain(library, settings(tmp_path, 20), None, tmp_path / "model", only_valid, [SHIPPED_FORWARD])
 
 
 def test_a_checkpoint_of_another_training_is_refused(library: Path, tmp_path: Path) -> None:

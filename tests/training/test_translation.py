@@ -20,12 +20,15 @@ class Drawn:
     def __init__(self) -> None:
         self.smiles, self.mass = ["CCCC", "CCCCO"], np.array([58, 74], np.int32)
         self.asked: list[bool] = []
+        self.mixed = False
 
-    def spectra(self, rows: np.ndarray, uncertain: bool) -> torch.Tensor:
+    def spectra(
+        self, rows: np.ndarray, uncertain: bool, random: np.random.Generator
+    ) -> tuple[torch.Tensor, np.ndarray]:
         self.asked.append(uncertain)
-        made = torch.zeros(len(rows), 600)
+        made = torch.zeros(len(rows), 501)
         made[np.arange(len(rows)), self.mass[rows]] = 1.0
-        return made
+        return made, np.full(len(rows), 6 if self.mixed else 4)
 
 
 @pytest.fixture
@@ -70,6 +73,18 @@ def test_the_loss_is_that_of_the_rows_answers(examples) -> None:
 def test_sources_are_told_apart(examples) -> None:
     mixed = task(examples, Synthesis(per_measured=1.0))
     assert mixed.targets.padded(np.array([0, 3]))[:, 0].tolist() == [5, 4]
+
+
+def test_the_source_of_a_predicted_spectrum_is_part_of_its_answer(examples) -> None:
+    mixed = task(examples, Synthesis(per_measured=1.0))
+    with torch.no_grad():
+        before = mixed.loss(np.array([3]), np.random.default_rng(0)).item()
+        mixed.translator.final_logits_bias[0, 6] = 5.0
+        unlikely = mixed.loss(np.array([3]), np.random.default_rng(0)).item()
+        mixed.synthesiser.mixed = True
+        likely = mixed.loss(np.array([3]), np.random.default_rng(0)).item()
+    assert likely < unlikely
+    assert before < unlikely
 
 
 def test_answers_may_be_written_at_random(examples) -> None:

@@ -145,7 +145,11 @@ def test_a_training_is_pretraining_finetuning_and_scores(campaign: Campaign) -> 
 def test_a_forward_model_of_ones_own_is_trained_first(campaign: Campaign) -> None:
     training_inputs(campaign, forward_settings="config/training/forward-open.yaml")
     assert campaign.planned("train")["train_forward"] == 1
-    assert campaign.run("train", "--dry-run", "--printshellcmds").count("--forward results/training/forward") == 2
+    assert campaign.run("train", "--dry-run", "--printshellcmds").count("--forward results/training/forward ") == 2
+    campaign.change({"train": {"rassp_settings": "config/training/rassp-open.yaml"}})
+    assert campaign.planned("train")["train_rassp"] == 1
+    plan = campaign.run("train", "--dry-run", "--printshellcmds")
+    assert plan.count("--forward results/training/forward results/training/rassp") == 2
 
 
 def test_a_training_without_spectra_says_what_to_name(campaign: Campaign) -> None:

@@ -84,9 +84,9 @@ def minutes(first):
     return lambda wildcards, attempt: attempt * first
 
 
-def folder_of(name):
-    """The folder of an input of several files, as a param."""
-    return lambda wildcards, input: str(Path(input[name][0]).parent)
+def folders_of(*names):
+    """The folders of inputs of several files each, as a param; an input without files has none."""
+    return lambda wildcards, input: [str(Path(input[name][0]).parent) for name in names if input.get(name)]
 
 
 def library_tables():

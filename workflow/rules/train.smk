@@ -41,6 +41,35 @@ rule train_forward:
         """
 
 
+rule train_rassp:
+    input:
+        library=TRAIN["library"],
+        held_out=TRAIN["held_out"],
+        settings=TRAIN["rassp_settings"],
+    output:
+        multiext(f"{TRAINING}/rassp/", "config.json", "model.safetensors", "log.parquet", "loss.svg"),
+    log:
+        "<results>/logs/train/rassp.log",
+    benchmark:
+        "<results>/benchmarks/train/rassp.jsonl"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 8
+    resources:
+        mem_mb=memory(16000),
+        runtime=minutes(720),
+    params:
+        options=lambda wildcards, input: plan.options(held_out=input.held_out),
+        folder=subpath(output[0], parent=True),
+    message:
+        "train: a forward model of the other kind"
+    shell:
+        """
+        python3 -m spectus train forward {input.library:q} --settings {input.settings:q} {params.options:q} \
+            --threads {threads} --out {params.folder:q} >{log:q} 2>&1
+        """
+
+
 rule pretrain:
     input:
         library=TRAIN["library"],
@@ -48,6 +77,7 @@ rule pretrain:
         molecules=TRAIN["molecules"] or rules.molecule_list.output,
         settings=TRAIN["settings"],
         forward=rules.train_forward.output if config["train"]["forward_settings"] else TRAIN["forward"],
+        rassp=rules.train_rassp.output if config["train"]["rassp_settings"] else [],
     output:
         multiext(
             f"{TRAINING}/pretrained/",
@@ -70,7 +100,7 @@ rule pretrain:
         runtime=minutes(2880),
     params:
         options=lambda wildcards, input: plan.options(held_out=input.held_out, molecules=input.molecules),
-        forward=folder_of("forward"),
+        forward=folders_of("forward", "rassp"),
         folder=subpath(output[0], parent=True),
     message:
         "train: a translator on spectra predicted for the list of molecules"
@@ -88,6 +118,7 @@ rule finetune:
         molecules=TRAIN["molecules"] or rules.molecule_list.output,
         settings=TRAIN["settings"],
         forward=rules.pretrain.input.forward,
+        rassp=rules.pretrain.input.rassp,
         start=rules.pretrain.output,
     output:
         multiext(
@@ -111,8 +142,8 @@ rule finetune:
         runtime=minutes(2880),
     params:
         options=lambda wildcards, input: plan.options(held_out=input.held_out, molecules=input.molecules),
-        forward=folder_of("forward"),
-        start=folder_of("start"),
+        forward=folders_of("forward", "rassp"),
+        start=folders_of("start"),
         folder=subpath(output[0], parent=True),
     message:
         "train: the pretrained translator on measured spectra"
@@ -144,7 +175,7 @@ rule score_model:
         runtime=minutes(720),
     params:
         options=lambda wildcards, input: plan.options(held_out=input.held_out),
-        model=folder_of("model"),
+        model=folders_of("model"),
     message:
         "train: scores of the model on the split valid"
     shell:

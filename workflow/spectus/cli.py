@@ -388,7 +388,13 @@ def _add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
             "--molecules", required=needed, type=Path, metavar="MOLECULES", help="a list of molecules" + to_mix
         )
         kinds.choices[kind].add_argument(
-            "--forward", required=needed, type=Path, metavar="FOLDER", help="the forward model" + to_mix
+            "--forward",
+            nargs="+",
+            default=[],
+            required=needed,
+            type=Path,
+            metavar="FOLDER",
+            help="forward models that share the molecules" + to_mix,
         )
 
 

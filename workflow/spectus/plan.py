@@ -138,7 +138,7 @@ def training_files(settings: Mapping[str, Any], forward: str, root: Path) -> dic
     ------
     InputError: a file is missing, or there is a library but no list of molecules.
     """
-    names = ("library", "molecules", "held_out", "settings", "forward_settings")
+    names = ("library", "molecules", "held_out", "settings", "forward_settings", "rassp_settings")
     if settings["library"] is None:
         nothing = "train.library: null (name the spectra to train on in the configuration)"
         return {name: [] for name in (*names, "forward")} | {"library": [nothing]}

@@ -29,7 +29,7 @@ def pretrain(
     held_out: Path | None,
     out: Path,
     molecules: Path,
-    forward: Path,
+    forward: Sequence[Path],
     threads: int = 0,
 ) -> None:
     """Train on spectra predicted for a list of molecules; watch the measured ones of the split `valid`.
@@ -45,7 +45,7 @@ def pretrain(
     settings_file: YAML with the keys of `TrainingSettings`.
     held_out: sha1 of InChIKey first blocks that no training may see, neither as a spectrum nor as a molecule.
     molecules: a file that `forward.molecules.read_molecules` reads.
-    forward: folder of a forward model.
+    forward: folders of forward models; each spectrum comes from one of them at random.
     threads: CPU threads; 0: all.
 
     Raises
@@ -59,7 +59,7 @@ def pretrain(
 
 def finetune(
     library: Path, settings_file: Path, held_out: Path | None, out: Path, start: Path | None = None,
-    molecules: Path | None = None, forward: Path | None = None, threads: int = 0,
+    molecules: Path | None = None, forward: Sequence[Path] = (), threads: int = 0,
 ) -> None:  # fmt: skip
     """Train on the split `train` of measured spectra, as `pretrain` does on predicted ones.
 
@@ -71,7 +71,7 @@ def finetune(
     settings = TrainingSettings.read(settings_file)
     mixed = None
     if settings.finetune.synthesis.per_measured > 0:
-        if molecules is None or forward is None:
+        if molecules is None or not forward:
             raise InputError(
                 settings_file, "mixes predicted spectra into finetuning",
                 "add --molecules and --forward, or set finetune.synthesis.per_measured: 0",
@@ -82,7 +82,7 @@ def finetune(
 
 def _train(
     settings: TrainingSettings, stage: Stage, name: str, library: Path, held_out: Path | None, out: Path,
-    mixed: tuple[Path, Path] | None, start: Path | None, threads: int,
+    mixed: tuple[Path, Sequence[Path]] | None, start: Path | None, threads: int,
 ) -> None:  # fmt: skip
     if threads:
         torch.set_num_threads(threads)
@@ -93,7 +93,7 @@ def _train(
     synthesiser = _synthesiser(mixed, valid, held_out, settings.model.max_mz, device) if mixed else None
     spread = nominal_masses(train.smiles)
     task = TranslationTask(network, None if name == "pretrain" else train, synthesiser, valid, stage, spread)
-    inputs = [library, held_out, *(mixed or ()), start]
+    inputs = [library, held_out, *([mixed[0], *mixed[1]] if mixed else []), start]
     fit = Fit(
         name,
         task,
@@ -118,7 +118,7 @@ def _network(config: SpectusConfig, stage: Stage, start: Path | None) -> Spectus
 
 
 def _synthesiser(
-    mixed: tuple[Path, Path], valid: Measured, held_out: Path | None, max_mz: int, device: torch.device
+    mixed: tuple[Path, Sequence[Path]], valid: Measured, held_out: Path | None, max_mz: int, device: torch.device
 ) -> Synthesiser:
     molecules, forward = mixed
     smiles = listed(

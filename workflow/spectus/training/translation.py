@@ -63,16 +63,18 @@ class TranslationTask:
 
     def loss(self, rows: NDArray[np.int64], random: np.random.Generator) -> Tensor:
         measured, predicted = rows[rows < self.n_measured], rows[rows >= self.n_measured]
-        parts = []
+        parts, sources = [], np.zeros(0, np.int16)
         if self.measured is not None:
             parts.append(self._dense(self.measured, measured))
         if self.synthesiser is not None and len(predicted):
             uncertain = bool(random.random() < self.stage.synthesis.uncertain)
-            spectra = self.synthesiser.spectra(predicted - self.n_measured, uncertain)
-            parts.append(spectra[:, : self.config.max_mz + 1])
+            spectra, sources = self.synthesiser.spectra(predicted - self.n_measured, uncertain, random)
+            parts.append(spectra)
         spectra = augment(torch.cat(parts), self.stage.augmentation)
         targets, at = self._targets(np.concatenate([measured, predicted]), random)
-        labels = torch.from_numpy(targets.padded(at)).to(spectra.device)
+        answers = targets.padded(at)
+        answers[len(measured) :, 0] = sources
+        labels = torch.from_numpy(answers).to(spectra.device)
         encoded = encode_rows(spectra, dataclasses.replace(self.config, max_peaks=self.stage.augmentation.most_peaks))
         return self._cross_entropy(self.translator, encoded, labels, self.stage.label_smoothing)
 
