@@ -68,7 +68,7 @@ def test_molecules_are_predicted_in_parts_and_searched(campaign: Campaign) -> No
     assert campaign.planned("predict") == {"predict_part": 3, "predict": 1}
     plan = campaign.run("--dry-run", "--printshellcmds")
     assert "search" in plan
-    assert plan.count("--forward forward") == 1
+    assert plan.count("--forward forward") == 2  # the search and the rank
     assert " results/predicted/predicted-3-of-3.parquet" in plan
 
 

@@ -32,7 +32,7 @@ try:
     FORWARD = plan.shipped(config["forward"]["model"], PACKAGE.parent)
     MOLECULES = plan.molecule_files(config["forward"]["molecules"], PACKAGE.parent)
     FORWARD_MODEL = [local(path) for path in plan.model_files(FORWARD)]
-    JUDGE_FILES = FORWARD_MODEL if config["rank"]["judge"] else []
+    JUDGE_FILES = FORWARD_MODEL if config["forward"]["judge"] else []
     FORWARD_FILES = FORWARD_MODEL if config["forward"]["molecules"] else []
     PREDICTED = plan.numbered(config["forward"]["parts"]) if config["forward"]["molecules"] else []
     HELD_OUT = plan.named_file("molecules.held_out", config["molecules"]["held_out"])
