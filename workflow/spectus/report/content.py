@@ -114,6 +114,7 @@ def _features(campaign: Campaign) -> dict[str, list[Any]]:
         "source": [row.get("source") for row in best],
         "level": [row.get("level") for row in best],
         "score": [decimals(row.get("library_score"), 3) for row in best],
+        "judged": [decimals(row.get("forward_score"), 3) for row in best],
         "logProb": [decimals(row.get("log_prob"), 2) for row in best],
         "probability": [decimals(row.get("probability"), 3) for row in best],
     }
@@ -165,7 +166,9 @@ def _details(
         details[place] = {
             "spectrum": figures.spectrum(row["mz"][0].as_py(), row["intensity"][0].as_py()),
             "hits": [
-                _hit(hit, place_of_spectrum, campaign) for hit in hits[feature][:HITS_PER_FEATURE] if hit["library"]
+                _hit(hit, place_of_spectrum, campaign)
+                for hit in _of_candidate_first(hits[feature], found)[:HITS_PER_FEATURE]
+                if hit["library"]
             ],
             "candidates": [
                 _candidate(candidate, drawings if number < STRUCTURES_PER_FEATURE else None)
@@ -187,6 +190,14 @@ def _by_query(table: pa.Table, wanted: set[str]) -> defaultdict[str, list[dict[s
         if row["query"] in wanted:
             rows[row["query"]].append(row)
     return rows
+
+
+def _of_candidate_first(hits: Sequence[dict[str, Any]], found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Hits in their order, but those of the best candidate first: theirs is the spectrum that a reader wants to see."""
+    if not found or not found[0]["inchikey"]:
+        return list(hits)
+    block = found[0]["inchikey"][:14]
+    return sorted(hits, key=lambda hit: not (hit["inchikey"] or "").startswith(block))
 
 
 def _reasons(table: pa.Table) -> dict[str, str]:

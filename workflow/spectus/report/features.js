@@ -42,6 +42,7 @@ const columns = [
   {head: "Best candidate", short: true, value: i => features.name[i] || features.smiles[i], cell: nameCell},
   {head: "Source", value: i => features.source[i], cell: i => features.source[i] || ""},
   {head: "Score", number: true, about: "score of the library hit, 0 to 1", value: i => features.score[i], cell: i => fixed(features.score[i], 2)},
+  {head: "Judge", number: true, about: "share that the forward model's judge gives it among what it judged, 0 to 1", value: i => features.judged[i], cell: i => fixed(features.judged[i], 2)},
   {head: "ln p", number: true, about: "log probability the model gives the structure", value: i => features.logProb[i], cell: i => fixed(features.logProb[i], 2)},
   {head: "Level", about: "identification level (Schymanski 2014)", value: i => features.level[i], cell: i => levelMark(features.level[i])},
   {head: "Area by run", value: i => data.details[i] ? Math.max(...data.details[i].areas.map(area => area || 0)) : null, cell: sparkline},
