@@ -107,6 +107,7 @@ class NeimsPredictor:
         first = F.embedding_bag(places, self.columns, offsets, mode="sum", per_sample_weights=logarithms) + constant
         mass = torch.from_numpy(self.mass[rows].astype(np.int64)).to(device)
         roots = self.network.after_first(first, mass)
+        roots[:, 0] = 0.0  # no ion has no mass
         return (roots / roots.amax(dim=1, keepdim=True).clamp(min=1e-6)).square()
 
 
