@@ -43,7 +43,7 @@ def check_the_compound_without_a_measured_spectrum(campaign: Campaign) -> None:
     """2-Piperidone: its spectrum is in the runs, not in the library that is searched; the report names it."""
     first, *others = candidates_at(campaign, "2-piperidone#2")
     assert (first["name"], first["smiles"]) == ("2-piperidone CAS 675-20-7", "O=C1CCCCN1")
-    assert (first["source"], first["level"]) == ("predicted", "3")
+    assert ("predicted" in first["source"].split("+"), first["level"]) == (True, "3")  # the translator may name it too
     assert not [row for row in others if (row["name"] or "").startswith("2-piperidone")]
     results = campaign.folder / "results"
     assert "2-piperidone CAS 675-20-7" in (results / "report" / "report.html").read_text(encoding="utf-8")
