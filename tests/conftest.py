@@ -1,6 +1,8 @@
 """Fixtures every test may use."""
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,3 +19,23 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("needs the real runs in ../shared/data, which are not part of the project")
     return folder
+
+
+@pytest.fixture
+def stopped_at_checkpoints() -> Callable[[], AbstractContextManager[None]]:
+    """A context in which every training is interrupted as soon as it has written a checkpoint."""
+    from spectus.training.fitting import Fit
+
+    @contextmanager
+    def stopped() -> Iterator[None]:
+        real = Fit._record
+
+        def stop(self: Fit, loss: float) -> None:
+            real(self, loss)
+            raise KeyboardInterrupt
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Fit, "_record", stop)
+            yield
+
+    return stopped

@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,6 @@ from spectus.forward.subformulae import Limits
 from spectus.forward.train import train_forward
 from spectus.forward.weights import load_weights
 from spectus.library.records import read_spectra
-from spectus.training.fitting import Fit
 
 SETTINGS = """
 seed: 3
@@ -64,21 +64,14 @@ def test_a_model_learns_the_rules_of_its_series(trained: Path) -> None:
 
 
 def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(
-    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    library: Path, tmp_path: Path, stopped_at_checkpoints: Callable[[], AbstractContextManager[None]]
 ) -> None:
     plan = settings(tmp_path, 20)
     train_rassp(library, plan, None, tmp_path / "whole")
-    real = Fit._record
-
-    def stop(self: Fit, loss: float) -> None:
-        real(self, loss)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Fit, "_record", stop)
-    for _ in range(3):
-        with pytest.raises(KeyboardInterrupt):
-            train_rassp(library, plan, None, tmp_path / "parts")
-    monkeypatch.undo()
+    with stopped_at_checkpoints():
+        for _ in range(3):
+            with pytest.raises(KeyboardInterrupt):
+                train_rassp(library, plan, None, tmp_path / "parts")
     train_rassp(library, plan, None, tmp_path / "parts")
     whole, parts = (load_weights(tmp_path / name / "model.safetensors") for name in ("whole", "parts"))
     assert all(torch.equal(whole[name], parts[name]) for name in whole)

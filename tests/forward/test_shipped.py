@@ -1,12 +1,12 @@
-"""The forward model that ships."""
+"""The forward models that ship."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from spectus.forward.features import describe
 from spectus.forward.model import ForwardModel
+from spectus.forward.predictors import NAMED, load_predictor
 
 FOLDER = Path(__file__).parents[2] / "resources" / "models" / "forward-open"
 
@@ -24,12 +24,16 @@ def shipped() -> ForwardModel:
         ("COC(=O)CCCCCCCCCCC", {74}),
         ("c1ccc2ccccc2c1", {128}),
         ("CCO[Si](C)(C)C", {75, 103, 73}),
+        ("Clc1ccccc1Cl", {146}),
     ],
 )
-def test_spectra_that_every_analyst_knows(shipped: ForwardModel, smiles: str, base_peaks: set[int]) -> None:
-    (spectrum,) = shipped.predict(describe([smiles]))
+@pytest.mark.parametrize("name", NAMED)
+def test_spectra_that_every_analyst_knows(name: str, smiles: str, base_peaks: set[int]) -> None:
+    (spectrum,), (reason,) = load_predictor(name).spectra([smiles])
+    assert reason is None
     assert spectrum.max() == pytest.approx(1.0)
     assert int(spectrum.argmax()) in base_peaks
+    assert spectrum[0] == 0  # there is no ion without mass
 
 
 def test_it_is_small_and_says_where_it_comes_from(shipped: ForwardModel) -> None:

@@ -18,24 +18,6 @@ def shipped() -> RasspModel:
     return RasspModel.load(FOLDER)
 
 
-@pytest.mark.parametrize(
-    ("smiles", "base_peaks"),
-    [
-        ("Cc1ccccc1", {91, 92}),
-        ("CCCCCCCCCCCCCC", {43, 57}),
-        ("COC(=O)CCCCCCCCCCC", {74}),
-        ("c1ccc2ccccc2c1", {128}),
-        ("CCO[Si](C)(C)C", {75, 103, 73}),
-        ("Clc1ccccc1Cl", {146}),
-    ],
-)
-def test_spectra_that_every_analyst_knows(shipped: RasspModel, smiles: str, base_peaks: set[int]) -> None:
-    (spectrum,), (reason,) = shipped.spectra([smiles])
-    assert reason is None
-    assert spectrum.max() == pytest.approx(1.0)
-    assert int(spectrum.argmax()) in base_peaks
-
-
 def test_isotopes_are_those_of_nature(shipped: RasspModel) -> None:
     """Naphthalene's M+1, dichlorobenzene's M+2 and bromobenzene's: the molecule is the heaviest formula, so its
     isotopes have no rival."""

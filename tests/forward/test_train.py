@@ -1,4 +1,6 @@
 import hashlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,6 @@ from spectus.forward.train import candidates_of, half, train_forward
 from spectus.forward.weights import load_weights
 from spectus.structures import first_block
 from spectus.training.data import is_held_out, read_held_out
-from spectus.training.fitting import Fit
 
 from .series import write_library, write_settings
 
@@ -82,21 +83,14 @@ def test_choosing_takes_whole_compounds() -> None:
 
 
 def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(
-    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    library: Path, tmp_path: Path, stopped_at_checkpoints: Callable[[], AbstractContextManager[None]]
 ) -> None:
     plan = write_settings(tmp_path, 20)
     train_forward(library, plan, None, tmp_path / "whole")
-    real = Fit._record
-
-    def stop(self: Fit, loss: float) -> None:
-        real(self, loss)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Fit, "_record", stop)
-    for _ in range(3):
-        with pytest.raises(KeyboardInterrupt):
-            train_forward(library, plan, None, tmp_path / "parts")
-    monkeypatch.undo()
+    with stopped_at_checkpoints():
+        for _ in range(3):
+            with pytest.raises(KeyboardInterrupt):
+                train_forward(library, plan, None, tmp_path / "parts")
     train_forward(library, plan, None, tmp_path / "parts")
     whole, parts = (load_weights(tmp_path / name / "neims.safetensors") for name in ("whole", "parts"))
     assert all(torch.equal(whole[name], parts[name]) for name in whole)

@@ -1,5 +1,7 @@
 import hashlib
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,6 @@ from spectus.errors import InputError
 from spectus.model.modeling import SpectusForConditionalGeneration
 from spectus.structures import first_block
 from spectus.training.evaluate import evaluate_model
-from spectus.training.fitting import Fit
 from spectus.training.settings import TrainingSettings
 from spectus.training.synthesis import Synthesiser
 from spectus.training.train import finetune, pretrain
@@ -91,20 +92,12 @@ def test_the_weights_that_did_best_on_valid_are_kept(library: Path, tmp_path: Pa
 
 
 def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(
-    library: Path, molecules: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    library: Path, molecules: Path, tmp_path: Path, stopped_at_checkpoints: Callable[[], AbstractContextManager[None]]
 ) -> None:
     plan = settings(tmp_path, 40, 1.0)
     pretrain(library, plan, None, tmp_path / "whole", molecules, [SHIPPED_FORWARD])
-    real = Fit._record
-
-    def stop(self: Fit, loss: float) -> None:
-        real(self, loss)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Fit, "_record", stop)
-    with pytest.raises(KeyboardInterrupt):
+    with stopped_at_checkpoints(), pytest.raises(KeyboardInterrupt):
         pretrain(library, plan, None, tmp_path / "parts", molecules, [SHIPPED_FORWARD])
-    monkeypatch.undo()
     pretrain(library, plan, None, tmp_path / "parts", molecules, [SHIPPED_FORWARD])
     whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
     assert all(whole[name].equal(parts[name]) for name in whole)

@@ -87,6 +87,15 @@ def test_the_source_of_a_predicted_spectrum_is_part_of_its_answer(examples) -> N
     assert before < unlikely
 
 
+def test_the_choice_does_not_hang_on_the_source_which_is_given(examples) -> None:
+    """In pretraining the source of measured spectra is never an answer and grows ever less likely."""
+    mixed = task(examples, Synthesis())
+    with torch.no_grad():
+        before = mixed.choosing_loss(mixed.translator)
+        mixed.translator.final_logits_bias[0, CONFIG.source_token_id] = -30.0
+        assert mixed.choosing_loss(mixed.translator) <= before
+
+
 def test_answers_may_be_written_at_random(examples) -> None:
     mixed = task(examples, Synthesis(per_measured=1.0, random_smiles=1.0))
     targets, rows = mixed._targets(np.array([0, 4]), np.random.default_rng(1))

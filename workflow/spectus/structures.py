@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha1
 from typing import NamedTuple
 
 from rdkit import Chem, rdBase
@@ -46,3 +47,8 @@ def structure(smiles: str | None) -> Structure | None:
 def first_block(smiles: str) -> str:
     """First block of the InChIKey: the skeleton without stereochemistry."""
     return str(Chem.MolToInchiKey(Chem.MolFromSmiles(smiles)))[:14]
+
+
+def hashed(text: str) -> float:
+    """A number from 0 to below 1 that depends on the text only, so that compounds drawn by it are the same anywhere."""
+    return int(sha1(text.encode(), usedforsecurity=False).hexdigest()[:8], 16) / 2**32

@@ -1,6 +1,5 @@
 """Measured spectra with structures, as the forward models learn from them."""
 
-import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from spectus.chromatography.unit_mass import to_unit_mass
 from spectus.errors import InputError
 from spectus.forward.neims import STANDARD_EV
-from spectus.structures import first_block, flat_smiles, quiet_rdkit
+from spectus.structures import first_block, flat_smiles, hashed, quiet_rdkit
 from spectus.training.data import is_held_out, read_split
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -61,7 +60,7 @@ def read_measured(library: Path, bins: int, held_out: frozenset[str]) -> tuple[M
 
 def choosing(train: Measured, share: float, seed: int) -> NDArray[np.bool_]:
     """(n,) which spectra serve to choose rather than to learn from: all of `share` of the compounds, by their hash."""
-    draw = {block: _uniform(f"{seed} {block}") for block in set(train.block.tolist())}
+    draw = {block: hashed(f"{seed} {block}") for block in set(train.block.tolist())}
     return np.array([draw[block] < share for block in train.block.tolist()], dtype=bool)
 
 
@@ -108,7 +107,3 @@ def _energies(library: Path) -> list[float] | None:
     texts = pq.read_table(library, columns=["ionization_energy"])["ionization_energy"].to_pylist()
     found = [_NUMBER.search(str(text)) for text in texts]
     return [float(match.group()) if match else STANDARD_EV for match in found]
-
-
-def _uniform(text: str) -> float:
-    return int(hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()[:8], 16) / 2**32

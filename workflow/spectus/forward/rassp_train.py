@@ -4,7 +4,6 @@ Two rounds as with NEIMS: the first keeps a share of the train split's compounds
 second fits on the whole split for so many steps. The split valid takes no part.
 """
 
-import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from spectus.forward.rassp_model import RasspModel
 from spectus.forward.rassp_task import Formulated, RasspTask
 from spectus.forward.subformulae import Limits
 from spectus.training.data import read_held_out
-from spectus.training.fitting import Fit, Plan, write_log
+from spectus.training.fitting import Fit, Plan, identity, write_log
 from spectus.training.settings import read_settings
 
 _NOBODY = np.zeros(0, np.int64)
@@ -80,16 +79,13 @@ def train_rassp(library: Path, settings_file: Path, held_out: Path | None, out: 
     if threads:
         torch.set_num_threads(threads)
     train, _ = read_measured(library, settings.rassp.bins, read_held_out(held_out))
-    digest = hashlib.sha256(settings_file.read_bytes())
-    for path in (library, held_out):
-        digest.update(path.read_bytes() if path else b"")
     data = Formulated.of(train, settings.limits)
     part = choosing(train, settings.choosing_share, settings.seed)
     possible, good = data.usable(1.0), data.usable(settings.most_foreign)
     learnt, watched = np.flatnonzero(good & ~part), np.flatnonzero(possible & part)
     if not len(learnt) or (not len(watched) and settings.choosing_share > 0):
         raise InputError(library, "leaves no compound to learn from or none to choose with", "give a larger library")
-    rounds = _Rounds(settings, data, digest.hexdigest(), out / "fitting")
+    rounds = _Rounds(settings, data, identity(settings, [library, held_out]), out / "fitting")
     steps: int | None = None
     rows = learnt
     if settings.choosing_share > 0:

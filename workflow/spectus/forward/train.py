@@ -6,8 +6,6 @@ networks on the whole split for those numbers of steps; they ship, with the judg
 takes no part, so scores on it are honest.
 """
 
-import hashlib
-from hashlib import sha1
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +22,9 @@ from spectus.forward.molecules import read_molecules
 from spectus.forward.rassp_train import is_of_rassp, train_rassp
 from spectus.forward.settings import ForwardSettings
 from spectus.forward.tasks import Described, NeimsTask, RecogniserTask
-from spectus.structures import first_block, flat_smiles, quiet_rdkit
+from spectus.structures import first_block, flat_smiles, hashed, quiet_rdkit
 from spectus.training.data import is_held_out, read_held_out
-from spectus.training.fitting import Fit, Plan, write_log
+from spectus.training.fitting import Fit, Plan, identity, write_log
 
 _NOBODY = np.zeros(0, np.int64)
 
@@ -63,7 +61,7 @@ def train_forward(
         torch.set_num_threads(threads)
     hidden = read_held_out(held_out)
     train, valid = read_measured(library, settings.neims.bins, hidden)
-    identity = _identity(library, settings_file, held_out, others)
+    made_of = identity(settings, [library, held_out, others])
     data = Described.of(train)
     usable = data.usable()
     part = choosing(train, settings.choosing_share, settings.seed)
@@ -73,13 +71,13 @@ def train_forward(
     listed = candidates_of(others, train, valid, hidden)
     candidates = describe(listed.tolist(), len(listed))
     without = half(listed) & ~np.isin(listed, train.smiles)
-    rounds = Rounds(settings, data, candidates.at(np.flatnonzero(without)), identity, out / "fitting")
+    rounds = Rounds(settings, data, candidates.at(np.flatnonzero(without)), made_of, out / "fitting")
     first, steps = rounds.fit("choosing", learnt, watched, None)
-    judge = fitted_judge(out / "fitting" / "first", identity)
+    judge = fitted_judge(out / "fitting" / "first", made_of)
     if judge is None:
         judge = calibrated_judge(first, data, learnt, watched, candidates, listed, settings)
         first.judge = judge
-        first.save(out / "fitting" / "first", {"identity": identity, "steps": steps})
+        first.save(out / "fitting" / "first", {"identity": made_of, "steps": steps})
     second, _ = rounds.fit("whole", np.flatnonzero(usable), _NOBODY, steps)
     second.judge = judge
     n_compounds = len(set(train.block[usable].tolist()))
@@ -154,11 +152,4 @@ def candidates_of(others: Path | None, train: Measured, valid: Measured, held_ou
 
 def half(smiles: NDArray[np.str_]) -> NDArray[np.bool_]:
     """(n,) which molecules are in the half of a list that the recogniser may meet, by a hash of their SMILES."""
-    return np.array([sha1(text.encode(), usedforsecurity=False).digest()[0] < 128 for text in smiles.tolist()], bool)
-
-
-def _identity(library: Path, settings_file: Path, held_out: Path | None, others: Path | None) -> str:
-    digest = hashlib.sha256(settings_file.read_bytes())
-    for path in (library, held_out, others):
-        digest.update(path.read_bytes() if path else b"")
-    return digest.hexdigest()
+    return np.array([hashed(text) < 0.5 for text in smiles.tolist()], bool)

@@ -1,7 +1,6 @@
 """Making one library of several files, in the form that loads at once."""
 
 from collections.abc import Sequence
-from hashlib import sha1
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +9,7 @@ from spectus import tables
 from spectus.errors import InputError
 from spectus.library.parquet import PREDICTED_BY, predicted_by
 from spectus.library.records import read_spectra, reason_counts, unique_names
-from spectus.structures import first_block, flat_smiles, quiet_rdkit
+from spectus.structures import first_block, flat_smiles, hashed, quiet_rdkit
 from spectus.tables import SPECTRA
 
 _SPLIT = pa.field("split", pa.string(), metadata={"about": "'train' or 'valid', by compound"})
@@ -70,11 +69,6 @@ def split(smiles: pa.ChunkedArray, valid_share: float) -> pa.Array:
     """`train` or `valid` for each structure, by a hash of its compound (first block of the InChIKey); null for none."""
     with quiet_rdkit():
         flat = {text: flat_smiles(text) for text in smiles.unique().to_pylist()}
-        draw = {text: _uniform(first_block(canonical)) for text, canonical in flat.items() if canonical is not None}
+        draw = {text: hashed(first_block(canonical)) for text, canonical in flat.items() if canonical is not None}
     named = {text: "valid" if number < valid_share else "train" for text, number in draw.items()}
     return pa.array([named.get(text) for text in smiles.to_pylist()], pa.string())
-
-
-def _uniform(block: str) -> float:
-    """A number from 0 to below 1 that depends on the compound only."""
-    return int.from_bytes(sha1(block.encode(), usedforsecurity=False).digest()[:8], "big") / 2**64

@@ -1,9 +1,10 @@
 """Fitting a network on rows: resumable, seeded, averaged weights, one log in Parquet. Every training here uses it."""
 
 import copy
+import hashlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -209,6 +210,18 @@ def shuffled(n_rows: int, size: int, random: np.random.Generator) -> list[NDArra
     """The rows 0 to n_rows - 1 in random order, cut into whole batches; fewer rows than a batch are one batch."""
     order, size = random.permutation(n_rows), min(size, n_rows)
     return [order[start : start + size] for start in range(0, n_rows - size + 1, size)]
+
+
+def identity(settings: object, inputs: Iterable[Path | None]) -> str:
+    """What a checkpoint must agree with: the settings that matter to it, and the bytes of what it learns from.
+
+    inputs: files, and folders of models, whose weights count.
+    """
+    digest = hashlib.sha256(repr(settings).encode())
+    for path in inputs:
+        for file in sorted(path.glob("*.safetensors")) if path and path.is_dir() else [path] if path else []:
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def learning_rate(step: int, plan: Plan) -> float:

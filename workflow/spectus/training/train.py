@@ -5,7 +5,6 @@ then on measured ones. Predicted spectra are made while training; in finetuning 
 """
 
 import dataclasses
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from spectus.forward.molecules import read_molecules
 from spectus.model.modeling import SpectusConfig, SpectusForConditionalGeneration
 from spectus.model.tokenizer import SmilesTokenizer
 from spectus.training.data import Measured, blocks, listed, read_examples, read_held_out
-from spectus.training.fitting import Fit
+from spectus.training.fitting import Fit, identity
 from spectus.training.settings import Stage, TrainingSettings
 from spectus.training.synthesis import Synthesiser
 from spectus.training.translation import TranslationTask, nominal_masses
@@ -99,7 +98,7 @@ def _train(
         task,
         stage.plan,
         out,
-        identity(settings, stage, inputs),
+        identity((settings.seed, settings.model, stage), inputs),
         settings.seed,
         _keeper(settings.model, out, name),
     )
@@ -140,13 +139,3 @@ def _keeper(config: SpectusConfig, out: Path, name: str) -> Callable[[nn.Module]
         network.save_pretrained(out, dtype)
 
     return keep
-
-
-def identity(settings: TrainingSettings, stage: Stage, inputs: Sequence[Path | None]) -> str:
-    """What a checkpoint must agree with: the settings that matter to it, and the bytes of what it learns from."""
-    digest = hashlib.sha256(repr((settings.seed, settings.model, stage)).encode())
-    for path in inputs:
-        files = sorted(path.glob("*.safetensors")) if path and path.is_dir() else [path] if path else []
-        for file in files:
-            digest.update(file.read_bytes())
-    return digest.hexdigest()

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from rdkit import Chem
+from rdkit.Chem.rdMolDescriptors import CalcExactMolWt
 from torch import Tensor, nn
 
 from spectus.model.encoding import Batch, encode_rows
@@ -18,7 +19,6 @@ from spectus.training.settings import Stage
 from spectus.training.synthesis import NEIMS_TOKEN, Synthesiser, like
 
 _VALID_AT_ONCE = 64
-_MASS = {number: round(Chem.GetPeriodicTable().GetMostCommonIsotopeMass(number)) for number in range(1, 93)}
 
 
 class TranslationTask:
@@ -132,6 +132,5 @@ def random_smiles(smiles: str, random: np.random.Generator) -> str:
 
 
 def nominal_masses(smiles: list[str]) -> NDArray[np.int32]:
-    """(n,) nominal masses of the most common isotopes."""
-    molecules = (Chem.AddHs(Chem.MolFromSmiles(text)) for text in smiles)
-    return np.array([sum(_MASS[atom.GetAtomicNum()] for atom in m.GetAtoms()) for m in molecules], np.int32)
+    """(n,) masses of the most common isotopes, whole numbers."""
+    return np.rint([CalcExactMolWt(Chem.MolFromSmiles(text)) for text in smiles]).astype(np.int32)
