@@ -108,3 +108,8 @@ class TestMissingRuns:
         self.table(folder, "gone")
         with pytest.raises(InputError, match=r"run 'here': its batch must be converted again, but .* 'gone' is gone"):
             self.check(folder, on_bad_run, "here", "gone")
+
+
+def test_options_are_those_with_a_value() -> None:
+    given = plan.options(held_out=["a.txt"], without=[], split=None, derivatives="", forward=["a", "b"])
+    assert given == ["--held-out", "a.txt", "--forward", "a", "b"]

@@ -31,7 +31,7 @@ rule report:
         settings=configuration.as_yaml(SETTINGS),
         folder=subpath(output.page, parent=True),
         title=lookup("report/title", within=config),
-        truth=lambda wildcards, input: ["--truth", *input.truth] if input.truth else [],
+        truth=lambda wildcards, input: plan.options(truth=input.truth),
     message:
         "report: the data set and the page"
     shell:

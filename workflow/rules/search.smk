@@ -48,7 +48,7 @@ rule search:
         min_score=lookup("search/min_score", within=config),
         ri_tolerance=lookup("search/ri_tolerance", within=config),
         forward=lambda wildcards: ["--forward", FORWARD] if PREDICTED else [],
-        without=lambda wildcards, input: ["--without", *input.without] if input.without else [],
+        without=lambda wildcards, input: plan.options(without=input.without),
     message:
         "search: features against the libraries"
     shell:

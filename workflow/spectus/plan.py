@@ -153,12 +153,12 @@ def training_files(settings: Mapping[str, Any], forward: str, root: Path) -> dic
     return found
 
 
-def options(**values: str | Sequence[str]) -> list[str]:
+def options(**values: str | Sequence[str] | None) -> list[str]:
     """Options of a command for those of the values that are there: `held_out=["a"]` gives `--held-out a`."""
     found: list[str] = []
     for name, value in values.items():
-        paths = [value] if isinstance(value, str) else list(value)
-        found += [f"--{name.replace('_', '-')}", *paths] if paths else []
+        paths = [value] if isinstance(value, str) else list(value or ())
+        found += [f"--{name.replace('_', '-')}", *paths] if any(paths) else []
     return found
 
 
