@@ -21,9 +21,9 @@ import numpy as np
 import pyarrow as pa
 
 from spectus import tables
-from spectus.chromatography.align import AlignSettings, align_components
-from spectus.chromatography.unit_mass import to_unit_mass
+from spectus.alignment.align import AlignSettings, align_components
 from spectus.library.records import read_spectra
+from spectus.nominal_mass import to_nominal_mass
 
 Spectrum = tuple[np.ndarray, np.ndarray]
 FIRST_S, LAST_S = 200.0, 2000.0
@@ -55,7 +55,7 @@ def usable(library: pa.Table) -> list[Spectrum]:
         *(library[name].to_pylist() for name in ("mz", "intensity", "reason")), strict=True
     ):
         if reason is None and len(mz) >= 6:
-            summed = np.bincount(to_unit_mass(mz), weights=intensity)
+            summed = np.bincount(to_nominal_mass(mz), weights=intensity)
             mass = np.flatnonzero(summed)
             found.append((mass, summed[mass] / summed.max()))
     return found

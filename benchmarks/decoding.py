@@ -23,15 +23,15 @@ from pathlib import Path
 import torch
 
 from peers.bart import as_bart, generate
+from spectus.denovo.constraints import Target, formula_target, mass_target
+from spectus.denovo.elucidate import pick_device
+from spectus.denovo.encoding import EncodedSpectrum, collate, encode_spectrum, unusable
+from spectus.denovo.generation import beam_search
+from spectus.denovo.guide import Guide
+from spectus.denovo.inference import ready_for_decoding
+from spectus.denovo.modeling import SpectusConfig, SpectusForConditionalGeneration
+from spectus.denovo.tokenizer import SmilesTokenizer
 from spectus.library.records import read_spectra
-from spectus.model.constraint import Target, formula_target, mass_target
-from spectus.model.encoding import EncodedSpectrum, collate, encode_spectrum, unusable
-from spectus.model.generation import beam_search
-from spectus.model.guide import Guide
-from spectus.model.inference import ready_for_decoding
-from spectus.model.modeling import SpectusConfig, SpectusForConditionalGeneration
-from spectus.model.tokenizer import SmilesTokenizer
-from spectus.model.translate import pick_device
 from spectus.structures import quiet_rdkit
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}

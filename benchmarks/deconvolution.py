@@ -44,7 +44,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from peers.handover import peer_components, process_seconds
-from spectus.chromatography.deconvolution import deconvolve
+from spectus.deconvolution.deconvolve import deconvolve
 from spectus.errors import InputError
 from spectus.library.records import read_spectra
 from spectus.raw.run import Run

@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from spectus.evaluation.fidelity import fidelity
 from spectus.files import replacing
-from spectus.forward.data import read_measured
-from spectus.forward.fidelity import fidelity
-from spectus.forward.molecules import read_molecules
-from spectus.forward.predictors import Predictor, load_predictor
+from spectus.learning.measured_spectra import read_measured
+from spectus.molecules.exclusions import read_held_out
+from spectus.molecules.reading import read_molecules
+from spectus.prediction.registry import Predictor, load_predictor
 from spectus.structures import flat_smiles, quiet_rdkit
-from spectus.training.data import read_held_out
 
 _TIMED = 2000
 

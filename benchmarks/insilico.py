@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from spectus.evaluation.prediction import evaluate_forward
 from spectus.files import replacing
-from spectus.forward.data import read_measured
-from spectus.forward.evaluate import evaluate_forward
-from spectus.forward.features import describe
-from spectus.forward.model import ForwardModel
-from spectus.forward.molecules import read_molecules
+from spectus.learning.measured_spectra import read_measured
+from spectus.molecules.exclusions import read_held_out
+from spectus.molecules.reading import read_molecules
+from spectus.prediction.neims.features import describe
+from spectus.prediction.neims.model import ForwardModel
 from spectus.structures import flat_smiles, quiet_rdkit
-from spectus.training.data import read_held_out
 
 ROOT = Path(__file__).parents[1]
 

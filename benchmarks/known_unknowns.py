@@ -22,14 +22,14 @@ import numpy as np
 import pyarrow as pa
 
 from spectus import tables
-from spectus.derivatives import derivatives
-from spectus.forward.features import describe
-from spectus.forward.library import write_predicted_library
-from spectus.forward.lists import Choice, write_molecules
-from spectus.forward.model import ForwardModel, compound_number
-from spectus.forward.molecules import read_molecules
+from spectus.identify.search import search_libraries
 from spectus.library.records import read_spectra
-from spectus.library.search import search_libraries
+from spectus.molecules.derivatives import derivatives
+from spectus.molecules.lists import Choice, write_molecules
+from spectus.molecules.reading import read_molecules
+from spectus.prediction.library import write_predicted_library
+from spectus.prediction.neims.features import describe
+from spectus.prediction.neims.model import ForwardModel, compound_number
 from spectus.structures import first_block, flat_smiles, quiet_rdkit
 from spectus.tables import LIBRARY_HITS, SPECTRA
 

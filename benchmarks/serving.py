@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from spectus.denovo.encoding import unusable
+from spectus.denovo.modeling import SpectusConfig
 from spectus.library.records import read_spectra
-from spectus.model.encoding import unusable
-from spectus.model.modeling import SpectusConfig
 
 _POLL_ALONE_S, _POLL_TOGETHER_S = 0.02, 1.0
 

@@ -36,8 +36,8 @@ from numpy.typing import NDArray
 from peers.handover import peer_components, process_seconds
 from spectus import tables
 from spectus.errors import InputError
+from spectus.identify.search import search
 from spectus.library.records import read_spectra
-from spectus.library.search import search
 from spectus.raw.read import read_run
 
 PNNL = Path(__file__).parents[1] / "resources" / "libraries" / "PNNLMetV20191015.msp"

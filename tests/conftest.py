@@ -24,7 +24,7 @@ def shared() -> Path:
 @pytest.fixture
 def stopped_at_checkpoints() -> Callable[[], AbstractContextManager[None]]:
     """A context in which every training is interrupted as soon as it has written a checkpoint."""
-    from spectus.training.fitting import Fit
+    from spectus.learning.fit import Fit
 
     @contextmanager
     def stopped() -> Iterator[None]:

@@ -60,8 +60,8 @@ def test_the_deconvolution_imports_neither_pandas_nor_scipy() -> None:
     """They would double the time that a short run takes."""
     script = (
         "import sys, numpy as np\n"
-        "from spectus.chromatography.runs import deconvolve_runs\n"
-        "from spectus.chromatography.deconvolution import deconvolve\n"
+        "from spectus.deconvolution.runs import deconvolve_runs\n"
+        "from spectus.deconvolution.deconvolve import deconvolve\n"
         "from spectus.raw.run import Run\n"
         "rng = np.random.default_rng(0)\n"
         "rt_s, mz = 0.3 * np.arange(300), np.arange(40, 60)\n"

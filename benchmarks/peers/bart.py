@@ -5,8 +5,8 @@ from torch import Tensor
 from transformers import BartConfig, BartForConditionalGeneration
 from transformers.modeling_outputs import BaseModelOutput
 
-from spectus.model.encoding import Batch
-from spectus.model.modeling import POSITION_OFFSET, SpectusForConditionalGeneration
+from spectus.denovo.encoding import Batch
+from spectus.denovo.modeling import POSITION_OFFSET, SpectusForConditionalGeneration
 
 
 def as_bart(model: SpectusForConditionalGeneration) -> BartForConditionalGeneration:

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from spectus import tables
-from spectus.chromatography.mass_accuracy import nominal_rule
 from spectus.errors import InputError
+from spectus.raw.mass_accuracy import nominal_rule
 from spectus.raw.run import Run
 
 HERE = Path(__file__).parent

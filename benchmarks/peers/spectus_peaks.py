@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from spectus import tables
-from spectus.chromatography.deconvolution import deconvolve
+from spectus.deconvolution.deconvolve import deconvolve
 from spectus.raw.run import Run
 
 

@@ -11,7 +11,7 @@ from spectus.errors import InputError
 from spectus.library.build import build_library
 from spectus.library.parquet import PREDICTED_BY, predicted_by
 from spectus.library.records import read_spectra
-from spectus.training.data import read_split
+from spectus.library.splits import read_split
 
 FIRST = "Name: a\nSMILES: C\nRI: 900\nNum Peaks: 2\n50 1\n51 2\n\nName: b\nNum Peaks: 2\n50 1\n"
 SECOND = "BEGIN IONS\nNAME=a\n60 1\nEND IONS\nBEGIN IONS\nNAME=c\nEND IONS\nBEGIN IONS\nNAME=d\n1 x\nEND IONS\n"

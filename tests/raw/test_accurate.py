@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from spectus import tables
-from spectus.chromatography.mass_accuracy import mass_accuracy
 from spectus.raw.convert import convert_runs
+from spectus.raw.mass_accuracy import mass_accuracy
 from spectus.raw.read import read_run
 
 from .files import Scans, run_of, write_andi, write_jcamp, write_mzml, write_mzxml

@@ -7,9 +7,9 @@ import pytest
 import torch
 from fastapi.testclient import TestClient
 
-from spectus.model.modeling import SpectusConfig, SpectusForConditionalGeneration
-from spectus.model.tokenizer import SmilesTokenizer
-from spectus.model.translate import Translator
+from spectus.denovo.elucidate import Translator
+from spectus.denovo.modeling import SpectusConfig, SpectusForConditionalGeneration
+from spectus.denovo.tokenizer import SmilesTokenizer
 from spectus.serve.api import create_app
 from spectus.serve.limits import Limits
 

@@ -14,8 +14,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from spectus import __version__
+from spectus.denovo.elucidate import Answer, Translator
 from spectus.errors import InputError
-from spectus.model.translate import Answer, Translator
 from spectus.serve.limits import Limits
 from spectus.serve.predictions import Predictions
 from spectus.serve.worker import confidences, make_workers

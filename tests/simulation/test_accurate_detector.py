@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from spectus.chromatography.deconvolution import deconvolve
-from spectus.chromatography.mass_accuracy import mass_accuracy, nominal_mass
+from spectus.deconvolution.deconvolve import deconvolve
+from spectus.raw.mass_accuracy import mass_accuracy, nominal_mass
 from spectus.simulation.presets import PRESETS, Settings
 from spectus.simulation.runs import SimulatedRun, simulate
 from spectus.simulation.scoring import mass_errors, score

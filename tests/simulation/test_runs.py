@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from spectus import tables
-from spectus.chromatography.unit_mass import to_unit_mass
 from spectus.errors import InputError
+from spectus.nominal_mass import to_nominal_mass
 from spectus.raw.run import Run
 from spectus.simulation.ladder import carbon_numbers
 from spectus.simulation.presets import settings_for
@@ -25,7 +25,7 @@ def one_run(library: pa.Table, overrides: Sequence[str], preset: str = "benchmar
 
 def trace(run: Run, mass: int) -> NDArray[np.float64]:
     """Ion current of one nominal mass over the scans."""
-    chosen = to_unit_mass(run.mz) == mass
+    chosen = to_nominal_mass(run.mz) == mass
     return np.bincount(run.scan[chosen], weights=run.intensity[chosen], minlength=run.n_scans)
 
 
@@ -43,7 +43,7 @@ def test_a_lone_compound_is_recorded_as_the_truth_says(library: pa.Table) -> Non
     assert above[-1] - above[0] == pytest.approx(row["fwhm_s"], abs=0.1)
     assert made.run.tic.sum() * 0.05 == pytest.approx(row["area"], rel=1e-3)
     apex = made.run.scan == base.argmax()
-    assert to_unit_mass(made.run.mz[apex]).tolist() == row["mz"]
+    assert to_nominal_mass(made.run.mz[apex]).tolist() == row["mz"]
     assert made.run.intensity[apex] / made.run.intensity[apex].max() == pytest.approx(row["intensity"], abs=1e-3)
     assert row["nearest_s"] is None
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from spectus import tables
-from spectus.forward.molecules import read_molecules
+from spectus.molecules.reading import read_molecules
 
 from .campaigns import FINISHED, ROOT, Campaign
 

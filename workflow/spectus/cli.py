@@ -91,8 +91,8 @@ def _add_deconvolve(commands: "argparse._SubParsersAction[argparse.ArgumentParse
 
 
 def _deconvolve(options: argparse.Namespace) -> None:
-    from spectus.chromatography.deconvolution import Settings
-    from spectus.chromatography.runs import deconvolve_runs
+    from spectus.deconvolution.deconvolve import Settings
+    from spectus.deconvolution.runs import deconvolve_runs
 
     settings = Settings(min_snr=options.min_snr, min_ions=options.min_ions)
     deconvolve_runs(options.runs, options.name, options.out, settings, options.on_bad_run)
@@ -111,7 +111,7 @@ def _add_calibrate(commands: "argparse._SubParsersAction[argparse.ArgumentParser
 
 
 def _calibrate(options: argparse.Namespace) -> None:
-    from spectus.chromatography.calibrate import calibrate_components
+    from spectus.retention.calibrate import calibrate_components
 
     calibrate_components(
         options.components, options.ladder, options.samples, options.series, options.out, options.rungs
@@ -138,7 +138,7 @@ def _add_align(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _align(options: argparse.Namespace) -> None:
-    from spectus.chromatography.align import AlignSettings, align_components
+    from spectus.alignment.align import AlignSettings, align_components
 
     settings = AlignSettings(
         max_ri_shift=options.max_ri_shift,
@@ -171,7 +171,7 @@ def _add_search(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 
 def _search(options: argparse.Namespace) -> None:
-    from spectus.library.search import search_libraries
+    from spectus.identify.search import search_libraries
 
     search_libraries(
         options.queries, options.library, options.out, options.top, options.min_score, options.ri_tolerance,
@@ -206,7 +206,7 @@ def _add_translate(commands: "argparse._SubParsersAction[argparse.ArgumentParser
 
 
 def _translate(options: argparse.Namespace) -> None:
-    from spectus.model.translate import Constraint, translate_queries
+    from spectus.denovo.elucidate import Constraint, translate_queries
 
     own = options.formula == "record"
     translate_queries(
@@ -243,7 +243,7 @@ def _add_rank(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 def _rank(options: argparse.Namespace) -> None:
-    from spectus.identify.rank import rank_queries
+    from spectus.identify.candidates import rank_queries
 
     rank_queries(
         options.features, options.hits, options.translations, options.out,
@@ -329,8 +329,8 @@ def _add_molecules(commands: "argparse._SubParsersAction[argparse.ArgumentParser
 
 
 def _molecules(options: argparse.Namespace) -> None:
-    from spectus.forward.hidden import Hidden
-    from spectus.forward.lists import Choice, write_molecules
+    from spectus.molecules.exclusions import Hidden
+    from spectus.molecules.lists import Choice, write_molecules
 
     choice = Choice(
         max_mass=options.max_mass, kinds=options.derivatives, partial=options.partial, sample=options.sample,
@@ -417,13 +417,13 @@ def _add_training(command: argparse.ArgumentParser, handler: Callable[[argparse.
 
 
 def _train_forward(options: argparse.Namespace) -> None:
-    from spectus.forward.train import train_forward
+    from spectus.rerank.training import train_forward
 
     train_forward(options.library, options.settings, options.held_out, options.out, options.threads, options.molecules)
 
 
 def _train_pretrain(options: argparse.Namespace) -> None:
-    from spectus.training.train import pretrain
+    from spectus.denovo.training.train import pretrain
 
     pretrain(
         options.library, options.settings, options.held_out, options.out,
@@ -432,7 +432,7 @@ def _train_pretrain(options: argparse.Namespace) -> None:
 
 
 def _train_finetune(options: argparse.Namespace) -> None:
-    from spectus.training.train import finetune
+    from spectus.denovo.training.train import finetune
 
     finetune(
         options.library, options.settings, options.held_out, options.out,
@@ -458,7 +458,7 @@ def _add_forward(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _forward(options: argparse.Namespace) -> None:
-    from spectus.forward.library import write_predicted_library
+    from spectus.prediction.library import write_predicted_library
 
     write_predicted_library(
         options.molecules, options.model, options.out,
@@ -493,7 +493,7 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from spectus.training.evaluate import evaluate_model
+    from spectus.evaluation.denovo import evaluate_model
 
     evaluate_model(
         options.model, options.library, options.split, options.beams, options.device, options.out,

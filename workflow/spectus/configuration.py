@@ -17,7 +17,7 @@ from jsonschema.exceptions import ValidationError
 
 from spectus.errors import InputError
 
-SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
+SCHEMA = Path(__file__).parent / "schemas" / "config.schema.yaml"
 
 
 def checked_config(config: Mapping[str, Any], files: Sequence[Path | str] = ()) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from jsonschema.exceptions import ValidationError
 from spectus.errors import InputError
 from spectus.files import require_file
 
-SCHEMA = Path(__file__).parents[1] / "schemas" / "samples.schema.yaml"
+SCHEMA = Path(__file__).parent / "schemas" / "samples.schema.yaml"
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Sample:
 
 
 def read_samples(path: Path) -> list[Sample]:
-    """Read a tab-separated sample sheet, in its order, against workflow/schemas/samples.schema.yaml.
+    """Read a tab-separated sample sheet, in its order, against workflow/spectus/schemas/samples.schema.yaml.
 
     Raises
     ------

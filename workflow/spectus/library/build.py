@@ -9,7 +9,7 @@ from spectus import tables
 from spectus.errors import InputError
 from spectus.library.parquet import PREDICTED_BY, predicted_by
 from spectus.library.records import read_spectra, reason_counts, unique_names
-from spectus.structures import first_block, flat_smiles, hashed, quiet_rdkit
+from spectus.library.splits import split
 from spectus.tables import SPECTRA
 
 _SPLIT = pa.field("split", pa.string(), metadata={"about": "'train' or 'valid', by compound"})
@@ -63,12 +63,3 @@ def build_library(sources: Sequence[Path], out: Path, valid_share: float = 0.0) 
     tables.write(named, out, schema, extra)
     files = "1 file" if len(parts) == 1 else f"{len(parts)} files"
     print(f"{out}: {len(spectra):,} records of {files}, {n_unusable:,} not usable{why}")
-
-
-def split(smiles: pa.ChunkedArray, valid_share: float) -> pa.Array:
-    """`train` or `valid` for each structure, by a hash of its compound (first block of the InChIKey); null for none."""
-    with quiet_rdkit():
-        flat = {text: flat_smiles(text) for text in smiles.unique().to_pylist()}
-        draw = {text: hashed(first_block(canonical)) for text, canonical in flat.items() if canonical is not None}
-    named = {text: "valid" if number < valid_share else "train" for text, number in draw.items()}
-    return pa.array([named.get(text) for text in smiles.to_pylist()], pa.string())

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from tqdm import tqdm
 
-from spectus.chromatography.unit_mass import to_unit_mass
+from spectus.nominal_mass import to_nominal_mass
 
 INTENSITY_POWER = 0.53
 MASS_POWER = 1.3
@@ -83,7 +83,7 @@ def weighted_matrix(
     ValueError: a peak lies beyond `n_masses`.
     """
     lengths = pc.fill_null(pc.list_value_length(mz), 0).to_numpy()
-    mass = to_unit_mass(pc.list_flatten(mz).to_numpy()).astype(np.int32)
+    mass = to_nominal_mass(pc.list_flatten(mz).to_numpy()).astype(np.int32)
     width = int(mass.max(initial=-1)) + 1
     if n_masses is not None and width > n_masses:
         raise ValueError(f"nominal mass {width - 1} does not fit into {n_masses} columns")

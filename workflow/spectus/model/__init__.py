@@ -1,5 +1,5 @@
-"""SpecTUS: encoding a spectrum, tokenizer, network, decoding."""
+"""Alias of `spectus.denovo`, the import path of versions 0.1 to 0.3."""
 
-from spectus.model.modeling import SpectusConfig, SpectusForConditionalGeneration
+from spectus.denovo import SpectusConfig, SpectusForConditionalGeneration
 
 __all__ = ["SpectusConfig", "SpectusForConditionalGeneration"]

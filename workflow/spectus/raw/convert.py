@@ -10,8 +10,8 @@ from typing import Any
 from tqdm import tqdm
 
 from spectus import tables
-from spectus.chromatography.mass_accuracy import mass_accuracy
 from spectus.errors import InputError
+from spectus.raw.mass_accuracy import mass_accuracy
 from spectus.raw.mzml import BadOutput, write_blocks
 from spectus.raw.read import NamedRun, named_runs, open_run, raw_file
 from spectus.raw.run import Run

@@ -146,8 +146,8 @@ def _read_libraries(
     paths: Sequence[Path], hits: pa.Table
 ) -> tuple[list[LibraryFile], dict[tuple[str, int], Mapping[str, Any]]]:
     """The libraries, and of their spectra those that the best hits name."""
+    from spectus.identify.search import library_name
     from spectus.library.records import read_spectra
-    from spectus.library.search import library_name
 
     best = hits.filter(pc.less_equal(hits["rank"], HITS_PER_FEATURE))
     found: list[LibraryFile] = []

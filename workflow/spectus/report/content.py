@@ -17,7 +17,7 @@ from tqdm import tqdm
 from spectus.report import figures
 from spectus.report.campaign import HITS_PER_FEATURE, IDENTIFIED_BY, Campaign, identified_by
 from spectus.report.figures import decimals, significant
-from spectus.report.structures import draw
+from spectus.web.structure_drawing import draw
 
 STRUCTURES_PER_FEATURE = 5
 CANDIDATES_PER_FEATURE = 10

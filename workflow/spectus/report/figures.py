@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spectus.chromatography.mass_accuracy import nominal_mass
 from spectus.errors import InputError
+from spectus.raw.mass_accuracy import nominal_mass
 from spectus.raw.read import read_run
 from spectus.tables import COMPONENTS, read_parts
 

@@ -6,12 +6,12 @@ import numpy as np
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
+from spectus.denovo.constraints import Target
+from spectus.denovo.elucidate import Constraint
+from spectus.denovo.encoding import unusable
+from spectus.denovo.modeling import SpectusConfig
 from spectus.errors import InputError
 from spectus.library.peaks import Peaks, clean_peaks
-from spectus.model.constraint import Target
-from spectus.model.encoding import unusable
-from spectus.model.modeling import SpectusConfig
-from spectus.model.translate import Constraint
 from spectus.serve.limits import Limits
 from spectus.serve.predictions import Prediction, Status
 

@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 
 from spectus import __version__, report
-from spectus.report.structures import HEIGHT, WIDTH, draw
+from spectus.web.structure_drawing import HEIGHT, WIDTH, draw
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "

@@ -10,7 +10,7 @@ from enum import StrEnum
 from math import ceil
 from typing import Any
 
-from spectus.model.constraint import Target
+from spectus.denovo.constraints import Target
 from spectus.serve.limits import Limits
 
 

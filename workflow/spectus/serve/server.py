@@ -9,8 +9,8 @@ import sys
 
 import uvicorn
 
+from spectus.denovo.elucidate import Translator
 from spectus.errors import InputError
-from spectus.model.translate import Translator
 from spectus.serve.api import create_app
 from spectus.serve.limits import Limits
 from spectus.structures import quiet_rdkit

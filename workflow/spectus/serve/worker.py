@@ -12,9 +12,9 @@ from math import exp, isfinite
 import torch
 from tqdm import tqdm
 
+from spectus.denovo.elucidate import Answer, Translator
+from spectus.denovo.memory import batches_side_by_side, usable_cores
 from spectus.errors import InputError
-from spectus.model.memory import batches_side_by_side, usable_cores
-from spectus.model.translate import Answer, Translator
 from spectus.serve.limits import Limits
 from spectus.serve.predictions import Prediction, Predictions
 

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spectus.chromatography.unit_mass import to_unit_mass
 from spectus.errors import InputError
+from spectus.nominal_mass import to_nominal_mass
 from spectus.simulation.elution import Floats, grouped, index_times, place_in_groups
 from spectus.simulation.ladder import carbon_numbers
 from spectus.simulation.presets import Settings
@@ -147,7 +147,7 @@ def _usable(library: pa.Table, settings: Settings) -> tuple[pa.Table, Floats]:
     rows = library.filter(pc.is_null(library["reason"]))
     lists = rows["mz"].combine_chunks()
     record = np.repeat(np.arange(len(rows)), np.asarray(lists.value_lengths()))
-    mass = to_unit_mass(np.asarray(lists.flatten(), dtype=np.float64))
+    mass = to_nominal_mass(np.asarray(lists.flatten(), dtype=np.float64))
     intensity = np.asarray(rows["intensity"].combine_chunks().flatten(), dtype=np.float64)
     inside = (mass >= settings.mz_low) & (mass <= settings.mz_high)
     n_masses = settings.mz_high - settings.mz_low + 1

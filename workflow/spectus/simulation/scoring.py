@@ -8,8 +8,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from spectus.chromatography.unit_mass import to_unit_mass
 from spectus.errors import InputError
+from spectus.nominal_mass import to_nominal_mass
 
 Floats = NDArray[np.float64]
 
@@ -145,11 +145,11 @@ def ion_errors(components: pa.Table, truth: pa.Table, least_cosine: float = 0.8)
     trues = truth.select(["mz", "intensity", "height"]).take(pa.array(good)).to_pylist()
     for mate, true in zip(mates, trues, strict=True):
         counts = np.zeros(2001)
-        np.add.at(counts, np.minimum(to_unit_mass(true["mz"]), 2000), true["height"] * np.array(true["intensity"]))
+        np.add.at(counts, np.minimum(to_nominal_mass(true["mz"]), 2000), true["height"] * np.array(true["intensity"]))
         shares = np.array(mate["intensity"])
         seen = mate["height"] * shares / shares.sum()
         doubts.append(np.array(mate["doubt"]))
-        errors.append(np.abs(seen - counts[np.minimum(to_unit_mass(mate["mz"]), 2000)]) / seen)
+        errors.append(np.abs(seen - counts[np.minimum(to_nominal_mass(mate["mz"]), 2000)]) / seen)
     return np.concatenate(doubts), np.concatenate(errors)
 
 
@@ -199,7 +199,7 @@ def _weighted(rows: pa.Table) -> Floats:
     n_masses = 2001
     lists = rows["mz"].combine_chunks()
     row = np.repeat(np.arange(len(rows)), np.asarray(lists.value_lengths()))
-    mass = np.minimum(to_unit_mass(np.asarray(lists.flatten())), n_masses - 1)
+    mass = np.minimum(to_nominal_mass(np.asarray(lists.flatten())), n_masses - 1)
     intensity = np.asarray(rows["intensity"].combine_chunks().flatten(), dtype=np.float64)
     summed = np.bincount(row * n_masses + mass, weights=intensity, minlength=len(rows) * n_masses)
     weighted = summed.reshape(len(rows), n_masses) ** 0.6 * np.arange(n_masses)

@@ -1,0 +1,57 @@
+"""The command `spectus deconvolve`."""
+
+from pathlib import Path
+
+import pytest
+
+from spectus import tables
+from spectus.deconvolution.deconvolve import Settings
+from spectus.deconvolution.runs import deconvolve_runs
+from spectus.errors import InputError
+from spectus.raw.convert import convert_runs
+from spectus.raw.mzml import write_mzml
+from tests.deconvolution.made_runs import Eluting, made_run, spectrum
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> list[Path]:
+    """Two good runs with a broken one between them."""
+    folder = tmp_path / "Läufe vom Montag"
+    folder.mkdir()
+    paths = [folder / f"{name}.mzML" for name in ("one", "broken", "two")]
+    for seed, path in enumerate(paths):
+        write_mzml(made_run([Eluting(spectrum(seed), 60.0, 1e5)]), path, "made")
+    paths[1].write_text("<mzML>", encoding="utf-8")
+    return paths
+
+
+def names(out: Path) -> list[str]:
+    return tables.read(out, tables.COMPONENTS)["run"].to_pylist()
+
+
+def test_a_broken_run_stops_the_command_or_is_left_out(
+    runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "components.parquet"
+    with pytest.raises(InputError, match=r"broken\.mzML"):
+        deconvolve_runs(runs, None, out, Settings(), "fail")
+    assert not out.exists()
+    deconvolve_runs(runs, None, out, Settings(), "skip")
+    assert names(out) == ["one", "two"]
+    assert "broken.mzML" in capsys.readouterr().err
+
+
+def test_a_runs_table_stands_for_its_good_runs(runs: list[Path], tmp_path: Path) -> None:
+    convert_runs(runs, ["a", "b", "c"], tmp_path / "mzml", tmp_path / "runs.parquet", "skip")
+    deconvolve_runs([tmp_path / "runs.parquet"], None, tmp_path / "components.parquet", Settings(), "fail")
+    assert names(tmp_path / "components.parquet") == ["a", "c"]
+
+
+def test_nothing_but_broken_runs_gives_an_empty_table(runs: list[Path], tmp_path: Path) -> None:
+    deconvolve_runs(runs[1:2], None, tmp_path / "components.parquet", Settings(), "skip")
+    assert names(tmp_path / "components.parquet") == []
+
+
+def test_wrong_settings_are_named(runs: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="--min-snr"):
+        deconvolve_runs(runs, None, tmp_path / "components.parquet", Settings(min_snr=0), "fail")

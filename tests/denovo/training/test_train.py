@@ -1,0 +1,202 @@
+import hashlib
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from spectus import cli
+from spectus.denovo.modeling import SpectusForConditionalGeneration
+from spectus.denovo.training.settings import TrainingSettings
+from spectus.denovo.training.synthesis import Synthesiser
+from spectus.denovo.training.train import finetune, pretrain
+from spectus.errors import InputError
+from spectus.evaluation.denovo import evaluate_model
+from spectus.structures import first_block
+
+SHIPPED_FORWARD = Path(__file__).parents[2] / "resources" / "models" / "forward-open"
+SETTINGS = """
+seed: 7
+model: {d_model: 32, encoder_layers: 1, decoder_layers: 1, encoder_attention_heads: 2, decoder_attention_heads: 2,
+  encoder_ffn_dim: 64, decoder_ffn_dim: 64, max_length: 16, decoder_max_position_embeddings: 20, dropout: 0.0}
+pretrain: &stage
+  dropout: 0.0
+  plan: {steps: %d, batch_size: 4, learning_rate: 0.01, warmup_steps: 5, checkpoint_every: 20, average_decay: 0.9}
+  synthesis: {per_measured: %s, like_measured: 0.5, uncertain: 0.5, random_smiles: 0.2}
+  augmentation: {intensity_jitter: 0.01}
+finetune: *stage
+"""
+MOLECULES = ["OCC", "CCCO", "CCCCO", "CC", "CCCN", "CCCl", "C[Xx]", "CCBr"]
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    """Four compounds with spectra that tell them apart, and one to watch."""
+    path = tmp_path / "library.parquet"
+    smiles = ["CCO", "c1ccccc1", "CCN", "CCCl", "CC"]
+    columns = {
+        "name": smiles, "smiles": smiles, "split": ["train"] * 4 + ["valid"],
+        "mz": [[31.0, 45.0], [77.0, 78.0], [30.0, 44.0], [49.0, 64.0], [15.0, 30.0]], "intensity": [[1.0, 0.5]] * 5,
+    }  # fmt: skip
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+@pytest.fixture
+def molecules(tmp_path: Path) -> Path:
+    path = tmp_path / "molecules.smi"
+    path.write_text("\n".join(MOLECULES))
+    return path
+
+
+def settings(tmp_path: Path, steps: int, per_measured: float = 0.0) -> Path:
+    path = tmp_path / f"{steps}_{per_measured}.yaml"
+    path.write_text(SETTINGS % (steps, per_measured))
+    return path
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return SpectusForConditionalGeneration.from_pretrained(folder).state_dict()
+
+
+def test_a_model_learns_its_examples_and_is_evaluated(
+    library: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "model"
+    finetune(library, settings(tmp_path, 120), None, out)
+    log = pq.read_table(out / "log.parquet").to_pydict()
+    assert log["step"] == list(range(20, 121, 20))
+    assert log["loss"][-1] < 0.2 < log["loss"][0]
+    last = SpectusForConditionalGeneration.from_pretrained(out)
+    last.load_state_dict(torch.load(out / "checkpoint.pt", weights_only=True)["average"])
+    last.save_pretrained(tmp_path / "last")
+    evaluate_model(str(tmp_path / "last"), library, "train", 3, "cpu", tmp_path / "scores.json")
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "exact structure, top 1 100.0 % [100.0, 100.0]" in printed
+    assert json.loads((tmp_path / "scores.json").read_text())["exact_top_1"]["value"] == 1.0
+
+
+def test_the_weights_that_did_best_on_valid_are_kept(library: Path, tmp_path: Path) -> None:
+    """Four examples are learnt by heart, so the fifth is soon worse: the last weights are not the best ones."""
+    finetune(library, settings(tmp_path, 60), None, tmp_path / "long")
+    losses = pq.read_table(tmp_path / "long" / "log.parquet")["choosing_loss"].to_pylist()
+    assert losses.index(min(losses)) == 0
+    kept = weights(tmp_path / "long")
+    last = torch.load(tmp_path / "long" / "checkpoint.pt", weights_only=True)["average"]
+    assert not all(torch.allclose(kept[name], last[name], atol=1e-2) for name in kept)
+
+
+def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(
+    library: Path, molecules: Path, tmp_path: Path, stopped_at_checkpoints: Callable[[], AbstractContextManager[None]]
+) -> None:
+    plan = settings(tmp_path, 40, 1.0)
+    pretrain(library, plan, None, tmp_path / "whole", molecules, [SHIPPED_FORWARD])
+    with stopped_at_checkpoints(), pytest.raises(KeyboardInterrupt):
+        pretrain(library, plan, None, tmp_path / "parts", molecules, [SHIPPED_FORWARD])
+    pretrain(library, plan, None, tmp_path / "parts", molecules, [SHIPPED_FORWARD])
+    whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
+    assert all(whole[name].equal(parts[name]) for name in whole)
+
+
+def test_finetuning_begins_with_the_pretrained_weights(library: Path, molecules: Path, tmp_path: Path) -> None:
+    """A finetuning of one step at a rate of nearly nothing gives what it began with."""
+    pretrain(library, settings(tmp_path, 20), None, tmp_path / "pre", molecules, [SHIPPED_FORWARD])
+    still = tmp_path / "still.yaml"
+    still.write_text((SETTINGS % (1, 0)).replace("learning_rate: 0.01", "learning_rate: 1.0e-9"))
+    finetune(library, still, None, tmp_path / "fine", tmp_path / "pre")
+    before, after = weights(tmp_path / "pre"), weights(tmp_path / "fine")
+    assert all(torch.allclose(before[name], after[name], atol=5e-3) for name in before)  # kept in bf16
+
+
+def test_pretraining_sees_neither_valid_nor_held_out_molecules(
+    library: Path, molecules: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    real = Synthesiser.__init__
+
+    def watched(self: Synthesiser, models: list[Path], smiles: list[str], max_mz: int, device: torch.device) -> None:
+        seen.extend(smiles)
+        real(self, models, smiles, max_mz, device)
+
+    monkeypatch.setattr(Synthesiser, "__init__", watched)
+    held_out = tmp_path / "held_out.txt"
+    held_out.write_text(hashlib.sha1(first_block("CCCO").encode()).hexdigest())
+    pretrain(library, settings(tmp_path, 20), held_out, tmp_path / "model", molecules, [SHIPPED_FORWARD])
+    assert seen == ["CCBr", "CCCCO", "CCCN", "CCCl", "CCO"]
+
+
+def test_training_from_the_command_line(library: Path, molecules: Path, tmp_path: Path) -> None:
+    plan, pre, out = settings(tmp_path, 20, 1.0), tmp_path / "pre", tmp_path / "model"
+    common = [str(library), "--settings", str(plan), "--threads", str(torch.get_num_threads())]
+    made = [
+        "--molecules",
+        str(molecules),
+        "--forward",
+        str(SHIPPED_FORWARD),
+        str(SHIPPED_FORWARD.with_name("rassp-open")),
+    ]
+    assert cli.main(["train", "pretrain", *common, *made, "--out", str(pre)]) == 0
+    assert cli.main(["train", "finetune", *common, *made, "--from", str(pre), "--out", str(out)]) == 0
+    assert np.isfinite(pq.read_table(out / "log.parquet")["choosing_loss"].to_numpy()).all()
+
+
+def test_mixing_needs_a_list_and_a_forward_model(library: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="mixes predicted spectra"):
+        finetune(library, settings(tmp_path, 20, 1.0), None, tmp_path / "model")
+
+
+def test_pretrained_weights_of_other_sizes_are_refused(library: Path, tmp_path: Path) -> None:
+    finetune(library, settings(tmp_path, 20), None, tmp_path / "small")
+    wide = tmp_path / "wide.yaml"
+    wide.write_text((SETTINGS % (20, 0)).replace("encoder_ffn_dim: 64", "encoder_ffn_dim: 96"))
+    with pytest.raises(InputError, match="other sizes"):
+        finetune(library, wide, None, tmp_path / "model", tmp_path / "small")
+
+
+def test_a_list_that_gives_no_molecule_is_refused(library: Path, tmp_path: Path) -> None:
+    only_valid = tmp_path / "valid.smi"
+    only_valid.write_text("CC\n")
+    with pytest.raises(InputError, match="no molecule that may be learnt"):
+        pretrain(library, settings(tmp_path, 20), None, tmp_path / "model", only_valid, [SHIPPED_FORWARD])
+
+
+def test_a_checkpoint_of_another_training_is_refused(library: Path, tmp_path: Path) -> None:
+    finetune(library, settings(tmp_path, 20), None, tmp_path / "model")
+    with pytest.raises(InputError, match="another training"):
+        finetune(library, settings(tmp_path, 25), None, tmp_path / "model")
+
+
+def test_a_library_without_valid_examples_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "library.parquet"
+    columns = {"name": ["a"], "smiles": ["CCO"], "split": ["train"], "mz": [[31.0]], "intensity": [[1.0]]}
+    pq.write_table(pa.table(columns), path)
+    with pytest.raises(InputError, match="1 train and 0 valid"):
+        finetune(path, settings(tmp_path, 20), None, tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("sed: 1", "unknown key sed"),
+        ("model: {d_modle: 3}", "unknown key model.d_modle"),
+        ("finetune: {plan: {steps: many}}", "finetune.plan.steps is 'many'"),
+        ("finetune: {plan: {decay: steep}}", "decay: steep"),
+        ("model: 3", "model is not a mapping"),
+        ("a: [", "is not YAML"),
+    ],
+)
+def test_mistyped_settings_are_named(tmp_path: Path, text: str, problem: str) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=problem):
+        TrainingSettings.read(path)
+
+
+def test_the_shipped_settings_are_read() -> None:
+    folder = Path(__file__).parents[2] / "config" / "training"
+    assert [TrainingSettings.read(path).seed for path in sorted(folder.glob("spectus-*.yaml"))]

@@ -1,0 +1,51 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spectus.evaluation.prediction import Found, evaluate_forward
+from spectus.learning.measured_spectra import read_measured
+from spectus.prediction.neims.model import ForwardModel
+from spectus.rerank.shortlist import Shortlist
+
+
+def test_a_compound_counts_once() -> None:
+    found = Found.of(np.array([0, 0, 0, 12, 5]), np.array(["a", "a", "a", "b", "c"]))
+    assert (found.spectra_1, found.spectra_10) == pytest.approx((0.6, 0.8))
+    assert (found.compounds_1, found.compounds_10) == pytest.approx((1 / 3, 2 / 3))
+
+
+def test_a_shortlist_holds_the_best_of_all_blocks() -> None:
+    random = np.random.default_rng(0)
+    queries, library = random.random((3, 40)).astype(np.float32), random.random((25, 40)).astype(np.float32)
+    whole, parts = Shortlist(queries, 6), Shortlist(queries, 6)
+    cosine = whole.add(library, np.arange(25))
+    for start in range(0, 25, 4):
+        parts.add(library[start : start + 4], np.arange(start, min(start + 4, 25)))
+    np.testing.assert_array_equal(whole.candidate, np.argsort(-cosine, axis=1)[:, :6])
+    np.testing.assert_array_equal(whole.candidate, parts.candidate)
+    few = Shortlist(queries, 30)
+    few.add(library, np.arange(25))
+    assert (few.candidate == -1).sum() == 15
+    assert np.isneginf(few.cosine[:, -5:]).all()
+
+
+def test_scores_of_a_model_on_its_series(model: Path, library: Path) -> None:
+    """Its rules were learnt, so the unseen compounds are found among molecules of other kinds."""
+    _, valid = read_measured(library, 160, frozenset())
+    others = np.array(["c1ccccc1", "CC(C)(C)C", "Clc1ccccc1", "C[Hg]C", "OCC(O)CO"])
+    scores = evaluate_forward(ForwardModel.load(model), valid, others)
+    assert (scores.n_spectra, scores.n_compounds, scores.n_candidates) == (3, 3, 7)
+    assert scores.cosine > 0.8
+    assert scores.weighted_cosine == pytest.approx(scores.weighted_cosine_at_its_energy, abs=1e-6)
+    assert scores.recall_10_of_1000 == 1.0
+    assert scores.search_by_cosine.compounds_1 == 1.0
+    assert scores.search_judged.compounds_10 == 1.0
+
+
+def test_a_truth_that_cannot_be_predicted_is_not_found(model: Path, library: Path) -> None:
+    _, valid = read_measured(library, 160, frozenset())
+    strange = valid._replace(smiles=np.array(["C[Hg]C", *valid.smiles[1:]]), block=np.array(["X", *valid.block[1:]]))
+    scores = evaluate_forward(ForwardModel.load(model), strange, np.array(["c1ccccc1"]))
+    assert scores.search_by_cosine.compounds_10 == pytest.approx(2 / 3)
+    assert scores.search_judged.compounds_10 <= 2 / 3 + 1e-9

@@ -1,0 +1,229 @@
+"""Training, the model's folder and the command line, on the small series."""
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from spectus import cli
+from spectus.errors import InputError
+from spectus.evaluation.fidelity import drawn_compounds, fidelity
+from spectus.learning.measured_spectra import Measured, read_measured
+from spectus.learning.quantized_weights import load_weights
+from spectus.library.records import read_spectra
+from spectus.prediction.neims.model import ForwardModel
+from spectus.prediction.rassp.model import RasspModel
+from spectus.prediction.rassp.subformulae import Limits
+from spectus.prediction.rassp.task import Formulated
+from spectus.prediction.rassp.training import RasspSettings, is_of_rassp, train_rassp
+from spectus.prediction.registry import NAMED, Together, load_predictor
+from spectus.rerank.training import train_forward
+
+SETTINGS = """
+seed: 3
+choosing_share: 0.2
+mass_power: 0.5
+limits: {atoms: 60, formulae: %d, below_saturated: 1.0, added_unsaturation: .inf}
+rassp: {bins: 160, width: 16, graph_layers: 1, blocks: 1, heads: 2, key: 4, formula_width: 8}
+rassp_plan: {steps: %d, batch_size: 8, learning_rate: 0.02, warmup_steps: 5, checkpoint_every: 10, average_decay: 0.8}
+"""
+
+
+def settings(folder: Path, steps: int, formulae: int = 4096) -> Path:
+    path = folder / f"{steps}-{formulae}.yaml"
+    path.write_text(SETTINGS % (formulae, steps))
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("rassp")
+    arguments = ["--settings", str(settings(folder, 80)), "--out", str(folder / "model"), "--threads", "1"]
+    assert cli.main(["train", "forward", str(library), *arguments]) == 0
+    return folder / "model"
+
+
+def test_a_model_learns_the_rules_of_its_series(trained: Path) -> None:
+    """Compounds of the split valid, which it has not seen: the alcohol's ion is there, the amine's is not."""
+    (alcohol, amine, alkane), _ = RasspModel.load(trained).spectra(["CCCCCCO", "CCCCCCN", "CCCCCCC"])
+    assert (alcohol[31] > 0.3, amine[31] > 0.3, alkane[31] > 0.3) == (True, False, False)
+    assert (alcohol[30] > 0.3, amine[30] > 0.3, alkane[30] > 0.3) == (False, True, False)
+    log = pq.read_table(trained / "log.parquet").to_pandas()
+    losses = log[log.network == "choosing rassp"].choosing_loss
+    assert losses.iloc[-1] < 0.2 < losses.iloc[0]
+    config = json.loads((trained / "config.json").read_text())
+    assert config["train_compounds"] == 21
+    assert config["limits"]["added_unsaturation"] is None
+    assert RasspModel.load(trained).limits == Limits(60, 4096, 1.0, float("inf"))
+
+
+def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(
+    library: Path, tmp_path: Path, stopped_at_checkpoints: Callable[[], AbstractContextManager[None]]
+) -> None:
+    plan = settings(tmp_path, 20)
+    train_rassp(library, plan, None, tmp_path / "whole")
+    with stopped_at_checkpoints():
+        for _ in range(3):
+            with pytest.raises(KeyboardInterrupt):
+                train_rassp(library, plan, None, tmp_path / "parts")
+    train_rassp(library, plan, None, tmp_path / "parts")
+    whole, parts = (load_weights(tmp_path / name / "model.safetensors") for name in ("whole", "parts"))
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    with pytest.raises(InputError, match="another training"):
+        train_rassp(library, settings(tmp_path, 21), None, tmp_path / "parts")
+
+
+def test_a_library_of_predicted_spectra_gives_reasons(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = tmp_path / "molecules.smi"
+    listed.write_text("CCCCO butanol\nC[Hg]C x\nnope y\n" + "C" * 30 + " triacontane\n")
+    out = tmp_path / "p.parquet"
+    assert cli.main(["forward", str(listed), "--model", str(trained), "--out", str(out), "--threads", "1"]) == 0
+    rows = read_spectra(out).to_pylist()
+    assert [row["reason"] for row in rows] == [
+        None, "an element that the model does not know", "no molecule", "too many atoms",
+    ]  # fmt: skip
+    assert max(rows[0]["intensity"]) == pytest.approx(1.0)
+    assert "1 of 4 molecules predicted" in capsys.readouterr().out
+    metadata = pq.read_schema(out).metadata
+    assert metadata[b"predicted_by"] == b"model"
+    assert metadata[b"model_sha256"].decode() == RasspModel.load(trained).sha256
+
+
+def test_spectra_of_another_molecule_are_not_learnt_from() -> None:
+    """What is filed under the parent but measured of its derivative has ions above the molecule."""
+    smiles = np.array(["CCO", "CCO", "C[Hg]C"])
+    intensity = np.zeros((3, 160), np.float32)
+    intensity[:, 31], intensity[1, 103] = 1.0, 0.5
+    data = Formulated.of(Measured(smiles, smiles, intensity, np.full(3, 70.0, np.float32)), Limits())
+    assert data.usable(0.1).tolist() == [True, False, False]
+    assert data.usable(1.0).tolist() == [True, True, False]
+
+
+def test_both_kinds_of_models_have_the_same_measures(trained: Path, model: Path, library: Path) -> None:
+    """Predicted spectra of unseen compounds against other molecules of their mass, of which some beat them and one
+    cannot be taken."""
+    _, valid = read_measured(library, 160, frozenset())
+    candidates = np.array(["CC(C)CC(C)CC", "CCC(C)CCO", "C[Hg]C", "CCOCCCC"])
+    for folder in (trained, model):
+        found = fidelity(load_predictor(str(folder)), valid, candidates)
+        assert (found.n_spectra, found.n_refused) == (3, 0)
+        assert found.cosine > 0.7
+        assert found.weighted_cosine == pytest.approx(found.weighted_cosine_at_its_energy, abs=1e-5)
+        assert found.recall_10_of_1000 == 1.0
+    assert fidelity(load_predictor(str(trained)), valid).recall_10_of_1000 is None
+
+
+def test_compounds_are_drawn_whole() -> None:
+    block = np.array([f"B{n // 3}" for n in range(30)])
+    drawn = drawn_compounds(block, 4, 0)
+    assert drawn.sum() == 12
+    assert not set(block[drawn]) & set(block[~drawn])
+    assert (drawn_compounds(block, 4, 0) == drawn).all()
+    assert drawn_compounds(block, None, 0).all()
+
+
+def test_without_a_share_to_choose_with_the_plan_says_the_steps(library: Path, tmp_path: Path) -> None:
+    path = settings(tmp_path, 12)
+    path.write_text(path.read_text().replace("choosing_share: 0.2", "choosing_share: 0.0"))
+    train_rassp(library, path, None, tmp_path / "model")
+    log = pq.read_table(tmp_path / "model" / "log.parquet").to_pandas()
+    assert set(log.network) == {"whole rassp"}
+    config = json.loads((tmp_path / "model" / "config.json").read_text())
+    assert (config["steps"], config["train_compounds"]) == (12, 21)
+
+
+def test_the_first_fitting_may_be_the_only_one(library: Path, tmp_path: Path) -> None:
+    """Its network is what is written, and the compounds it chose with are not counted as learnt."""
+    path = settings(tmp_path, 12)
+    path.write_text(path.read_text() + "fittings: 1\n")
+    train_rassp(library, path, None, tmp_path / "model")
+    log = pq.read_table(tmp_path / "model" / "log.parquet").to_pandas()
+    assert set(log.network) == {"choosing rassp"}
+    first, last = (load_weights(tmp_path / "model" / place / "model.safetensors") for place in ("fitting/first", "."))
+    assert all(torch.equal(first[name], last[name]) for name in first)
+    assert json.loads((tmp_path / "model" / "config.json").read_text())["train_compounds"] < 21
+
+
+def test_a_query_that_cannot_be_predicted_is_not_found(trained: Path, library: Path) -> None:
+    _, valid = read_measured(library, 160, frozenset())
+    strange = valid._replace(smiles=np.array(["C[Hg]C", *valid.smiles[1:]]))
+    found = fidelity(load_predictor(str(trained)), strange, np.array(["CCCCCC"]))
+    assert found.n_refused == 1
+    assert found.recall_10_of_1000 == pytest.approx(2 / 3)
+
+
+class OnePeak:
+    """A model of a few bins that sees m/z 50 in everything but ethanol, which it refuses."""
+
+    name, sha256, bins = "one", "00", 60
+
+    def spectra(self, smiles: Sequence[str | None], energy: float = 70.0) -> tuple[np.ndarray, list[str | None]]:
+        spectra = np.zeros((len(smiles), self.bins), np.float32)
+        refused = np.array([text == "CCO" for text in smiles])
+        spectra[~refused, 50] = 1.0
+        return spectra, ["not ethanol" if no else None for no in refused]
+
+
+def test_models_together_give_the_mean_of_the_roots(trained: Path) -> None:
+    """A molecule that one model refuses is left to the other; the shorter spectrum is padded."""
+    own = RasspModel.load(trained)
+    both = Together([own, OnePeak()])
+    smiles = ["CCCCO", "C" * 30, "CCO"]
+    spectra, reasons = both.spectra(smiles)
+    alone, _ = own.spectra(smiles)
+    assert reasons == [None, None, None]
+    roots = np.sqrt(alone[0])
+    roots[50] += 1
+    np.testing.assert_allclose(spectra[0], (roots / roots.max()) ** 2, atol=1e-6)
+    assert np.flatnonzero(spectra[1]).tolist() == [50]
+    np.testing.assert_allclose(spectra[2], alone[2], atol=1e-6)
+
+
+def test_names_may_be_joined(trained: Path, model: Path) -> None:
+    both = load_predictor(f"{trained}+{model}")
+    spectra, reasons = both.spectra(["CCCCO", "C" * 30, "C[Hg]C"])
+    assert reasons == [None, None, "an element that the model does not know"]
+    assert spectra.max(axis=1).tolist() == [1.0, 1.0, 0.0]
+    assert (both.name, both.bins) == ("model+model", 160)
+    assert both.sha256 not in {RasspModel.load(trained).sha256, ForwardModel.load(model).sha256}
+
+
+def test_what_cannot_be_used_is_named(trained: Path, library: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such folder"):
+        load_predictor(str(tmp_path / "absent"))
+    with pytest.raises(InputError, match="without a judge"):
+        ForwardModel.load(trained)
+    shutil.copytree(trained, tmp_path / "m", ignore=shutil.ignore_patterns("fitting"))
+    config = json.loads((tmp_path / "m" / "config.json").read_text())
+    config["rassp"]["width"] = 8
+    (tmp_path / "m" / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match="do not fit"):
+        load_predictor(str(tmp_path / "m"))
+    config["kind"] = "bart"
+    (tmp_path / "m" / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match="is no forward model"):
+        load_predictor(str(tmp_path / "m"))
+    with pytest.raises(InputError, match="leaves no compound"):
+        train_rassp(library, settings(tmp_path, 10, 1), None, tmp_path / "none")
+
+
+def test_the_key_of_the_settings_says_what_is_trained(library: Path, tmp_path: Path) -> None:
+    folder = Path(__file__).parents[2] / "config" / "training"
+    assert is_of_rassp(folder / "rassp-open.yaml")
+    assert not is_of_rassp(folder / "forward-open.yaml")
+    assert RasspSettings.read(folder / "rassp-open.yaml").rassp.bins == 640
+    (tmp_path / "a.yaml").write_text("rassp: {bin: 3}")
+    with pytest.raises(InputError, match=r"unknown key rassp\.bin"):
+        train_forward(library, tmp_path / "a.yaml", None, tmp_path / "model")
+    (tmp_path / "b.yaml").write_text("rassp: [")
+    with pytest.raises(InputError, match="is not YAML"):
+        train_forward(library, tmp_path / "b.yaml", None, tmp_path / "model")
+    assert set(NAMED) == {"neims", "rassp"}

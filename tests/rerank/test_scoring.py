@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import pytest
+
+from spectus import cli, tables
+from spectus.errors import InputError
+from spectus.identify.search import search_libraries
+from spectus.prediction.library import write_predicted_library
+from spectus.prediction.neims.model import ForwardModel
+from spectus.rerank.scoring import judged_structures
+from tests.prediction.series import spectrum
+
+
+@pytest.fixture
+def searched(model: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """A query of a compound that was not seen, and a library of predicted spectra that holds it."""
+    mz, intensity = spectrum("CCCCCCO")
+    peaks = "".join(f"{mass} {height}\n" for mass, height in zip(mz, intensity, strict=True))
+    queries, listed = tmp_path / "queries.msp", tmp_path / "molecules.smi"
+    queries.write_text(f"Name: empty\nNum Peaks: 0\n\nName: q\nNum Peaks: {len(mz)}\n{peaks}")
+    listed.write_text("\n".join(f"{'C' * n}{end}" for n in range(3, 10) for end in ("", "O", "N")) + "\nnope\n")
+    write_predicted_library(listed, str(model), tmp_path / "predicted.parquet")
+    return queries, tmp_path / "predicted.parquet"
+
+
+def test_the_judge_ranks_the_hits_of_predicted_spectra(
+    searched: tuple[Path, Path], model: Path, tmp_path: Path
+) -> None:
+    queries, library = searched
+    out = tmp_path / "hits.parquet"
+    arguments = ["search", str(queries), "--library", str(library), "--out", str(out), "--min-score", "0.1"]
+    assert cli.main([*arguments, "--forward", str(model), "--top", "5"]) == 0
+    empty, *hits = tables.read(out, tables.LIBRARY_HITS).to_pylist()
+    assert empty["reason"]
+    assert hits[0]["smiles"] == "CCCCCCO"
+    assert [hit["rank"] for hit in hits] == list(range(1, len(hits) + 1))
+    assert all(hit["predicted"] and hit["cosine"] >= 0.1 for hit in hits)
+    scores = [hit["score"] for hit in hits]
+    assert scores == sorted(scores, reverse=True)
+    assert 0 < sum(scores) <= 1 + 1e-9
+
+
+def test_measured_spectra_are_not_judged(searched: tuple[Path, Path], model: Path, tmp_path: Path) -> None:
+    queries, _ = searched
+    search_libraries(queries, [queries], tmp_path / "plain.parquet", 5, 0.1, 20.0)
+    search_libraries(queries, [queries], tmp_path / "judged.parquet", 5, 0.1, 20.0, model)
+    plain, judged = (tables.read(tmp_path / f"{name}.parquet", tables.LIBRARY_HITS) for name in ("plain", "judged"))
+    assert plain.equals(judged)
+
+
+def test_a_model_that_is_none_is_named(searched: tuple[Path, Path], tmp_path: Path) -> None:
+    queries, library = searched
+    with pytest.raises(InputError, match="no such folder"):
+        search_libraries(queries, [library], tmp_path / "hits.parquet", 5, 0.1, 20.0, tmp_path / "absent")
+
+
+def test_structures_are_judged_by_query_whatever_stands_beside_them(model: Path) -> None:
+    """The made series: m/z 31 marks an alcohol, m/z 30 an amine. A salt cannot be predicted and gets nothing."""
+    forward = ForwardModel.load(model)
+    alcohol, amine = spectrum("CCCCCO"), spectrum("CCCCCN")
+    proposed = [["CCCCCN", "CCCCCO", "[Na+].[Cl-]"], [], ["CCCCCN", "CCCCCO"]]
+    first, nothing, last = judged_structures(forward, [alcohol, alcohol, amine], proposed)
+    assert first.argmax() == 1
+    assert first[2] == 0
+    assert len(nothing) == 0
+    assert last.argmax() == 0
+    assert [shares.sum() for shares in (first, last)] == pytest.approx([1, 1])
+    alone = judged_structures(forward, [alcohol], proposed[:1])
+    assert alone[0] == pytest.approx(first)

@@ -1,0 +1,1 @@
+"""Components of all runs to features of the campaign, with peak areas."""

@@ -1,0 +1,188 @@
+"""Areas of features in runs where no component was perceived: read from the raw scans at the expected time.
+
+Each scan near the expected time is the non-negative sum of the feature's spectrum and those of the
+components that were perceived there. The feature's share over time, less a straight baseline through its
+flanks, is integrated over the width of its peak.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from spectus.deconvolution.ion_traces import UnitMassRun
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_IONS, _NEIGHBOUR_IONS = 20, 8
+_NEIGHBOURS = 4
+_WINDOW = 1.5
+"""Half the window, in widths of the peak: a third of it is the peak, the rest its flanks."""
+
+_BACKGROUND_QUANTILE = 0.2
+_SWEEPS = 20
+_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class FeatureSpectra:
+    """What to look for.
+
+    Attributes
+    ----------
+    spectra: (n_features, n_masses) by nominal mass, base peak 1.0.
+    width_s: (n_features,) width of the peak at 1 % of its height, s.
+    """
+
+    spectra: csr_array
+    width_s: Floats
+
+    @cached_property
+    def strongest(self) -> Ints:
+        """(n_features, _IONS) nominal masses by falling intensity; 0 where a spectrum has fewer."""
+        n_peaks = np.diff(self.spectra.indptr)
+        row = np.repeat(np.arange(len(n_peaks)), n_peaks)
+        order = np.lexsort((-self.spectra.data, row))
+        rank = np.arange(len(row)) - np.repeat(self.spectra.indptr[:-1], n_peaks)
+        masses = np.zeros((len(n_peaks), _IONS), dtype=np.int64)
+        few = rank < _IONS
+        masses[row[few], rank[few]] = self.spectra.indices[order][few]
+        return masses
+
+
+def fill_gaps(run: UnitMassRun, features: FeatureSpectra, expected_s: Floats, perceived: NDArray[np.bool_]) -> Floats:
+    """Areas of the features that were not perceived in a run.
+
+    Parameters
+    ----------
+    expected_s: (n_features,) where each feature lies, or should lie, in this run, s.
+    perceived: (n_features,) whether it was; a perceived one is a neighbour to others and is not read.
+
+    Returns
+    -------
+    (n_features,) areas in counts x s, of all ions of the spectrum; NaN where perceived, or not measured at
+        that time.
+    """
+    areas = np.full(len(expected_s), np.nan)
+    if run.n_scans < 2:
+        return areas
+    inside = (expected_s >= run.rt_s[0]) & (expected_s <= run.rt_s[-1])
+    missing = np.flatnonzero(~perceived & inside)
+    known = np.flatnonzero(perceived)
+    known = known[np.argsort(expected_s[known], kind="stable")]
+    for first in range(0, len(missing), _AT_ONCE):
+        some = missing[first : first + _AT_ONCE]
+        areas[some] = _areas(run, features, expected_s, some, known)
+    return areas
+
+
+def _areas(run: UnitMassRun, features: FeatureSpectra, expected_s: Floats, some: Ints, known: Ints) -> Floats:
+    """Areas of the features `some` (n,); NaN where no scan is near."""
+    centre, width = expected_s[some], features.width_s[some]
+    scans, used = _scans(run.rt_s, centre, _WINDOW * width)
+    time = run.rt_s[scans] - centre[:, None]
+    before, after = used & (time < -width[:, None] / 2), used & (time > width[:, None] / 2)
+    mass, basis = _basis(features, expected_s, some, known)
+    signal = _without_baseline(_traces(run, mass, scans), time, before, after, _BACKGROUND_QUANTILE)
+    signal *= used[:, None]
+    weight = 1 / np.sqrt(signal.clip(0).mean(axis=2) + run.threshold)
+    share = _non_negative(basis * weight[:, None], signal * weight[:, :, None])[:, :1]
+    current = _without_baseline(share, time, before, after, 0.5)[:, 0]
+    duration = np.gradient(run.rt_s)[scans]
+    peak = used & (np.abs(time) <= width[:, None] / 2)
+    total = features.spectra.sum(axis=1)[some]
+    areas = (np.where(peak, current * duration, 0.0).sum(axis=1) * total).clip(0)
+    return np.where(peak.any(axis=1), areas, np.nan)
+
+
+def _scans(rt_s: Floats, centre: Floats, half: Floats) -> tuple[Ints, NDArray[np.bool_]]:
+    """Scans of each window, (n, longest), and which of them lie within it."""
+    low, high = np.searchsorted(rt_s, centre - half), np.searchsorted(rt_s, centre + half, side="right")
+    scans = low[:, None] + np.arange(max(1, int((high - low).max(initial=1))))
+    return np.minimum(scans, len(rt_s) - 1), scans < high[:, None]
+
+
+def _basis(features: FeatureSpectra, expected_s: Floats, some: Ints, known: Ints) -> tuple[Ints, Floats]:
+    """Strongest ions of the features and their neighbours, (n, n_ions), and the spectra of both at these ions.
+
+    The spectra are (n, n_spectra, n_ions), the feature first; zeros where a neighbour is not near.
+    """
+    spectra, masses = [features.spectra[some].toarray()], [features.strongest[some]]
+    reach = (_WINDOW + 0.5) * features.width_s[some]
+    for neighbour, distance in _nearest(expected_s, some, known):
+        spectra.append(features.spectra[neighbour].toarray() * (distance <= reach)[:, None])
+        masses.append(features.strongest[neighbour][:, :_NEIGHBOUR_IONS])
+    mass = np.concatenate(masses, axis=1)
+    return mass, np.stack([np.take_along_axis(rows, mass, axis=1) for rows in spectra], axis=1)
+
+
+def _nearest(expected_s: Floats, some: Ints, known: Ints) -> list[tuple[Ints, Floats]]:
+    """The features among `known` (by time) nearest to each of `some`, and their distances in s: (n,) pairs."""
+    if not len(known):
+        return []
+    place = np.searchsorted(expected_s[known], expected_s[some])
+    near = np.clip(place[:, None] + np.arange(-_NEIGHBOURS, _NEIGHBOURS), 0, len(known) - 1)
+    distance = np.abs(expected_s[known[near]] - expected_s[some, None])
+    distance[:, 1:][near[:, 1:] == near[:, :-1]] = np.inf
+    order = np.argsort(distance, axis=1, kind="stable")[:, :_NEIGHBOURS]
+    near, distance = np.take_along_axis(near, order, axis=1), np.take_along_axis(distance, order, axis=1)
+    return [(known[near[:, slot]], distance[:, slot]) for slot in range(_NEIGHBOURS)]
+
+
+def _traces(run: UnitMassRun, mass: Ints, scans: Ints) -> Floats:
+    """(n, n_ions, n_scans) counts; 0 for masses the run does not have."""
+    row = np.searchsorted(run.mass, mass).clip(0, len(run.mass) - 1)
+    has = run.mass[row] == mass
+    return np.where(has[:, :, None], run.traces[row[:, :, None], scans[:, None, :]], 0.0).astype(np.float64)
+
+
+def _non_negative(basis: Floats, signal: Floats) -> Floats:
+    """Non-negative least squares by coordinate descent, for many small problems at once.
+
+    Parameters
+    ----------
+    basis: (n, k, n_ions) spectra, rows of zeros where there are fewer.
+    signal: (n, n_ions, n_scans).
+
+    Returns
+    -------
+    (n, k, n_scans) amounts.
+    """
+    gram = basis @ basis.transpose(0, 2, 1)
+    target = basis @ signal
+    norm = np.einsum("nkk->nk", gram)
+    ridge = (1e-6 * norm.max(axis=1, keepdims=True) + 1e-30)[:, :, None] * np.eye(basis.shape[1])
+    amount = np.linalg.solve(gram + ridge, target).clip(0)
+    for _ in range(_SWEEPS):
+        for k in range(basis.shape[1]):
+            rest = target[:, k] - np.einsum("nj,njt->nt", gram[:, k], amount) + norm[:, k, None] * amount[:, k]
+            amount[:, k] = np.where(norm[:, k, None] > 0, rest / np.maximum(norm[:, k, None], 1e-30), 0.0).clip(0)
+    return amount
+
+
+def _without_baseline(
+    values: Floats, time: Floats, before: NDArray[np.bool_], after: NDArray[np.bool_], share: float
+) -> Floats:
+    """`values` (n, k, n_scans) less the line through a quantile of each flank; one flank alone gives a level.
+
+    Parameters
+    ----------
+    time, before, after: (n, n_scans), s from the centre, and which scans are flanks.
+    """
+    left, right = _quantile(values, before[:, None], share), _quantile(values, after[:, None], share)
+    left, right = np.where(np.isnan(left), right, left), np.where(np.isnan(right), left, right)
+    start, end = _quantile(time, before, 0.5), _quantile(time, after, 0.5)
+    slope = np.nan_to_num((right - left) / (end - start)[:, None])[:, :, None]
+    return values - np.nan_to_num(left)[:, :, None] - slope * (time - np.nan_to_num(start)[:, None])[:, None]
+
+
+def _quantile(values: Floats, used: NDArray[np.bool_], share: float) -> Floats:
+    """Quantile over the last axis of the values in use; NaN where there are none."""
+    used = np.broadcast_to(used, values.shape)
+    count = used.sum(axis=-1, keepdims=True)
+    ordered = np.sort(np.where(used, values, np.inf), axis=-1)
+    at = (share * np.maximum(count - 1, 0)).astype(np.int64)
+    return np.where(count > 0, np.take_along_axis(ordered, at, axis=-1), np.nan)[..., 0]

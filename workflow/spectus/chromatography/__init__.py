@@ -1,1 +1,0 @@
-"""From scans to components and features: noise, deconvolution, retention index, alignment."""

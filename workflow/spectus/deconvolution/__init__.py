@@ -1,0 +1,1 @@
+"""Runs to components: pure spectra with their elution profiles."""

@@ -1,0 +1,1 @@
+"""Scores of models and of searches on spectra of known structure."""

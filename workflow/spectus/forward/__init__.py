@@ -1,1 +1,0 @@
-"""Forward models: from a structure to the EI spectrum it would give."""

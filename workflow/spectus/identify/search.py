@@ -1,0 +1,197 @@
+"""Searching spectral libraries: the best records for each query, by spectrum and, where known, retention index."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from spectus import tables
+from spectus.errors import InputError
+from spectus.library.parquet import predicted_by
+from spectus.library.records import read_spectra, reason_counts
+from spectus.library.similarity import (
+    MEASURED,
+    PREDICTED,
+    Factor,
+    Hits,
+    Powers,
+    cosine_top,
+    joined,
+    rank_within,
+    weighted_matrix,
+)
+from spectus.molecules.blind_test import leave_out
+from spectus.tables import LIBRARY_HITS
+
+RI_WEIGHT = 0.05
+_DEGREES_OF_FREEDOM = 3
+_SUFFIXES = re.compile(r"(?:\.(?:msp|msl|mgf|jdx|dx|jcamp|txt|parquet))?(?:\.(?:gz|xz))?$", re.IGNORECASE)
+
+
+def search_libraries(
+    queries: Path, libraries: Sequence[Path], out: Path, top: int, min_score: float, ri_tolerance: float,
+    forward: Path | None = None, without: Path | None = None,
+) -> None:  # fmt: skip
+    """Search all libraries for each query and write one ranking a query, schema LIBRARY_HITS.
+
+    The score is the weighted cosine (`similarity.weighted_matrix`) times `ri_factor` where query and record both have a
+    retention index. Libraries of predicted spectra have weights of their own. A query without hits gets one row, rank
+    1, with the reason.
+
+    Parameters
+    ----------
+    queries, libraries: files that `records.read_spectra` reads. A library is called by its file name without suffixes.
+    top: hits kept for each query, so many of measured spectra and so many of predicted ones.
+    min_score: lowest score of a hit, 0-1.
+    ri_tolerance: scale of `ri_factor`, index units.
+    forward: folder of a forward model, which then judges the hits of predicted spectra (`forward.judging`).
+    without: list of molecules whose measured records are left out (`without.leave_out`), for a blind test.
+
+    Raises
+    ------
+    InputError: a file cannot be read, a library has no usable record or its name twice, a setting is out of range.
+    """
+    _check(libraries, top, min_score, ri_tolerance)
+    asked = read_spectra(queries)
+    ordered = sorted(libraries, key=lambda path: predicted_by(path) is not None)  # measured ones first
+    parts = [_read_library(path) for path in ordered]
+    if without is not None:
+        parts = leave_out(parts, [predicted_by(path) is None for path in ordered], without)
+    records = pa.concat_tables([part.drop_columns(["mz", "intensity"]) for part in parts])
+    names = pa.chunked_array(
+        [pa.repeat(library_name(path), len(part)) for path, part in zip(ordered, parts, strict=True)]
+    )
+    of_measured = [part for path, part in zip(ordered, parts, strict=True) if predicted_by(path) is None]
+    n_measured = sum(map(len, of_measured))
+    hits = []
+    for first, of_kind, powers in ((0, of_measured, MEASURED), (n_measured, parts[len(of_measured) :], PREDICTED)):
+        if of_kind:
+            found = _search_kind(asked, pa.concat_tables(of_kind), top, min_score, ri_tolerance, powers, forward)
+            hits.append(found._replace(entry=found.entry + first))
+    both = joined(hits)
+    ranked = both.at(np.lexsort((both.entry, -both.score, both.query)))
+    rows = _hit_rows(asked, records, names, n_measured, ranked, min_score)
+    settings = {"top": str(top), "min_score": str(min_score), "ri_tolerance": str(ri_tolerance)}
+    tables.write(rows, out, LIBRARY_HITS, {"libraries": " ".join(map(str, libraries)), **settings})
+
+
+def search(
+    queries: pa.Table, library: pa.Table, top: int, min_score: float, ri_tolerance: float, powers: Powers = MEASURED
+) -> Hits:
+    """The hits of each query, as row numbers of the two tables (schema SPECTRA); parameters as `search_libraries`."""
+    weights = powers._asdict()
+    return cosine_top(
+        weighted_matrix(queries["mz"], queries["intensity"], **weights),
+        weighted_matrix(library["mz"], library["intensity"], **weights),
+        top,
+        min_score=min_score,
+        factor=_ri_factor_of(_numbers(queries["ri"]), _numbers(library["ri"]), ri_tolerance),
+    )
+
+
+def _search_kind(
+    queries: pa.Table, library: pa.Table, top: int, min_score: float, ri_tolerance: float, powers: Powers,
+    forward: Path | None,
+) -> Hits:  # fmt: skip
+    """The hits of one kind of spectra; predicted ones are judged by the forward model, if there is one."""
+    if powers is MEASURED or forward is None:
+        return search(queries, library, top, min_score, ri_tolerance, powers)
+    from spectus.rerank.scoring import SHORTLIST, judged
+
+    shortlist = search(queries, library, max(top, SHORTLIST), 0.0, ri_tolerance, powers)
+    return judged(queries, library, shortlist, forward, top, min_score)
+
+
+def ri_factor(delta: NDArray[np.float64], tolerance: float) -> NDArray[np.float64]:
+    """What a difference of retention indices leaves of a score: 1 at none, 0.97 at `tolerance`, 0.80 at 5 times that.
+
+    The density of Student's t with 3 degrees of freedom over its value at 0, (1 + (delta / tolerance)^2 / 3)^-2, to
+    the power 0.05. Its tails are heavy: a library index may be plainly wrong, and must not hide a match by itself. The
+    power weighs the index against the spectrum. A cosine is no likelihood; at full weight the index overrules the
+    spectrum, and right records that have an index fall behind wrong ones that have none (benchmarks/ri_weight.py).
+
+    Parameters
+    ----------
+    delta: differences, index units; any shape. NaN, where one of the two is not known, gives 1.
+    tolerance: scale, index units.
+    """
+    density = (1 + (delta / tolerance) ** 2 / _DEGREES_OF_FREEDOM) ** (-(_DEGREES_OF_FREEDOM + 1) / 2)
+    return np.where(np.isnan(delta), 1.0, density**RI_WEIGHT)
+
+
+def library_name(path: Path) -> str:
+    """The file name without the suffixes of its form and compression."""
+    return _SUFFIXES.sub("", path.name) or path.name
+
+
+def _ri_factor_of(query_ri: NDArray[np.float64], library_ri: NDArray[np.float64], tolerance: float) -> Factor:
+    def factor(query: NDArray[np.int64], entry: NDArray[np.int64]) -> NDArray[np.float64]:
+        return ri_factor(query_ri[query] - library_ri[entry], tolerance)
+
+    return factor
+
+
+def _read_library(path: Path) -> pa.Table:
+    spectra = read_spectra(path)
+    if spectra["reason"].null_count == 0:
+        why = (
+            f"none of its {len(spectra)} records can be used ({reason_counts(spectra)})"
+            if len(spectra)
+            else "holds no record"
+        )
+        raise InputError(path, why, "give a library with spectra, or leave it out")
+    return spectra
+
+
+def _hit_rows(
+    queries: pa.Table, records: pa.Table, library: pa.Array, n_measured: int, hits: Hits, min_score: float
+) -> pa.Table:
+    """One row a hit and one a query without hits, in the order of the queries.
+
+    `library`: (n_records,) the name of the library each record is of. The first `n_measured` records are measured.
+    """
+    without = np.setdiff1d(np.arange(len(queries)), hits.query)
+    query = np.concatenate([hits.query, without])
+    is_hit = np.arange(len(query)) < len(hits.query)
+    asked = queries.take(pa.array(query))
+    reasons = pc.fill_null(asked["reason"], f"no record with a score of {min_score:g} or more")
+
+    def of_hits(values: NDArray[np.generic]) -> pa.Array:
+        return pa.array(np.concatenate([values, np.zeros(len(without), values.dtype)]), mask=~is_hit)
+
+    entry = of_hits(hits.entry)
+    found = records.take(entry)
+    columns = {
+        "query": asked["name"],
+        "rank": rank_within(query) + 1,
+        "library": library.take(entry),
+        **{name: found[name] for name in ("entry", "name", "smiles", "inchikey", "formula")},
+        "score": of_hits(hits.score),
+        "cosine": of_hits(hits.cosine),
+        "ri_delta": pc.subtract(asked["ri"], found["ri"]),
+        "predicted": of_hits(hits.entry >= n_measured),
+        "reason": pc.if_else(is_hit, pa.scalar(None, pa.string()), reasons),
+    }
+    return pa.table(columns).take(np.argsort(query, kind="stable"))
+
+
+def _numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
+    return pc.fill_null(column, np.nan).to_numpy()
+
+
+def _check(libraries: Sequence[Path], top: int, min_score: float, ri_tolerance: float) -> None:
+    if top < 1:
+        raise InputError(f"--top {top}", "is not a number of hits", "give 1 or more")
+    if not 0 <= min_score <= 1:
+        raise InputError(f"--min-score {min_score:g}", "is not between 0 and 1", "give a score such as 0.5")
+    if not ri_tolerance > 0 or np.isinf(ri_tolerance):
+        raise InputError(f"--ri-tolerance {ri_tolerance:g}", "is not above 0", "give index units such as 20")
+    seen: dict[str, Path] = {}
+    for path in libraries:
+        twin = seen.setdefault(library_name(path), path)
+        if twin is not path:
+            raise InputError(path, f"has the same name as the library {twin}", "rename one of them, or give it once")

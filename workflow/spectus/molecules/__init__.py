@@ -1,0 +1,1 @@
+"""Lists of molecules, derivatives, exclusions."""

@@ -1,0 +1,74 @@
+"""Compounds that PyPI packages carry: chemicals (some 70,000 with names and CAS numbers; Bell et al., MIT licence) and
+molsets (MOSES, 1.94 million drug-like ones without names; Polykovskiy et al. 2020, Front. Pharmacol. 11, 565644; MIT
+licence).
+
+Only their tables are read. The packages are found but never imported, and what they depend on is not needed: molsets
+asks for packages that no longer build.
+"""
+
+import csv
+import gzip
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+from spectus.errors import InputError
+from spectus.files import require_file
+from spectus.molecules.reading import Listed
+
+_CHEMICALS = Path("Identifiers") / "chemical identifiers pubchem large.tsv"
+_CAS, _SMILES, _IUPAC, _COMMON = 1, 4, 7, 8
+_MOLSETS = tuple(Path("dataset") / "data" / f"{part}.csv.gz" for part in ("train", "test", "test_scaffolds"))
+_INSTALL = {"chemicals": "pip install --no-deps chemicals==1.5.2", "molsets": "pip install --no-deps molsets==0.3.1"}
+
+
+def read_package(source: str, table: Path | None = None) -> Iterator[Listed]:
+    """The compounds of one of `SOURCES`, in its order, one at a time.
+
+    Parameters
+    ----------
+    table: the table of chemicals, if the package is not installed.
+
+    Raises
+    ------
+    InputError: no such source, the package is not installed, or its table is not as expected.
+    """
+    if source not in SOURCES:
+        raise InputError(f"source {source}", "no such source", f"take of {', '.join(SOURCES)}")
+    return SOURCES[source](table)
+
+
+def _chemicals(table: Path | None) -> Iterator[Listed]:
+    path = require_file(table) if table else _installed("chemicals", "chemicals", _CHEMICALS)
+    with path.open(encoding="utf-8", newline="") as lines:
+        for row in csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
+            if len(row) <= _IUPAC:
+                raise InputError(path, f"has a row of {len(row)} columns", _remedy("chemicals"))
+            yield Listed(row[_SMILES], row[_COMMON] if len(row) > _COMMON else row[_IUPAC], row[_CAS])
+
+
+def _molsets(table: Path | None) -> Iterator[Listed]:
+    for part in _MOLSETS:
+        path = _installed("molsets", "moses", part)
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            if next(lines, "").split(",")[0].strip() != "SMILES":
+                raise InputError(path, "does not begin with SMILES", _remedy("molsets"))
+            for line in lines:
+                yield Listed(line.split(",")[0].strip())
+
+
+SOURCES: dict[str, Callable[[Path | None], Iterator[Listed]]] = {"chemicals": _chemicals, "molsets": _molsets}
+
+
+def _installed(package: str, module: str, table: Path) -> Path:
+    """A file of an installed package, which is not imported for it."""
+    found = find_spec(module)
+    path = Path(found.origin).parent / table if found and found.origin else None
+    if path is None or not path.exists():
+        raise InputError(f"the package {package}", "is not installed", _remedy(package))
+    return path
+
+
+def _remedy(package: str) -> str:
+    named = ", or name its table with --table" if package == "chemicals" else ""
+    return f"install it with `{_INSTALL[package]}`{named}"

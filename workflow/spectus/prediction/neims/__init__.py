@@ -1,0 +1,1 @@
+"""NEIMS: a spectrum predicted from counts of substructures."""

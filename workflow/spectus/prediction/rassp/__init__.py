@@ -1,0 +1,1 @@
+"""RASSP: a spectrum predicted as a mixture of subformulae."""

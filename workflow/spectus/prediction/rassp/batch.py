@@ -1,0 +1,127 @@
+"""Prepared molecules side by side as tensors, padded, for the FormulaNet.
+
+Letters in comments: B molecules, N atoms, K skeletons, F sub-formulae of all B together.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from spectus.prediction.rassp.preparation import ATOM_FEATURES, BOND_ORDERS, Prepared
+from spectus.prediction.rassp.subformulae import HEAVY, unsaturation
+
+SKELETON_NUMBERS, FORMULA_NUMBERS = 9, 6
+"""Columns of numbers that describe a skeleton and a sub-formula."""
+
+_MOLECULES_AT_ONCE, _CELLS_AT_ONCE = 32, 400_000
+
+
+class Batch(NamedTuple):
+    """Molecules together, padded to the most atoms and the most skeletons."""
+
+    atoms: Tensor  # (B, N, ATOM_FEATURES)
+    present: Tensor  # (B, N) bool
+    adjacency: Tensor  # (B, len(BOND_ORDERS), N, N)
+    energy: Tensor  # (B,) eV
+    counts: Tensor  # (B, K, 2 len(HEAVY)) int64, of the skeleton and of what it lacks
+    numbers: Tensor  # (B, K, SKELETON_NUMBERS)
+    cuts: Tensor  # (B, K, 2) int64
+    share: Tensor  # (B, K, 3, N)
+    isotopes: Tensor  # (B K, width)
+    first_mass: Tensor  # (B K,) int64
+    molecule: Tensor  # (F,) int64
+    skeleton: Tensor  # (F,) int64, row of B K
+    hydrogens: Tensor  # (F,) int64
+    hydrogens_in_all: Tensor  # (B,) int64
+    matches: Tensor  # (F, MATCHES + FORMULA_NUMBERS)
+
+
+def collate(molecules: Sequence[Prepared], energy: NDArray[np.float32]) -> Batch:
+    """Molecules that can be predicted, with the energies of the electrons (B,), eV."""
+    n_atoms, n_skeletons = (max(len(part) for part in parts) for parts in zip(
+        *((molecule.atoms, molecule.skeletons) for molecule in molecules), strict=True
+    ))  # fmt: skip
+    size = len(molecules)
+    atoms = np.zeros((size, n_atoms, ATOM_FEATURES), np.float32)
+    present = np.zeros((size, n_atoms), bool)
+    adjacency = np.zeros((size, len(BOND_ORDERS), n_atoms, n_atoms), np.float32)
+    counts = np.zeros((size, n_skeletons, 2 * len(HEAVY)), np.int64)
+    numbers = np.zeros((size, n_skeletons, SKELETON_NUMBERS), np.float32)
+    cuts = np.zeros((size, n_skeletons, 2), np.int64)
+    share = np.zeros((size, n_skeletons, 3, n_atoms), np.uint8)
+    isotopes = np.zeros((size, n_skeletons, molecules[0].isotopes.shape[1]), np.float32)
+    first_mass = np.zeros((size, n_skeletons), np.int64)
+    for at, molecule in enumerate(molecules):
+        n, k = len(molecule.atoms), len(molecule.skeletons)
+        atoms[at, :n], present[at, :n] = molecule.atoms, True
+        a, b, order = molecule.bonds.T
+        adjacency[at, order, a, b] = adjacency[at, order, b, a] = 1
+        counts[at, :k, : len(HEAVY)] = molecule.skeletons
+        counts[at, :k, len(HEAVY) :] = molecule.heavy - molecule.skeletons
+        numbers[at, :k] = _skeleton_numbers(molecule)
+        cuts[at, :k, 0], cuts[at, :k, 1] = molecule.cuts, molecule.loss_cuts
+        share[at, :k, :, :n] = molecule.share
+        isotopes[at, :k], first_mass[at, :k] = molecule.isotopes, molecule.first_mass
+    sizes = [len(molecule.skeleton) for molecule in molecules]
+    row = np.repeat(np.arange(size), sizes)
+    hydrogens = np.concatenate([molecule.hydrogens for molecule in molecules]).astype(np.int64)
+    in_all = np.array([molecule.hydrogens_in_all for molecule in molecules])
+    skeleton = np.concatenate([molecule.skeleton for molecule in molecules]) + row * n_skeletons
+    matches = np.log1p(np.concatenate([molecule.matches for molecule in molecules]).astype(np.float32))
+    facts = np.concatenate([_formula_numbers(molecule) for molecule in molecules])
+    arrays = (
+        atoms, present, adjacency, energy.astype(np.float32), counts, numbers, cuts,
+        share.astype(np.float32) / np.float32(255), isotopes.reshape(size * n_skeletons, -1), first_mass.ravel(),
+        row, skeleton, hydrogens, in_all, np.concatenate([matches, facts], axis=1),
+    )  # fmt: skip
+    return Batch(*(torch.from_numpy(array) for array in arrays))
+
+
+def _skeleton_numbers(molecule: Prepared) -> NDArray[np.float32]:
+    """(K, SKELETON_NUMBERS): mass and size, of the skeleton and as shares of the molecule's, and unsaturation."""
+    skeletons = molecule.skeletons.astype(np.int64)
+    mass = molecule.first_mass.astype(np.float32)
+    atoms = skeletons.sum(axis=1)
+    without = unsaturation(skeletons, 0)
+    own = without[-1]
+    carbons = skeletons[:, 0] / np.maximum(atoms, 1)
+    columns = [
+        mass / 200, mass / mass[-1], atoms / 20, atoms / atoms[-1], without / 10, (own - without) / 10,
+        carbons, carbons - carbons[-1], np.full(len(mass), molecule.hydrogens_in_all / (2 * own + 1)),
+    ]  # fmt: skip
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _formula_numbers(molecule: Prepared) -> NDArray[np.float32]:
+    """(F, FORMULA_NUMBERS): unsaturation of sub-formulae, whether electrons are paired in their ions, hydrogens that
+    they have against the molecule's share, and mass."""
+    skeletons, hydrogens = molecule.skeletons[molecule.skeleton].astype(np.int64), molecule.hydrogens.astype(np.int64)
+    unsaturated = unsaturation(skeletons, hydrogens)
+    whole = unsaturated[-1]
+    mass = molecule.first_mass[molecule.skeleton] + hydrogens
+    expected = molecule.hydrogens_in_all * skeletons.sum(axis=1) / skeletons[-1].sum()
+    columns = [
+        unsaturated / 5, (whole - unsaturated) / 5, (2 * unsaturated) % 2, unsaturated < 0,
+        (hydrogens - expected) / 10, mass / 200,
+    ]  # fmt: skip
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def chunks(molecules: Sequence[Prepared], rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Rows of molecules in groups of about as many skeletons each, so that little is padded and memory bounded."""
+    ordered = rows[np.argsort([len(molecules[row].skeletons) for row in rows], kind="stable")]
+    groups, start = list[NDArray[np.int64]](), 0
+    while start < len(ordered):
+        end = start + 1
+        while end < len(ordered) and end - start < _MOLECULES_AT_ONCE:
+            largest = molecules[ordered[end]]
+            if (end + 1 - start) * len(largest.skeletons) * (3 * len(largest.atoms) + 30) > _CELLS_AT_ONCE:
+                break
+            end += 1
+        groups.append(ordered[start:end])
+        start = end
+    return groups

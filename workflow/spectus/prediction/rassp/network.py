@@ -1,0 +1,214 @@
+"""RASSP's FormulaNet: an EI spectrum as a mixture of a molecule's sub-formulae (Zhu and Jonas, Anal. Chem. 2023, 95,
+2653).
+
+A graph network reads the atoms; every sub-formula looks at the atoms by attention and gets a score; the softmax over
+all sub-formulae, the whole molecule among them, is their abundance; the spectrum is the sum of their isotope patterns.
+So no peak stands where no part of the molecule could, and isotopes are those of nature.
+
+What differs from the paper: attention and perceptrons work on skeletons (sub-formulae without their hydrogens), of
+which there are ten times fewer, and a small product adds the hydrogens; the attention knows which atoms the fragments
+of such a skeleton hold; residual blocks stand for recurrent cells; the energy of the electrons is an input.
+
+Letters in comments: B molecules, N atoms, K skeletons, F sub-formulae of all B together, D width, H heads.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from spectus.learning.measured_spectra import STANDARD_EV
+from spectus.prediction.neims.network import energy_terms
+from spectus.prediction.rassp.batch import FORMULA_NUMBERS, SKELETON_NUMBERS, Batch, chunks, collate
+from spectus.prediction.rassp.fragments import MOST_ATOMS
+from spectus.prediction.rassp.preparation import (
+    ATOM_FEATURES,
+    BOND_ORDERS,
+    MATCHES,
+    MOST_HYDROGENS,
+    NO_FRAGMENT,
+    Prepared,
+)
+from spectus.prediction.rassp.subformulae import HEAVY
+
+_MOST = MOST_ATOMS + 1  # counts of one heavy element
+_DEUTERIUM = 1.15e-4
+
+
+@dataclass(frozen=True)
+class RasspConfig:
+    """Sizes of the network; the defaults are those published, as far as they have a counterpart here."""
+
+    bins: int = 512  # nominal masses 0 to bins - 1
+    width: int = 512
+    graph_layers: int = 16
+    blocks: int = 3  # in which skeletons look at atoms
+    heads: int = 1
+    key: int = 8
+    formula_width: int = 128
+    dropout: float = 0.0
+
+
+class Rassp(nn.Module):
+    """The network. Called with a `Batch`; gives intensities (B, bins) that add up to 1, less what lies beyond."""
+
+    def __init__(self, config: RasspConfig) -> None:
+        super().__init__()
+        self.config = config
+        width, hidden = config.width, config.formula_width
+        self.atoms = nn.Linear(ATOM_FEATURES, width)
+        self.graph = nn.ModuleList([GraphLayer(config) for _ in range(config.graph_layers)])
+        self.graph_norm = nn.LayerNorm(width)
+        self.whole = nn.Linear(2 * width + 2, width)
+        self.counts = nn.Parameter(0.02 * torch.randn(2 * len(HEAVY), _MOST, width))
+        self.cuts = nn.Embedding(2 * (NO_FRAGMENT + 1), width)
+        self.numbers = nn.Linear(SKELETON_NUMBERS, width)
+        self.blocks = nn.ModuleList([SkeletonBlock(config) for _ in range(config.blocks)])
+        self.skeleton_norm = nn.LayerNorm(width)
+        self.to_formula = nn.Linear(width, 3 * hidden + 1)
+        self.hydrogens = nn.Parameter(0.02 * torch.randn(2, MOST_HYDROGENS + 1, hidden))
+        self.matches = nn.Linear(MATCHES + FORMULA_NUMBERS, hidden)
+        self.energy = nn.Linear(2, hidden)
+        self.formula = nn.Linear(hidden, hidden)
+        self.score = nn.Linear(hidden, 1)
+
+    def forward(self, batch: Batch) -> Tensor:
+        scores = self.scores(batch)
+        return self.spectrum(batch, softmax_of_groups(scores, batch.molecule, len(batch.atoms)))
+
+    def scores(self, batch: Batch) -> Tensor:
+        """(F,) logits of the sub-formulae."""
+        present = batch.present[:, :, None]
+        x = self.atoms(batch.atoms) * present  # (B, N, D)
+        for layer in self.graph:
+            x = layer(x, batch.adjacency) * present
+        x = self.graph_norm(x) * present
+        pooled = [x.sum(1) / present.sum(1), x.masked_fill(~present, -1e4).amax(1), energy_terms(batch.energy)]
+        whole = self.whole(torch.cat(pooled, dim=1))  # (B, D)
+        s = self._skeletons(batch) + whole[:, None]  # (B, K, D)
+        unseen = torch.where(batch.present, 0.0, -1e4)[:, None, None, :]  # (B, 1, 1, N)
+        for block in self.blocks:
+            s = block(s, x, batch.share, unseen)
+        hidden = self.config.formula_width
+        of_skeleton = self.to_formula(F.relu(self.skeleton_norm(s))).flatten(0, 1)  # (B K, 3 hidden + 1)
+        of_its_skeleton = F.embedding(batch.skeleton, of_skeleton)
+        first, gate, direct, own = of_its_skeleton.split([hidden, hidden, hidden, 1], dim=1)
+        z = first + self.matches(batch.matches) + self._hydrogens(batch)  # (F, hidden)
+        z = F.relu(z)
+        second = F.relu(self.formula(z) + direct)
+        return (z * gate).sum(1) * hidden**-0.5 + self.score(second)[:, 0] + own[:, 0]
+
+    def spectrum(self, batch: Batch, abundance: Tensor) -> Tensor:
+        """(B, bins) the isotope patterns of sub-formulae of given abundances (F,), summed."""
+        bins = self.config.bins
+        pattern = batch.isotopes[batch.skeleton]  # (F, width)
+        hydrogens = batch.hydrogens[:, None].to(pattern.dtype)
+        heavier = hydrogens * _DEUTERIUM * (1 - _DEUTERIUM) ** (hydrogens - 1).clamp(min=0)
+        pattern = pattern * (1 - heavier) + heavier * F.pad(pattern, (1, -1))
+        offset = torch.arange(pattern.shape[1], device=pattern.device)
+        mass = (batch.first_mass[batch.skeleton] + batch.hydrogens)[:, None] + offset
+        # Masses beyond the last bin go to one of their own, which is dropped.
+        place = batch.molecule[:, None] * (bins + 1) + mass.clamp(max=bins)
+        found = torch.zeros(len(batch.atoms) * (bins + 1), dtype=pattern.dtype, device=pattern.device)
+        found = found.index_add(0, place.flatten(), (abundance[:, None] * pattern).flatten())
+        return found.view(-1, bins + 1)[:, :bins]
+
+    def _skeletons(self, batch: Batch) -> Tensor:
+        """(B, K, D) what is known of skeletons without looking at the atoms. A count is the sum of one vector for each
+        atom it has, as the paper's cumulative one-hot code gives."""
+        n_tables, size, width = self.counts.shape
+        tables = self.counts.cumsum(dim=1).view(-1, width)
+        at = batch.counts + size * torch.arange(n_tables, device=batch.counts.device)
+        counted = F.embedding_bag(at.flatten(0, 1), tables, mode="sum").view(*at.shape[:2], width)
+        cuts = self.cuts(batch.cuts + torch.tensor([0, NO_FRAGMENT + 1], device=at.device)).sum(2)
+        return counted + cuts + self.numbers(batch.numbers)
+
+    def _hydrogens(self, batch: Batch) -> Tensor:
+        """(F, formula_width) of the hydrogens of sub-formulae and of what they lack, and of the energy."""
+        own, lost = self.hydrogens.cumsum(dim=1)
+        number = torch.arange(int(batch.hydrogens_in_all.max()) + 1, device=own.device)
+        left = (batch.hydrogens_in_all[:, None] - number).clamp(min=0)  # (B, h)
+        energy = self.energy(energy_terms(batch.energy))[:, None]
+        table = own[number] + F.embedding(left, lost) + energy  # (B, h, formula_width)
+        return F.embedding(batch.molecule * len(number) + batch.hydrogens, table.flatten(0, 1))
+
+
+class GraphLayer(nn.Module):
+    """Atoms hear from their neighbours, the loudest of the kinds of bonds."""
+
+    def __init__(self, config: RasspConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.norm = nn.LayerNorm(width)
+        self.message = nn.Linear(width, len(BOND_ORDERS) * width)
+        self.own = nn.Linear(width, width)
+        self.out = nn.Linear(width, width)
+        self.dropout = config.dropout
+
+    def forward(self, x: Tensor, adjacency: Tensor) -> Tensor:
+        n = self.norm(x)
+        message = self.message(n).unflatten(2, (len(BOND_ORDERS), -1)).transpose(1, 2)  # (B, C, N, D)
+        heard = (adjacency @ message).amax(dim=1)  # (B, N, D)
+        return x + F.dropout(self.out(F.relu(heard + self.own(n))), self.dropout, self.training)
+
+
+class SkeletonBlock(nn.Module):
+    """Skeletons look at atoms, then think; each head may lean towards the atoms of the skeleton's fragments."""
+
+    def __init__(self, config: RasspConfig) -> None:
+        super().__init__()
+        self.heads, self.key, width = config.heads, config.key, config.width
+        self.norm = nn.LayerNorm(width)
+        self.query = nn.Linear(width, self.heads * self.key)
+        self.keys = nn.Linear(width, self.heads * self.key)
+        self.values = nn.Linear(width, width)
+        self.lean = nn.Parameter(torch.randn(self.heads, 3))
+        self.out = nn.Linear(width, width)
+        self.think_norm = nn.LayerNorm(width)
+        self.up = nn.Linear(width, 2 * width)
+        self.down = nn.Linear(2 * width, width)
+        self.dropout = config.dropout
+
+    def forward(self, s: Tensor, x: Tensor, share: Tensor, unseen: Tensor) -> Tensor:
+        q = self.query(self.norm(s)).unflatten(2, (self.heads, self.key)).transpose(1, 2)  # (B, H, K, key)
+        k = self.keys(x).unflatten(2, (self.heads, self.key)).transpose(1, 2)  # (B, H, N, key)
+        v = self.values(x).unflatten(2, (self.heads, -1)).transpose(1, 2)  # (B, H, N, D / H)
+        lean = torch.einsum("bkcn,hc->bhkn", share, 4 * self.lean)
+        weight = (q @ k.transpose(2, 3) * self.key**-0.5 + lean + unseen).softmax(dim=3)  # (B, H, K, N)
+        seen = (weight @ v).transpose(1, 2).flatten(2)  # (B, K, D)
+        s = s + F.dropout(self.out(seen), self.dropout, self.training)
+        thought = self.down(F.relu(self.up(self.think_norm(s))))
+        return s + F.dropout(thought, self.dropout, self.training)
+
+
+def softmax_of_groups(scores: Tensor, group: Tensor, n_groups: int) -> Tensor:
+    """(F,) softmax of scores among those of one group."""
+    top = torch.full((n_groups,), -torch.inf, device=scores.device, dtype=scores.dtype)
+    top = top.scatter_reduce(0, group, scores.detach(), "amax")
+    odds = torch.exp(scores - top[group])
+    return odds / torch.zeros_like(top).index_add(0, group, odds)[group]
+
+
+def cosine_loss(spectra: Tensor, measured: Tensor, mass_power: float = 0.5) -> Tensor:
+    """(B,) one minus the cosine of square roots of predicted intensities and of measured ones (B, bins), weighted with
+    a power of the mass. The published loss, squared distance of the roots scaled to length 1, is twice this with
+    power 0."""
+    weight = torch.arange(spectra.shape[1], device=spectra.device) ** mass_power
+    return 1 - F.cosine_similarity((spectra + 1e-8).sqrt() * weight, measured.sqrt() * weight, dim=1)
+
+
+def predict(network: Rassp, molecules: Sequence[Prepared], energy: float = STANDARD_EV) -> NDArray[np.float32]:
+    """Spectra (n, bins) float32, base peak 1; rows of zeros for molecules that cannot be predicted."""
+    spectra = np.zeros((len(molecules), network.config.bins), np.float32)
+    usable = np.flatnonzero([molecule.reason is None for molecule in molecules])
+    network.eval()
+    with torch.inference_mode():
+        for rows in chunks(molecules, usable):
+            batch = collate([molecules[row] for row in rows], np.full(len(rows), energy, np.float32))
+            found = network(batch).numpy()
+            spectra[rows] = found / np.maximum(found.max(axis=1, keepdims=True), 1e-12)
+    return spectra

@@ -1,0 +1,1 @@
+"""Spectrum and candidates to scores."""

@@ -1,0 +1,1 @@
+"""RI standards and retention indices."""

@@ -1,0 +1,164 @@
+"""Retention indices for the components of a campaign, from the ladder runs that belong to them."""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from tqdm import tqdm
+
+from spectus import tables
+from spectus.deconvolution.component_tables import components_of, runs_in
+from spectus.errors import InputError
+from spectus.retention.retention_index import RetentionScale
+from spectus.retention.ri_standards import Ladder, find_ladder
+from spectus.samples import Sample, read_samples
+
+_LADDER_COLUMNS = ["run", "component", "rt_s", "height", "mz", "intensity"]
+
+
+def calibrate_components(
+    components: Sequence[Path],
+    ladder: Sequence[Path] | None,
+    samples: Path | None,
+    series: str,
+    out: Path,
+    rungs: Path,
+) -> None:
+    """Write `components` again with retention indices, and the rungs they rest on.
+
+    With `ladder`, the rungs of all runs in those tables make one scale. With `samples`, a run uses a ladder
+    run of its own batch; without one, any of the sheet. Among several it uses the nearest before it in the
+    sheet, else the nearest after. Without a usable ladder in the sheet the indices stay null.
+
+    Parameters
+    ----------
+    ladder, samples: components tables of ladder runs, or the sample sheet; one of them.
+    series: 'alkane', 'fame' or 'auto'.
+
+    Raises
+    ------
+    InputError: a table cannot be read, a run is there twice or not in the sheet, or `ladder` shows no ladder.
+    """
+    runs = runs_in(components)
+    if ladder is not None:
+        ladders = _of_one_kind(_given_ladders(ladder, series))
+        scale_of = dict.fromkeys(runs, _joined(list(ladders.values())))
+    else:
+        assert samples is not None
+        sheet = read_samples(samples)
+        check_in_sheet(runs, sheet, samples)
+        ladders = _of_one_kind(_ladders_of_sheet(runs, sheet, series))
+        scale_of = {run: ladders[name].scale for run, name in nearest_ladders(sheet, ladders).items()}
+    for found in ladders.values():
+        _say(_summary(found))
+    if not ladders:
+        _say("no ladder run among the components; retention indices stay empty")
+    tables.write(
+        pa.concat_tables([tables.RUNGS.empty_table(), *(found.table() for found in ladders.values())]),
+        rungs,
+        tables.RUNGS,
+    )
+    with tables.writing(out, tables.COMPONENTS) as writer:
+        for path in tqdm(components, desc="calibrate", unit="table", disable=None):
+            for part in tables.read_parts(path, tables.COMPONENTS):
+                writer.append(with_indices(part, scale_of))
+
+
+def with_indices(components: pa.Table, scale_of: Mapping[str, RetentionScale]) -> pa.Table:
+    """`components` with `ri` and `ri_extrapolated` by the scale of each run; null for runs without one."""
+    run = components["run"].combine_chunks().dictionary_encode()
+    names, row_run = run.dictionary.to_pylist(), run.indices.to_numpy()
+    rt_s = components["rt_s"].to_numpy()
+    index, outside = np.zeros(len(rt_s)), np.zeros(len(rt_s), dtype=bool)
+    unknown = np.ones(len(rt_s), dtype=bool)
+    for position, name in enumerate(names):
+        if name in scale_of:
+            rows = row_run == position
+            index[rows], outside[rows] = scale_of[name].index(rt_s[rows])
+            unknown[rows] = False
+    for name, values in (("ri", index), ("ri_extrapolated", outside)):
+        column = components.schema.get_field_index(name)
+        components = components.set_column(column, tables.COMPONENTS.field(name), pa.array(values, mask=unknown))
+    return components
+
+
+def nearest_ladders(sheet: Sequence[Sample], ladders: Iterable[str]) -> dict[str, str]:
+    """The ladder run each run of the sheet uses, among `ladders`; no entry if there is none."""
+    position = {sample.run: i for i, sample in enumerate(sheet)}
+    known = sorted(ladders, key=position.__getitem__)
+    chosen: dict[str, str] = {}
+    for i, sample in enumerate(sheet):
+        own = [name for name in known if sample.batch and sheet[position[name]].batch == sample.batch]
+        among = own or known
+        before = [name for name in among if position[name] <= i]
+        if among:
+            chosen[sample.run] = before[-1] if before else among[0]
+    return chosen
+
+
+def check_in_sheet(runs: Iterable[str], sheet: Sequence[Sample], path: Path) -> None:
+    """Raise an InputError for the first of `runs` that the sheet does not name."""
+    known = {sample.run for sample in sheet}
+    for run in runs:
+        if run not in known:
+            raise InputError(path, f"run {run!r} is not in the sheet", "add it, or leave its components out")
+
+
+def _given_ladders(paths: Sequence[Path], series: str) -> dict[str, Ladder]:
+    runs = runs_in(paths)
+    for path in paths:
+        if path not in runs.values():
+            raise InputError(path, "holds no components", "give the components of a ladder run")
+    return {run: find_ladder(_of_run(paths, run), series) for run in runs}
+
+
+def _ladders_of_sheet(runs: Mapping[str, Path], sheet: Sequence[Sample], series: str) -> dict[str, Ladder]:
+    """The ladders of the sheet that could be found; a ladder run without one is said, and passed over."""
+    ladders: dict[str, Ladder] = {}
+    for sample in sheet:
+        if sample.type != "ladder":
+            continue
+        if sample.run not in runs:
+            _say(f"{sample.run}: the ladder run has no components and is not used")
+            continue
+        try:
+            ladders[sample.run] = find_ladder(_of_run([runs[sample.run]], sample.run), series)
+        except InputError as error:
+            _say(f"{error}; it is not used")
+    return ladders
+
+
+def _of_one_kind(ladders: dict[str, Ladder]) -> dict[str, Ladder]:
+    kinds = sorted({ladder.series.label for ladder in ladders.values()})
+    if len(kinds) > 1:
+        problem = f"are ladders of {' and '.join(kinds)}, whose indices cannot be compared"
+        raise InputError(", ".join(ladders), problem, "choose one with --series")
+    return ladders
+
+
+def _of_run(paths: Sequence[Path], run: str) -> pa.Table:
+    return pa.concat_tables(components_of(paths, [run], _LADDER_COLUMNS))
+
+
+def _joined(ladders: Sequence[Ladder]) -> RetentionScale:
+    """One scale of the rungs of several ladder runs, such as one of the light and one of the heavy alkanes."""
+    source = ", ".join(ladder.run for ladder in ladders)
+    times: dict[int, list[float]] = {}
+    for ladder in ladders:
+        for rung in ladder.rungs:
+            times.setdefault(rung.carbon, []).append(rung.rt_s)
+    carbons = sorted(times)
+    return RetentionScale(np.array([np.mean(times[carbon]) for carbon in carbons]), 100.0 * np.array(carbons), source)
+
+
+def _summary(ladder: Ladder) -> str:
+    first, last = ladder.rungs[0].carbon, ladder.rungs[-1].carbon
+    missing = ", ".join(f"C{carbon}" for carbon in ladder.missing)
+    found = f"{ladder.run}: {ladder.series.label} C{first} to C{last}, {len(ladder.rungs)} rungs found"
+    return f"{found}, missing {missing}" if missing else f"{found}, none missing"
+
+
+def _say(line: str) -> None:
+    print(f"spectus calibrate: {line}", file=sys.stderr)

@@ -1,0 +1,140 @@
+"""Homologous series that serve as retention ladders, and how much a spectrum looks like one of their members.
+
+Fragmentation: F. W. McLafferty, F. Turecek, Interpretation of Mass Spectra, 4th ed. (1993), chapters 9.2,
+    9.6.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spectus.nominal_mass import to_nominal_mass
+
+Floats = NDArray[np.float64]
+
+MIN_CARBON, MAX_CARBON = 5, 60
+_TRACE = 0.005
+
+
+@dataclass(frozen=True)
+class Series:
+    """A homologous series as electron ionization shows it.
+
+    Attributes
+    ----------
+    name: as in the rungs table.
+    label: for messages.
+    patterns: nominal mass -> usual intensity, base peak 1.0, of the ions that members share; one pattern for
+        short chains, one for long.
+    homologues: masses of the ions that lose intensity from one to the next; empty if the series has none.
+    molecular_ion: nominal mass of M+ less 14 times the carbon number.
+    """
+
+    name: str
+    label: str
+    patterns: tuple[Mapping[int, float], ...]
+    homologues: range
+    molecular_ion: int
+
+
+ALKANES = Series(
+    "alkane",
+    "n-alkanes",
+    (
+        {
+            41: 0.36, 42: 0.11, 43: 0.72, 55: 0.17, 56: 0.18, 57: 1.0, 69: 0.08, 70: 0.14, 71: 0.56, 84: 0.09,
+            85: 0.4, 98: 0.06, 99: 0.09, 113: 0.05, 127: 0.03, 141: 0.02,
+        },
+        {
+            41: 0.22, 42: 0.06, 43: 0.6, 55: 0.24, 56: 0.14, 57: 1.0, 69: 0.16, 70: 0.12, 71: 0.76, 83: 0.12,
+            84: 0.08, 85: 0.56, 97: 0.1, 98: 0.06, 99: 0.18, 111: 0.05, 112: 0.04, 113: 0.11, 125: 0.02,
+            127: 0.07, 141: 0.05, 155: 0.04, 169: 0.03, 183: 0.024, 197: 0.02,
+        },
+    ),
+    range(57, 14 * MAX_CARBON, 14),
+    2,
+)  # fmt: skip
+FAMES = Series(
+    "fame",
+    "FAME",
+    (
+        {
+            41: 0.35, 43: 0.4, 55: 0.28, 56: 0.05, 57: 0.14, 59: 0.16, 69: 0.11, 74: 1.0, 75: 0.1, 83: 0.05,
+            84: 0.03, 87: 0.52, 88: 0.05, 97: 0.03, 101: 0.06, 115: 0.03, 129: 0.045, 143: 0.1, 157: 0.02,
+        },
+        {
+            41: 0.3, 43: 0.55, 55: 0.37, 56: 0.07, 57: 0.37, 59: 0.09, 69: 0.22, 71: 0.12, 74: 1.0, 75: 0.3,
+            81: 0.04, 83: 0.14, 84: 0.04, 85: 0.06, 87: 0.73, 88: 0.06, 97: 0.11, 98: 0.04, 101: 0.06,
+            111: 0.04, 129: 0.065, 143: 0.2, 157: 0.02, 185: 0.03, 199: 0.05,
+        },
+    ),
+    range(0),
+    46,
+)  # fmt: skip
+SERIES = {series.name: series for series in (ALKANES, FAMES)}
+
+
+def by_nominal_mass(components: pa.Table) -> Floats:
+    """(n, heaviest mass + 1) spectra of a components table, column = nominal mass, base peak 1.0."""
+    mz, intensity = (components[name].combine_chunks() for name in ("mz", "intensity"))
+    lengths = mz.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+    row = np.repeat(np.arange(len(mz)), lengths)
+    mass = to_nominal_mass(mz.flatten().to_numpy())
+    spectra = np.zeros((len(mz), int(mass.max(initial=0)) + 1))
+    np.add.at(spectra, (row, mass), intensity.flatten().to_numpy())
+    return spectra / spectra.max(axis=1, keepdims=True, initial=1e-12)
+
+
+def series_score(spectra: Floats, series: Series) -> Floats:
+    """Likeness of spectra to a series, 0-1: cosine of square-root intensities times the smoothness.
+
+    The smoothness is the share of the homologous ions' current that decays from each ion to the next, as it
+    does in an unbranched chain; a branch makes the ions formed at it stand out.
+
+    Parameters
+    ----------
+    spectra: (n, n_masses), column = nominal mass, base peak 1.0. Masses below the lightest of all spectra
+        were not scanned and do not count.
+
+    Returns
+    -------
+    (n,) scores.
+    """
+    first = max(41, int(np.argmax(spectra.any(axis=0))))
+    roots = np.sqrt(np.where(spectra >= _TRACE, spectra, 0.0))[:, first:]
+    cosine = np.zeros(len(spectra))
+    for pattern in series.patterns:
+        model = np.sqrt([pattern.get(mass, 0.0) for mass in range(first, spectra.shape[1])])
+        norm = np.linalg.norm(roots, axis=1) * np.linalg.norm(model)
+        np.maximum(cosine, np.divide(roots @ model, norm, out=np.zeros(len(spectra)), where=norm > 0), out=cosine)
+    ions = spectra[:, [mass for mass in series.homologues if mass < spectra.shape[1]]]
+    rise = np.clip(np.diff(ions, axis=1), 0, None).sum(axis=1)
+    current = ions[:, 1:].sum(axis=1)
+    return cosine * (1 - np.divide(rise, current, out=np.zeros(len(spectra)), where=current > 0)).clip(0, 1)
+
+
+def molecular_ions(spectra: Floats, series: Series) -> NDArray[np.bool_]:
+    """Where a spectrum shows the molecular ion of a carbon number.
+
+    M+ has an even mass and no M-1 beside it. An ion that towers over its lighter neighbour with no more
+    than an isotope peak behind it is therefore M+: the isotope peaks of odd-mass fragments are smaller than
+    the fragments.
+
+    Returns
+    -------
+    (n, MAX_CARBON - MIN_CARBON + 1) bool.
+    """
+    carbons = np.arange(MIN_CARBON, MAX_CARBON + 1)
+    mass = 14 * carbons + series.molecular_ion
+    padded = np.pad(spectra, ((0, 0), (0, max(0, mass[-1] + 2 - spectra.shape[1]))))
+    heavier = padded.sum(axis=1, keepdims=True) - np.cumsum(padded, axis=1)
+    ion = padded[:, mass]
+    return (
+        (ion >= 0.002 * padded.max(axis=1, keepdims=True).clip(1e-12))
+        & (ion >= 2 * padded[:, mass - 1])
+        & (padded[:, mass + 1] <= ion * (0.02 * carbons + 0.1))
+        & (heavier[:, mass + 1] <= ion)
+    )

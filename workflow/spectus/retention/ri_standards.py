@@ -1,0 +1,208 @@
+"""Finding a ladder of n-alkanes or fatty acid methyl esters (FAME) in the components of a run.
+
+Every component is scored for its likeness to the series. The carbon numbers are then assigned all at once,
+by the chain of components of highest total score whose spacing per carbon changes smoothly with retention
+time, anchored by molecular ions.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from spectus import tables
+from spectus.errors import InputError
+from spectus.retention.homologues import (
+    MIN_CARBON,
+    SERIES,
+    Floats,
+    Series,
+    by_nominal_mass,
+    molecular_ions,
+    series_score,
+)
+from spectus.retention.retention_index import RetentionScale
+
+MIN_SCORE = 0.75
+MIN_RUNGS = 3
+MIN_MOLECULAR_IONS = 2
+MIN_HEIGHT = 0.002
+"""Of the highest rung: less is a tail or an impurity of the ladder."""
+
+_MOST_CANDIDATES = 60
+_MOST_CARBONS_APART = 8
+_ROUGHNESS = 3.0
+_GAP_COST = 0.1
+
+_Chain = list[tuple[int, int]]
+"""Row of the component and carbon number, by ascending carbon number."""
+
+_LAST_ODD_FAME = 10
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One member of a ladder: carbon number, component of the run, apex in s, likeness to the series 0-1."""
+
+    carbon: int
+    component: int
+    rt_s: float
+    score: float
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """The rungs found in one run, by ascending carbon number; a FAME counts the carbons of its acid."""
+
+    run: str
+    series: Series
+    rungs: tuple[Rung, ...]
+
+    @property
+    def missing(self) -> list[int]:
+        """Carbon numbers between found rungs that were not found.
+
+        FAME mixtures hold C8, C9, C10 and from there on even acids alone (Kind et al. 2009, Anal. Chem. 81, 10038): an
+        odd one above is missing only where another odd one above was found.
+        """
+        found = {rung.carbon for rung in self.rungs}
+        odd = self.series.name != "fame" or any(carbon % 2 for carbon in found if carbon > _LAST_ODD_FAME)
+        between = (n for n in range(min(found), max(found)) if odd or n <= _LAST_ODD_FAME or n % 2 == 0)
+        return [carbon for carbon in between if carbon not in found]
+
+    @property
+    def scale(self) -> RetentionScale:
+        """The retention index scale: 100 times the carbon number at each rung."""
+        times = np.array([rung.rt_s for rung in self.rungs])
+        return RetentionScale(times, np.array([100.0 * rung.carbon for rung in self.rungs]), self.run)
+
+    def table(self) -> pa.Table:
+        """Found and missing rungs as a table of the schema RUNGS."""
+        found = [{**vars(rung), "missing": False} for rung in self.rungs]
+        missing = [{"carbon": carbon, "missing": True} for carbon in self.missing]
+        shared = {"run": self.run, "series": self.series.name}
+        rows = sorted(found + missing, key=lambda row: row["carbon"])
+        return tables.table(tables.RUNGS, [{**shared, "ri": 100.0 * row["carbon"], **row} for row in rows])
+
+
+def find_ladder(components: pa.Table, series: str = "auto") -> Ladder:
+    """The ladder in the components of one run.
+
+    Parameters
+    ----------
+    components: of the ladder run; run, component, rt_s, height, mz and intensity of the schema COMPONENTS
+        are used.
+    series: 'alkane', 'fame', or 'auto' for whichever explains the run better.
+
+    Raises
+    ------
+    InputError: fewer than three rungs, or fewer than two that show their molecular ion, without which the
+        carbon numbers would be a guess.
+    """
+    run = components["run"][0].as_py() if components.num_rows else "ladder run"
+    tried = list(SERIES.values()) if series == "auto" else [SERIES[series]]
+    _, ladder, anchors = max((_fit(run, components, kind) for kind in tried), key=lambda fit: fit[0])
+    if len(ladder.rungs) < MIN_RUNGS or anchors < MIN_MOLECULAR_IONS:
+        wanted = " or ".join(kind.label for kind in tried)
+        problem = f"shows no ladder of {wanted} ({len(ladder.rungs)} rungs, {anchors} with a molecular ion)"
+        raise InputError(run, problem, "check that it is a ladder run scanned up to the molecular ions")
+    return ladder
+
+
+def _fit(run: str, components: pa.Table, series: Series) -> tuple[float, Ladder, int]:
+    """Value of the best chain of one series, its rungs, and how many of them show their molecular ion."""
+    spectra = by_nominal_mass(components)
+    rt_s, height = (components[name].to_numpy().astype(np.float64) for name in ("rt_s", "height"))
+    number = components["component"].to_numpy()
+    scores, seen = series_score(spectra, series), molecular_ions(spectra, series)
+    value, chain = _assign(rt_s, height, scores, seen)
+    rungs = tuple(Rung(carbon, int(number[i]), float(rt_s[i]), float(scores[i])) for i, carbon in chain)
+    return value, Ladder(run, series, rungs), sum(bool(seen[i, carbon - MIN_CARBON]) for i, carbon in chain)
+
+
+def _assign(rt_s: Floats, height: Floats, scores: Floats, seen: NDArray[np.bool_]) -> tuple[float, _Chain]:
+    """Value and members of the best chain.
+
+    A chain earns the scores of its members, weighted by height so that a rung's tail does not stand for the
+    rung; one more for each molecular ion that agrees, one less for each that does not; and it pays for
+    changes of the spacing per carbon and for missing rungs.
+    """
+    fits = scores >= MIN_SCORE
+    if not fits.any():
+        return 0.0, []
+    share = height / height[fits].max()
+    weight = scores * np.clip(share, 0, 1) ** 0.25
+    rows = np.flatnonzero(fits & (share >= MIN_HEIGHT))
+    rows = rows[np.argsort(-weight[rows], kind="stable")[:_MOST_CANDIDATES]]
+    rows = rows[np.argsort(rt_s[rows], kind="stable")]
+    anchored = seen[rows].any(axis=1, keepdims=True)
+    earned = weight[rows, None] + np.where(seen[rows], 1.0, np.where(anchored, -1.0, 0.0))
+    value, chain = _best_chain(rt_s[rows], earned)
+    return value, [(int(rows[i]), carbon) for i, carbon in chain]
+
+
+def _best_chain(times: Floats, earned: Floats) -> tuple[float, _Chain]:
+    """Dynamic programming over pairs of neighbouring rungs.
+
+    A state is a pair of candidates with their distance in carbons, and the later one's carbon number.
+
+    Parameters
+    ----------
+    times: (n,) ascending, s.
+    earned: (n, n_carbons), what a candidate earns as each carbon number.
+    """
+    n, n_carbons = earned.shape
+    steps = np.arange(1, _MOST_CARBONS_APART + 1)
+    value = np.full((n, n, len(steps), n_carbons), -np.inf)
+    pace = np.zeros((n, n, len(steps)))
+    origin = np.full(value.shape, -1)
+    for later in range(n):
+        for earlier in np.flatnonzero(times[:later] < times[later]):
+            pace[later, earlier] = np.log((times[later] - times[earlier]) / steps)
+            before = value[earlier, :earlier], pace[earlier, :earlier]
+            reached, came_from = _extend(earned[earlier], *before, pace[later, earlier])
+            for step in steps:
+                gain = earned[later, step:] - _GAP_COST * (step - 1)
+                value[later, earlier, step - 1, step:] = reached[step - 1, :-step] + gain
+                origin[later, earlier, step - 1, step:] = came_from[step - 1, :-step]
+    if not np.isfinite(value).any():
+        return 0.0, []
+    return float(value.max()), _trace_back(value, origin)
+
+
+def _extend(own: Floats, value: Floats, pace: Floats, next_pace: Floats) -> tuple[Floats, NDArray[np.int64]]:
+    """Best total of a chain that ends at a candidate, for each next step, and the state before (-1: none).
+
+    Parameters
+    ----------
+    own: (n_carbons,) what the candidate earns as the first of a chain.
+    value, pace: (n_earlier, n_steps, n_carbons) and (n_earlier, n_steps), of the states that end at it.
+    next_pace: (n_steps,) logarithm of the seconds per carbon of the step to come.
+
+    Returns
+    -------
+    (n_steps, n_carbons) both.
+    """
+    n_carbons = len(own)
+    begun, none = np.tile(own, (len(next_pace), 1)), np.full((len(next_pace), n_carbons), -1)
+    if not len(value):
+        return begun, none
+    change = pace.reshape(1, -1) - next_pace[:, None]
+    totals = value.reshape(1, -1, n_carbons) - _ROUGHNESS * np.square(change)[:, :, None]
+    winner = totals.argmax(axis=1)
+    gone_on = np.take_along_axis(totals, winner[:, None], axis=1)[:, 0]
+    return np.maximum(gone_on, begun), np.where(gone_on > begun, winner, none)
+
+
+def _trace_back(value: Floats, origin: NDArray[np.int64]) -> _Chain:
+    later, earlier, step, carbon = (int(i) for i in np.unravel_index(value.argmax(), value.shape))
+    chain = [(later, carbon + MIN_CARBON)]
+    while True:
+        previous = int(origin[later, earlier, step, carbon])
+        carbon -= step + 1
+        chain.append((earlier, carbon + MIN_CARBON))
+        if previous < 0:
+            return chain[::-1]
+        later = earlier
+        earlier, step = divmod(previous, value.shape[2])

@@ -1,0 +1,1 @@
+"""Styles and drawings that the report and the service share."""
