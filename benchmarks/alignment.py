@@ -1,4 +1,4 @@
-"""How fast and how right the alignment is: components of simulated runs whose truth is known.
+"""How fast and how right the alignment is: components of simulated runs whose ground truth is known.
 
 Spectra come from a library. Every run shows a random share of the compounds, at amounts that vary by a factor of 3,
 with noise on every ion, spurious ions, and a tenth of components that are nothing at all. Its times drift by up to
@@ -65,22 +65,22 @@ def one_campaign(
     folder: Path, rng: np.random.Generator, spectra: list[Spectrum], n_runs: int, share: float, drift: float
 ) -> str:
     times, amounts = np.sort(rng.uniform(FIRST_S, LAST_S, len(spectra))), 10 ** rng.uniform(3.5, 6.5, len(spectra))
-    truth: dict[tuple[str, int], int] = {}
+    ground_truth: dict[tuple[str, int], int] = {}
     with tables.writing(folder / "components.parquet", tables.COMPONENTS) as writer:
         for number in range(n_runs):
             run = f"run{number:04d}"
             components = made_run(rng, spectra, times + curve(rng, times, drift), amounts, share)
             rows = [{"run": run, "component": place, **row} for place, (row, _) in enumerate(components, 1)]
-            truth |= {(run, place): compound for place, (_, compound) in enumerate(components, 1)}
+            ground_truth |= {(run, place): compound for place, (_, compound) in enumerate(components, 1)}
             writer.append(tables.table(tables.COMPONENTS, rows))
-    features, abundances = folder / "features.parquet", folder / "abundances.parquet"
+    features, peak_areas = folder / "features.parquet", folder / "peak_areas.parquet"
     cpu, wall = time.process_time(), time.perf_counter()
-    align_components([folder / "components.parquet"], None, [], AlignSettings(), features, abundances)
+    align_components([folder / "components.parquet"], None, [], AlignSettings(), features, peak_areas)
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     n_features = tables.read(features, tables.FEATURES, ["feature"]).num_rows
-    recall, precision = pairs(truth, tables.read(abundances, tables.ABUNDANCES, ["feature", "run", "component"]))
-    size = f"{n_runs:4d} {len(truth):11d} {n_features:9d}"
+    recall, precision = pairs(ground_truth, tables.read(peak_areas, tables.PEAK_AREAS, ["feature", "run", "component"]))
+    size = f"{n_runs:4d} {len(ground_truth):11d} {n_features:9d}"
     return f"{size} {cpu:6.1f} {wall:7.1f} {memory:5.0f} {recall:7.4f} {precision:8.4f}"
 
 
@@ -127,9 +127,9 @@ def component(rng: np.random.Generator, rt_s: float, mass: np.ndarray, ions: np.
     }
 
 
-def pairs(truth: dict[tuple[str, int], int], abundances: pa.Table) -> tuple[float, float]:
-    perceived = [row for row in abundances.to_pylist() if row["component"] is not None]
-    found = [(row["feature"], truth[row["run"], row["component"]]) for row in perceived]
+def pairs(ground_truth: dict[tuple[str, int], int], peak_areas: pa.Table) -> tuple[float, float]:
+    perceived = [row for row in peak_areas.to_pylist() if row["component"] is not None]
+    found = [(row["feature"], ground_truth[row["run"], row["component"]]) for row in perceived]
     together = count_pairs(entry for entry in found if entry[1] >= 0)
     return (
         together / count_pairs(compound for _, compound in found if compound >= 0),

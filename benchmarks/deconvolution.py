@@ -13,9 +13,9 @@ with settings that do better on runs of this kind. They are not dependencies (Py
 Times are CPU seconds on one thread. "CPU s" is the deconvolution alone, without importing libraries, reading files and
 making each tool's scan objects; "all CPU" is the whole process, with all of that, this project's too.
 
-Below this project's row stands what its own figures are worth: the median cosine with the truth in bins of purity and
-of signal to noise (a component without a match counts 0), the share of ions whose error is within their doubt (68 %, if
-that is a standard error), and the median of the error they really have, as a share of the ion (0.67 of the doubt,
+Below this project's row stands what its own figures are worth: the median cosine with the ground truth in bins of purity and
+of signal to noise (a component without a match counts 0), the share of ions whose error is within their relative intensity error (68 %, if
+that is a standard error), and the median of the error they really have, as a share of the ion (0.67 of the relative intensity error,
 then). For the presets of accurate mass also the error of the m/z; the peers get nominal masses.
 
 Areas are judged on dilution series (preset `dilution`): R2 and slope of area over amount. Over four decades, isolated,
@@ -55,7 +55,7 @@ from spectus.simulation.scoring import STRATA, Score, ion_errors, mass_errors, m
 Seconds = tuple[float, float]  # CPU seconds of the deconvolution alone, and of the whole process
 Tool = Callable[[Run, str], tuple[pa.Table, Seconds]]
 BINS = {"purity": (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.01), "snr": (0.0, 10.0, 30.0, 100.0, 300.0, np.inf)}
-DOUBTS = (0.0, 0.03, 0.1, 0.3, 0.6, 1.01)
+RELATIVE_INTENSITY_ERRORS = (0.0, 0.03, 0.1, 0.3, 0.6, 1.01)
 
 COLUMNS = (
     "recall .7",
@@ -100,8 +100,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _compare(library: pa.Table, preset: str, seed: int, options: argparse.Namespace) -> None:
     runs = [run for run in simulate(library, settings_for(preset, options.set), seed) if run.type != "ladder"]
-    truth = pa.concat_tables([run.truth for run in runs])
-    print(f"\n{preset}, seed {seed}: {len(runs)} runs, {len(truth)} compounds")
+    ground_truth = pa.concat_tables([run.ground_truth for run in runs])
+    print(f"\n{preset}, seed {seed}: {len(runs)} runs, {len(ground_truth)} compounds")
     print(
         f"{'':22}"
         + "".join(f"{column:>17}" if "FWHM" in column or "iso" in column else f"{column:>11}" for column in COLUMNS)
@@ -111,9 +111,9 @@ def _compare(library: pa.Table, preset: str, seed: int, options: argparse.Namesp
         found, seconds = zip(*(tool(run.run, run.name) for run in runs), strict=True)
         components, total = pa.concat_tables(found), np.sum(seconds, axis=0)
         ours = total if ours is None else ours
-        _print_row(name, score(components, truth), total, total / ours)
+        _print_row(name, score(components, ground_truth), total, total / ours)
         if name == "spectus":
-            _print_worth(components, truth)
+            _print_worth(components, ground_truth)
         if any(run.amount for run in runs):
             print(f"{'':22}{_linearity(components, runs)}")
 
@@ -158,8 +158,8 @@ def _print_row(name: str, found: Score, seconds: NDArray[np.float64], ratio: NDA
     print(f"{name:22}{recalls}{strata}{counts}{times}", flush=True)
 
 
-def _print_worth(components: pa.Table, truth: pa.Table) -> None:
-    found = match(components, truth)
+def _print_worth(components: pa.Table, ground_truth: pa.Table) -> None:
+    found = match(components, ground_truth)
     cosine = np.zeros(len(components))
     matched = found.component >= 0
     cosine[found.component[matched]] = found.cosine[matched]
@@ -167,12 +167,16 @@ def _print_worth(components: pa.Table, truth: pa.Table) -> None:
         values = components[column].to_numpy(zero_copy_only=False)
         inside = [cosine[(values >= low) & (values < high)] for low, high in pairwise(edges)]
         _print_bins(f"{column}: cosine", edges, [(np.median(of) if len(of) else np.nan, len(of)) for of in inside])
-    doubts, errors = ion_errors(components, truth)
-    within = [(errors <= doubts)[(doubts >= low) & (doubts < high)] for low, high in pairwise(DOUBTS)]
-    _print_bins("doubt: within it", DOUBTS, [(of.mean() if len(of) else np.nan, len(of)) for of in within])
-    real = [errors[(doubts >= low) & (doubts < high)] for low, high in pairwise(DOUBTS)]
-    _print_bins("doubt: real error", DOUBTS, [(np.median(of) if len(of) else np.nan, len(of)) for of in real])
-    wrong = np.abs(mass_errors(components, truth))
+    relative_errors, errors = ion_errors(components, ground_truth)
+    within = [(errors <= relative_errors)[(relative_errors >= low) & (relative_errors < high)] for low, high in pairwise(RELATIVE_INTENSITY_ERRORS)]
+    _print_bins(
+        "relative intensity error: within it", RELATIVE_INTENSITY_ERRORS, [(of.mean() if len(of) else np.nan, len(of)) for of in within]
+    )
+    real = [errors[(relative_errors >= low) & (relative_errors < high)] for low, high in pairwise(RELATIVE_INTENSITY_ERRORS)]
+    _print_bins(
+        "relative intensity error: real error", RELATIVE_INTENSITY_ERRORS, [(np.median(of) if len(of) else np.nan, len(of)) for of in real]
+    )
+    wrong = np.abs(mass_errors(components, ground_truth))
     if len(wrong):
         print(
             f"{'':22}accurate m/z of {len(wrong)} ions above 1 %: median error {np.median(wrong):.2f} ppm, "
@@ -192,11 +196,11 @@ def _linearity(components: pa.Table, runs: Sequence[SimulatedRun]) -> str:
     R2 of the areas themselves tells of the large amounts, R2 of the logarithms of all alike; the slope of the latter is
     1 for a straight line through zero.
     """
-    truth = pa.concat_tables([run.truth for run in runs])
-    found = match(components, truth)
+    ground_truth = pa.concat_tables([run.ground_truth for run in runs])
+    found = match(components, ground_truth)
     amount = {run.name: run.amount for run in runs if run.amount}
-    amounts = np.array([amount[name] for name in truth["run"].to_pylist()])
-    compound, areas = truth["compound"].to_numpy(), components["area"].to_numpy(zero_copy_only=False)
+    amounts = np.array([amount[name] for name in ground_truth["run"].to_pylist()])
+    compound, areas = ground_truth["compound"].to_numpy(), components["area"].to_numpy(zero_copy_only=False)
     lines, decades = [], []
     for number in np.unique(compound):
         rows = np.flatnonzero((compound == number) & (found.cosine >= 0.8))

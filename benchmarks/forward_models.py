@@ -1,6 +1,6 @@
 """Forward models side by side on spectra of compounds that no training saw: agreement, recall@10, time.
 
-The queries are the spectra of the split valid. With a list of molecules, the truth is also sought among 1,000 of its
+The queries are the spectra of the split valid. With a list of molecules, the ground truth is also sought among 1,000 of its
 nominal mass, the same for all models.
 
     python benchmarks/forward_models.py LIBRARY [MOLECULES] [--model neims --model rassp] [--sought N] [--held-out FILE]
@@ -62,7 +62,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("library", type=Path, help="spectra with structures and a column `split`")
     parser.add_argument("molecules", type=Path, nargs="?", help="the list of candidates")
     parser.add_argument("--model", action="append", help="a name or a folder; again for more; default: neims, rassp")
-    parser.add_argument("--sought", type=int, help="seek the truth for so many compounds, drawn; default: all")
+    parser.add_argument("--sought", type=int, help="seek the ground truth for so many compounds, drawn; default: all")
     parser.add_argument("--held-out", type=Path, help="sha1 of InChIKey first blocks that are left out")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, help="where the scores go as JSON")

@@ -86,13 +86,13 @@ def report(title: str, asked: pa.Table, library: Path, model: Path, folder: Path
     tables.write(asked, folder / "queries.parquet", SPECTRA)
     search_libraries(folder / "queries.parquet", [library], folder / "hits.parquet", 10, 0.0, 20.0, model)
     ranks: defaultdict[str, int] = defaultdict(lambda: 99)
-    truth = dict(zip(asked["name"].to_pylist(), asked["smiles"].to_pylist(), strict=True))
-    right = {name: _right(smiles, title.startswith("derivatised")) for name, smiles in truth.items()}
+    ground_truth = dict(zip(asked["name"].to_pylist(), asked["smiles"].to_pylist(), strict=True))
+    right = {name: _right(smiles, title.startswith("derivatised")) for name, smiles in ground_truth.items()}
     for hit in tables.read(folder / "hits.parquet", LIBRARY_HITS).to_pylist():
         if hit["inchikey"] and hit["inchikey"][:14] in right[hit["query"]]:
             ranks[hit["query"]] = min(ranks[hit["query"]], hit["rank"])
     compounds = defaultdict(list)
-    for name, smiles in truth.items():
+    for name, smiles in ground_truth.items():
         compounds[smiles].append(ranks[name])
     first, ten = (np.mean([np.mean(np.array(found) <= last) for found in compounds.values()]) for last in (1, 10))
     n_listed = len(read_spectra(library))

@@ -38,8 +38,8 @@ def spectus(*arguments: object) -> None:
 
 
 def calibrated(run: Path, ladder: Path, folder: Path) -> tuple[Path, pd.DataFrame]:
-    """Components of a run with retention indices, and the rungs of its ladder."""
-    parts = {name: folder / f"{name}.parquet" for name in ("ladder", "sample", "calibrated", "rungs")}
+    """Components of a run with retention indices, and the RI standards of its ladder."""
+    parts = {name: folder / f"{name}.parquet" for name in ("ladder", "sample", "calibrated", "ri_standards")}
     spectus("deconvolve", ladder, "--name", "ladder", "--out", parts["ladder"])
     spectus("deconvolve", run, "--name", "sample", "--out", parts["sample"])
     spectus(
@@ -49,15 +49,15 @@ def calibrated(run: Path, ladder: Path, folder: Path) -> tuple[Path, pd.DataFram
         parts["ladder"],
         "--out",
         parts["calibrated"],
-        "--rungs",
-        parts["rungs"],
+        "--ri-standards",
+        parts["ri_standards"],
     )
-    return parts["calibrated"], pd.read_parquet(parts["rungs"])
+    return parts["calibrated"], pd.read_parquet(parts["ri_standards"])
 
 
 def tissue_extract(data: Path, folder: Path) -> None:
-    path, rungs = calibrated(data / "pnnl" / "3hr_10cGy_10r.D", data / "pnnl" / "GCMS_FAMEs_01.D", folder)
-    print("FAME rungs found:", *(f"C{n}" for n in rungs.carbon[~rungs.missing]))
+    path, ri_standards = calibrated(data / "pnnl" / "3hr_10cGy_10r.D", data / "pnnl" / "GCMS_FAMEs_01.D", folder)
+    print("FAME RI standards found:", *(f"C{n}" for n in ri_standards.carbon[~ri_standards.missing]))
     spectus("search", path, "--library", LIBRARY, "--out", folder / "hits.parquet")
     components, hits = pd.read_parquet(path), pd.read_parquet(folder / "hits.parquet")
     largest = components.nlargest(50, "area")
@@ -71,11 +71,13 @@ def tissue_extract(data: Path, folder: Path) -> None:
 
 
 def alkane_ladder(data: Path, folder: Path) -> None:
-    path, rungs = calibrated(
+    path, ri_standards = calibrated(
         data / "pygecko" / "FKB-FA-060-A1.mzML.gz", data / "pygecko" / "FKB-FA-060-RI.mzML.gz", folder
     )
-    found, missing = rungs[~rungs.missing], rungs[rungs.missing]
-    print(f"n-alkanes C{found.carbon.min()} to C{found.carbon.max()}: {len(found)} rungs found, {len(missing)} missing")
+    found, missing = ri_standards[~ri_standards.missing], ri_standards[ri_standards.missing]
+    print(
+        f"n-alkanes C{found.carbon.min()} to C{found.carbon.max()}: {len(found)} RI standards found, {len(missing)} missing"
+    )
     for row in pd.read_parquet(path).itertuples():
         ions = dict(zip(np.rint(row.mz).astype(int), row.intensity, strict=True))
         if all(ions.get(mass, 0) > 0.02 for mass in THIOETHER.values()):
@@ -89,9 +91,9 @@ def etizolam_batch(data: Path, folder: Path) -> None:
     runs = [data / "etizolam" / f"{row['run']}.D" for row in sheet]
     spectus("convert", *runs, "--out", folder / "mzml", "--runs-table", folder / "runs.parquet")
     spectus("deconvolve", folder / "runs.parquet", "--out", folder / "components.parquet")
-    out = ["--out", folder / "features.parquet", "--abundances", folder / "abundances.parquet"]
+    out = ["--out", folder / "features.parquet", "--peak-areas", folder / "peak_areas.parquet"]
     spectus("align", folder / "components.parquet", "--runs-table", folder / "runs.parquet", *out)
-    features, abundances = pd.read_parquet(folder / "features.parquet"), pd.read_parquet(folder / "abundances.parquet")
+    features, peak_areas = pd.read_parquet(folder / "features.parquet"), pd.read_parquet(folder / "peak_areas.parquet")
     print(f"{len(features)} features in {len(runs)} runs")
     drug = np.array([ETIZOLAM_ION in np.rint(mz) for mz in features.mz])
     chosen = {
@@ -103,7 +105,7 @@ def etizolam_batch(data: Path, folder: Path) -> None:
     for name, rows in chosen.items():
         best = rows.sort_values(["n_runs", "snr"], ascending=False).head(1)
         for feature, rt_s in zip(best.feature, best.rt_s, strict=True):
-            of_it = abundances[abundances.feature == feature].set_index("run")
+            of_it = peak_areas[peak_areas.feature == feature].set_index("run")
             areas[name] = of_it.area
             print(f"{name}: {feature} at {rt_s:.1f} s; area (filled ones in brackets)")
             for run, kind in kinds.items():

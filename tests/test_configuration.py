@@ -13,7 +13,7 @@ def test_defaults_are_filled_in_at_every_level() -> None:
     config = configuration.checked_config({"deconvolve": {"min_ions": 5}})
     assert config["deconvolve"] == {"min_snr": 4.0, "min_ions": 5}
     assert config["translate"]["beams"] == 10
-    assert config["report"]["truth"] is None
+    assert config["report"]["ground_truth"] is None
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_defaults_are_filled_in_at_every_level() -> None:
         ({"libraries": "a.msp"}, "libraries: 'a.msp' is not a list; write for example"),
         ({"search": None}, "search: has no keys below it; give it some, indented, or remove the line"),
         ({"deconvolve": {"min_snr": float("nan")}}, "deconvolve.min_snr: 'nan' is not a number"),
-        ({"report": {"truth": 3}}, "report.truth: 3 is not text or null"),
+        ({"report": {"ground_truth": 3}}, "report.ground_truth: 3 is not text or null"),
     ],
 )
 def test_an_unusable_setting_is_one_line_with_key_and_remedy(config: dict[str, object], message: str) -> None:
@@ -52,7 +52,9 @@ def test_the_file_at_fault_is_named(tmp_path: Path) -> None:
 
 
 def test_numbers_given_on_the_command_line_as_text_mean_the_same() -> None:
-    given = configuration.checked_config({"deconvolve": {"min_snr": "5", "min_ions": "4"}, "report": {"truth": "null"}})
+    given = configuration.checked_config(
+        {"deconvolve": {"min_snr": "5", "min_ions": "4"}, "report": {"ground_truth": "null"}}
+    )
     written = configuration.checked_config({"deconvolve": {"min_snr": 5.0, "min_ions": 4}})
     assert given == written
     assert configuration.config_hash(given) == configuration.config_hash(written)

@@ -8,53 +8,53 @@ from spectus import __version__, tables
 from spectus.errors import InputError
 
 
-def abundances(run: str, n: int) -> pa.Table:
-    return tables.table(tables.ABUNDANCES, [{"feature": f"F{i}", "run": run, "area": float(i)} for i in range(n)])
+def peak_areas(run: str, n: int) -> pa.Table:
+    return tables.table(tables.PEAK_AREAS, [{"feature": f"F{i}", "run": run, "area": float(i)} for i in range(n)])
 
 
 def test_a_long_table_is_written_and_read_in_parts(tmp_path: Path) -> None:
     path = tmp_path / "sub" / "a.parquet"
-    with tables.writing(path, tables.ABUNDANCES, {"model": "m"}) as writer:
+    with tables.writing(path, tables.PEAK_AREAS, {"model": "m"}) as writer:
         for run, n in (("a", 3), ("b", 0), ("c", 2)):
-            writer.append(abundances(run, n))
+            writer.append(peak_areas(run, n))
             assert not path.exists()
-    assert [part["run"].to_pylist() for part in tables.read_parts(path, tables.ABUNDANCES, ["run"])] == [
+    assert [part["run"].to_pylist() for part in tables.read_parts(path, tables.PEAK_AREAS, ["run"])] == [
         ["a"] * 3,
         ["c"] * 2,
     ]
-    whole = tables.read(path, tables.ABUNDANCES)
-    assert whole.equals(pa.concat_tables([abundances("a", 3), abundances("c", 2)]))
+    whole = tables.read(path, tables.PEAK_AREAS)
+    assert whole.equals(pa.concat_tables([peak_areas("a", 3), peak_areas("c", 2)]))
     metadata = pq.read_schema(path).metadata
     assert (metadata[b"spectus_version"], metadata[b"model"]) == (__version__.encode(), b"m")
     assert pq.read_schema(path).field("area").metadata[b"about"] == b"counts x s"
 
 
 def test_nothing_appended_is_an_empty_table(tmp_path: Path) -> None:
-    with tables.writing(tmp_path / "a.parquet", tables.ABUNDANCES):
+    with tables.writing(tmp_path / "a.parquet", tables.PEAK_AREAS):
         pass
-    assert tables.read(tmp_path / "a.parquet", tables.ABUNDANCES).num_rows == 0
-    assert list(tables.read_parts(tmp_path / "a.parquet", tables.ABUNDANCES)) == []
+    assert tables.read(tmp_path / "a.parquet", tables.PEAK_AREAS).num_rows == 0
+    assert list(tables.read_parts(tmp_path / "a.parquet", tables.PEAK_AREAS)) == []
 
 
 def test_a_failure_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
-    tables.write(abundances("old", 1), path, tables.ABUNDANCES)
-    with pytest.raises(RuntimeError), tables.writing(path, tables.ABUNDANCES) as writer:
-        writer.append(abundances("new", 2))
+    tables.write(peak_areas("old", 1), path, tables.PEAK_AREAS)
+    with pytest.raises(RuntimeError), tables.writing(path, tables.PEAK_AREAS) as writer:
+        writer.append(peak_areas("new", 2))
         raise RuntimeError
-    assert tables.read(path, tables.ABUNDANCES)["run"].to_pylist() == ["old"]
+    assert tables.read(path, tables.PEAK_AREAS)["run"].to_pylist() == ["old"]
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_rows_that_do_not_fit_the_schema(tmp_path: Path) -> None:
-    rows = abundances("a", 1).set_column(0, tables.ABUNDANCES.field("feature"), pa.array([None], pa.string()))
+    rows = peak_areas("a", 1).set_column(0, tables.PEAK_AREAS.field("feature"), pa.array([None], pa.string()))
     with (
         pytest.raises(ValueError, match="null"),
-        tables.writing(tmp_path / "a", tables.ABUNDANCES) as writer,
+        tables.writing(tmp_path / "a", tables.PEAK_AREAS) as writer,
     ):
         writer.append(rows)
     with pytest.raises(ValueError, match="null"):
-        tables.write(rows, tmp_path / "a", tables.ABUNDANCES)
+        tables.write(rows, tmp_path / "a", tables.PEAK_AREAS)
 
 
 @pytest.mark.parametrize(
@@ -64,20 +64,20 @@ def test_rows_that_do_not_fit_the_schema(tmp_path: Path) -> None:
 def test_tables_that_cannot_be_read(tmp_path: Path, content: bytes | str | None, words: str) -> None:
     path = tmp_path / "a.parquet"
     if content == "other":
-        tables.write(tables.RUNGS.empty_table(), path, tables.RUNGS)
+        tables.write(tables.RI_STANDARDS.empty_table(), path, tables.RI_STANDARDS)
     elif isinstance(content, bytes):
         path.write_bytes(content)
     with pytest.raises(InputError, match=words):
-        tables.read(path, tables.ABUNDANCES)
+        tables.read(path, tables.PEAK_AREAS)
     with pytest.raises(InputError, match=words):
-        list(tables.read_parts(path, tables.ABUNDANCES))
+        list(tables.read_parts(path, tables.PEAK_AREAS))
 
 
 def test_a_file_cut_short(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
-    tables.write(abundances("a", 5000), path, tables.ABUNDANCES)
+    tables.write(peak_areas("a", 5000), path, tables.PEAK_AREAS)
     broken = bytearray(path.read_bytes())
     broken[4:400] = bytes(396)
     path.write_bytes(broken)
     with pytest.raises(InputError, match="cannot be read"):
-        list(tables.read_parts(path, tables.ABUNDANCES))
+        list(tables.read_parts(path, tables.PEAK_AREAS))

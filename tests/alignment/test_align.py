@@ -34,15 +34,15 @@ class Aligned:
     def __init__(
         self, folder: Path, *files: Path, samples: Path | None = None, runs_tables: Iterable[Path] = ()
     ) -> None:
-        self.out, self.areas = folder / "features.parquet", folder / "abundances.parquet"
+        self.out, self.areas = folder / "features.parquet", folder / "peak_areas.parquet"
         align_components(files, samples, list(runs_tables), AlignSettings(), self.out, self.areas)
         self.features = tables.read(self.out, tables.FEATURES).to_pylist()
-        self.abundances = tables.read(self.areas, tables.ABUNDANCES).to_pylist()
+        self.peak_areas = tables.read(self.areas, tables.PEAK_AREAS).to_pylist()
 
     def members(self) -> list[list[tuple[str, int]]]:
         """Run and component of every feature."""
         found: dict[str, list[tuple[str, int]]] = {row["feature"]: [] for row in self.features}
-        for row in self.abundances:
+        for row in self.peak_areas:
             if row["component"] is not None:
                 found[row["feature"]].append((row["run"], row["component"]))
         return list(found.values())
@@ -56,9 +56,9 @@ def test_shifted_runs_share_their_features(tmp_path: Path) -> None:
     assert [row["feature"] for row in aligned.features] == [f"F{n:04d}" for n in range(1, 21)]
     assert [row["n_runs"] for row in aligned.features] == [3] * 20
     assert aligned.members() == [[(run, n) for run in "abc"] for n in range(1, 21)]
-    assert all(not row["filled"] for row in aligned.abundances)
+    assert all(not row["gap_filled"] for row in aligned.peak_areas)
     first = aligned.features[0]
-    assert first["rt_s"] == np.median([row["rt_s"] for row in aligned.abundances if row["feature"] == "F0001"])
+    assert first["rt_s"] == np.median([row["rt_s"] for row in aligned.peak_areas if row["feature"] == "F0001"])
     assert first["ri"] is None
     assert first["mz"] == sorted(spectrum(0))
 
@@ -75,7 +75,7 @@ def test_the_order_of_the_input_does_not_matter(tmp_path: Path) -> None:
     (tmp_path / "y").mkdir()
     first, second = Aligned(tmp_path / "x", one, two), Aligned(tmp_path / "y", reverse)
     assert first.features == second.features
-    assert first.abundances == second.abundances
+    assert first.peak_areas == second.peak_areas
     assert first.out.read_bytes() == second.out.read_bytes()
 
 
@@ -124,8 +124,8 @@ def test_ladders_are_left_out_and_blanks_stay(tmp_path: Path) -> None:
     sheet = write_sheet(tmp_path / "s.tsv", ("L", "ladder"), ("blank", "blank"), ("s", "sample"))
     aligned = Aligned(tmp_path, path, samples=sheet)
     assert [row["n_runs"] for row in aligned.features] == [2, 1]
-    columns = ("feature", "run", "component", "area", "filled")
-    assert [tuple(row[name] for name in columns) for row in aligned.abundances] == [
+    columns = ("feature", "run", "component", "area", "gap_filled")
+    assert [tuple(row[name] for name in columns) for row in aligned.peak_areas] == [
         ("F0001", "blank", 1, 3e5, False), ("F0002", "blank", None, None, False),
         ("F0001", "s", 1, 3e5, False), ("F0002", "s", 2, pytest.approx(3.3e5), False),
     ]  # fmt: skip
@@ -134,9 +134,9 @@ def test_ladders_are_left_out_and_blanks_stay(tmp_path: Path) -> None:
 def test_one_run_and_no_components(tmp_path: Path) -> None:
     aligned = Aligned(tmp_path, write_runs(tmp_path / "c.parquet", made_run("a")))
     assert [row["n_runs"] for row in aligned.features] == [1] * 20
-    assert len(aligned.abundances) == 20
+    assert len(aligned.peak_areas) == 20
     empty = Aligned(tmp_path, write_runs(tmp_path / "none.parquet"))
-    assert empty.features == empty.abundances == []
+    assert empty.features == empty.peak_areas == []
 
 
 def write_raw(path: Path, peaks: Iterable[tuple[float, dict[int, float], float]]) -> Path:
@@ -175,18 +175,18 @@ def test_gaps_are_read_from_the_raw_runs(tmp_path: Path) -> None:
     small = write_raw(tmp_path / "b.mzML", [(302.0, spectrum(1), 1000.0), (352.0, spectrum(2), 1e5)])
     blank = write_raw(tmp_path / "blank.mzML", [])
     runs = runs_table(tmp_path / "runs.parquet", a=blank, b=small, c=blank, d=None)
-    found = {(r["feature"], r["run"]): r for r in Aligned(tmp_path, path, runs_tables=[runs]).abundances}
+    found = {(r["feature"], r["run"]): r for r in Aligned(tmp_path, path, runs_tables=[runs]).peak_areas}
     assert {run for _, run in found} == {"a", "b", "c"}
     expected = 1000.0 * sum(spectrum(1).values()) / max(spectrum(1).values()) * 1.3 * np.sqrt(2 * np.pi)
     gap = found["F0002", "b"]
-    assert gap["filled"]
+    assert gap["gap_filled"]
     assert gap["component"] is None
     assert gap["area"] == pytest.approx(expected, rel=0.1)
     assert gap["rt_s"] == pytest.approx(302.0, abs=0.7)
-    assert found["F0002", "c"]["filled"]
+    assert found["F0002", "c"]["gap_filled"]
     assert found["F0002", "c"]["area"] < 0.05 * expected
     outside = found["F0001", "b"]
-    assert (outside["area"], outside["filled"]) == (None, False)
+    assert (outside["area"], outside["gap_filled"]) == (None, False)
 
 
 def test_wrong_input_leaves_no_output(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_wrong_input_leaves_no_output(tmp_path: Path) -> None:
 
 
 def test_settings_out_of_range(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["align", "c.parquet", "--out", str(tmp_path / "f"), "--abundances", str(tmp_path / "a")]
+    arguments = ["align", "c.parquet", "--out", str(tmp_path / "f"), "--peak-areas", str(tmp_path / "a")]
     for option, value in (("--min-similarity", "1.5"), ("--max-rt-shift", "0"), ("--max-ri-shift", "-3")):
         assert main([*arguments, option, value]) == 2
         assert f"{option} {float(value)}" in capsys.readouterr().err
@@ -217,11 +217,11 @@ def test_group_medians() -> None:
 
 
 def drifting_campaign(n_runs: int, n_compounds: int, seed: int) -> tuple[list[pa.Table], dict[tuple[str, int], int]]:
-    """Runs with about 70 % of the compounds, each drifting by up to 10 s, with noise; and the truth."""
+    """Runs with about 70 % of the compounds, each drifting by up to 10 s, with noise; and the ground truth."""
     rng = np.random.default_rng(seed)
     times = np.sort(rng.uniform(200, 1700, n_compounds))
     ions = [spectrum(1000 * seed + compound, 40) for compound in range(n_compounds)]
-    runs, truth = [], {}
+    runs, ground_truth = [], {}
     for number in range(n_runs):
         phase, bends = rng.uniform(0, 2 * np.pi, 2), rng.uniform(1, 2.5, 2)
         shift = 5 * sum(np.sin(bend * 2 * np.pi * times / 1700 + p) for bend, p in zip(bends, phase, strict=True))
@@ -234,15 +234,15 @@ def drifting_campaign(n_runs: int, n_compounds: int, seed: int) -> tuple[list[pa
         rows.sort(key=lambda row: row[0]["rt_s"])
         run = f"r{number:03d}"
         runs.append(run_table(run, [row for row, _ in rows]))
-        truth |= {(run, place): compound for place, (_, compound) in enumerate(rows, 1)}
-    return runs, truth
+        ground_truth |= {(run, place): compound for place, (_, compound) in enumerate(rows, 1)}
+    return runs, ground_truth
 
 
 def test_nearly_all_pairs_are_right_under_drift(tmp_path: Path) -> None:
-    runs, truth = drifting_campaign(12, 150, seed=4)
+    runs, ground_truth = drifting_campaign(12, 150, seed=4)
     members = Aligned(tmp_path, write_runs(tmp_path / "c.parquet", *runs)).members()
-    sizes = np.bincount(list(truth.values()))
-    together = [np.unique([truth[member] for member in feature], return_counts=True)[1] for feature in members]
+    sizes = np.bincount(list(ground_truth.values()))
+    together = [np.unique([ground_truth[member] for member in feature], return_counts=True)[1] for feature in members]
     right = sum(int((counts * (counts - 1)).sum()) for counts in together)
     claimed = sum(int(counts.sum() * (counts.sum() - 1)) for counts in together)
     assert right / claimed > 0.99
@@ -270,7 +270,7 @@ def test_etizolam_batch(shared: Path, tmp_path: Path) -> None:
     aligned = Aligned(tmp_path, path, samples=sheet, runs_tables=[runs_table(tmp_path / "runs.parquet", **mzml)])
     perceived: dict[str, set[str]] = {}
     areas: dict[str, dict[str, float]] = {}
-    for row in aligned.abundances:
+    for row in aligned.peak_areas:
         areas.setdefault(row["feature"], {})[row["run"]] = row["area"]
         if row["component"] is not None:
             perceived.setdefault(row["feature"], set()).add(row["run"])

@@ -23,11 +23,11 @@ def components(run: Run, settings: Settings | None = None) -> pd.DataFrame:
     return deconvolve(run, "r", settings or Settings()).to_pandas()
 
 
-def cosine(row: pd.Series, truth: dict[int, float]) -> float:
+def cosine(row: pd.Series, ground_truth: dict[int, float]) -> float:
     """Plain cosine of square-root intensities."""
     found = dict(zip(np.rint(row.mz).astype(int).tolist(), row.intensity, strict=True))
-    masses = sorted({*found, *truth})
-    a, b = (np.sqrt([side.get(mass, 0.0) for mass in masses]) for side in (found, truth))
+    masses = sorted({*found, *ground_truth})
+    a, b = (np.sqrt([side.get(mass, 0.0) for mass in masses]) for side in (found, ground_truth))
     return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
 
 
@@ -190,16 +190,16 @@ def test_the_simulated_benchmark() -> None:
     library = read_spectra(LIBRARY)
     settings = presets.settings_for("benchmark", ["compounds=80", "run_s=900"])
     (simulated,) = simulate(library, settings, seed=101)
-    result = score(deconvolve(simulated.run, simulated.name), simulated.truth)
+    result = score(deconvolve(simulated.run, simulated.name), simulated.ground_truth)
     assert result.recall_80 > 0.85
     assert result.false <= 12
 
 
 @pytest.fixture(scope="module")
 def crowd() -> tuple[pa.Table, pa.Table]:
-    """Components and truth of a simulated run whose seed was not used to set anything."""
+    """Components and ground truth of a simulated run whose seed was not used to set anything."""
     (simulated,) = simulate(read_spectra(LIBRARY), presets.settings_for("benchmark", ["run_s=1000"]), seed=102)
-    return deconvolve(simulated.run, simulated.name), simulated.truth
+    return deconvolve(simulated.run, simulated.name), simulated.ground_truth
 
 
 def test_pure_components_have_true_spectra(crowd: tuple[pa.Table, pa.Table]) -> None:
@@ -208,8 +208,8 @@ def test_pure_components_have_true_spectra(crowd: tuple[pa.Table, pa.Table]) -> 
     assert np.median(found.cosine[(found.component >= 0) & (purity > 0.9)]) > 0.97
 
 
-def test_doubt_is_the_size_of_the_errors(crowd: tuple[pa.Table, pa.Table]) -> None:
-    """About 68 % of the intensities lie within their standard error of the truth, the doubtful ones too."""
+def test_relative_intensity_error_is_the_size_of_the_errors(crowd: tuple[pa.Table, pa.Table]) -> None:
+    """About 68 % of the intensities lie within their standard error of the ground truth, the doubtful ones too."""
     doubts, errors = ion_errors(*crowd)
     assert len(doubts) > 2000
     for low, high in ((0.0, 0.05), (0.05, 0.2), (0.2, 1.01)):

@@ -65,7 +65,7 @@ def test_isobars_of_one_compound_are_one_peak_of_its_unit_mass_spectrum() -> Non
     row = components(made_accurate_run([Eluting(ions, 60.0, 1e5)])).iloc[0]
     assert row.mz.tolist() == [57, 85, 99, 250]
     assert row.intensity == pytest.approx([1.0, 1.0, 0.5, 0.3], rel=0.05)
-    assert row.n_peaks == len(row.doubt) == 4
+    assert row.n_peaks == len(row.relative_intensity_error) == 4
     assert len(row.accurate_mz) == 5
 
 

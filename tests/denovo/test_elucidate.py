@@ -38,9 +38,9 @@ def queries(tmp_path: Path) -> Path:
 
 
 def test_every_query_keeps_a_row(model_folder: Path, queries: Path, tmp_path: Path) -> None:
-    out = tmp_path / "translations.parquet"
+    out = tmp_path / "denovo_candidates.parquet"
     translate_queries(queries, str(model_folder), out, beams=3, device="cpu")
-    rows = tables.read(out, tables.TRANSLATIONS).to_pylist()
+    rows = tables.read(out, tables.DENOVO_CANDIDATES).to_pylist()
     reasons = {row["query"]: row["reason"] for row in rows}
     assert list(reasons) == ["one", "over the mass limit", "no peaks", "last"]
     assert "m/z 501" in reasons["over the mass limit"]
@@ -49,13 +49,15 @@ def test_every_query_keeps_a_row(model_folder: Path, queries: Path, tmp_path: Pa
     assert {row["model"] for row in rows} == {"small"}
     again = tmp_path / "again.parquet"
     translate_queries(queries, str(model_folder), again, beams=3, device="cpu", batch_size=1)
-    assert tables.read(again, tables.TRANSLATIONS)["smiles"] == tables.read(out, tables.TRANSLATIONS)["smiles"]
+    assert (
+        tables.read(again, tables.DENOVO_CANDIDATES)["smiles"] == tables.read(out, tables.DENOVO_CANDIDATES)["smiles"]
+    )
 
 
 def test_parts_make_up_the_whole(model_folder: Path, queries: Path, tmp_path: Path) -> None:
     def names(part: tuple[int, int]) -> list[str]:
         translate_queries(queries, str(model_folder), tmp_path / "part.parquet", beams=1, device="cpu", part=part)
-        return tables.read(tmp_path / "part.parquet", tables.TRANSLATIONS)["query"].to_pylist()
+        return tables.read(tmp_path / "part.parquet", tables.DENOVO_CANDIDATES)["query"].to_pylist()
 
     assert names((1, 2)) + names((2, 2)) == ["one", "no peaks", "over the mass limit", "last"]
     assert names((5, 5)) == []
@@ -135,14 +137,14 @@ def test_a_long_file_is_written_in_chunks(model_folder: Path, tmp_path: Path, mo
     monkeypatch.setattr(elucidate, "CHUNK", 3)
     translate_queries(path, str(model_folder), out, beams=2, device="cpu")
     assert pa.parquet.ParquetFile(out).num_row_groups == 3
-    whole = tables.read(tmp_path / "whole.parquet", tables.TRANSLATIONS)
-    assert tables.read(out, tables.TRANSLATIONS).drop("log_prob") == whole.drop("log_prob")
+    whole = tables.read(tmp_path / "whole.parquet", tables.DENOVO_CANDIDATES)
+    assert tables.read(out, tables.DENOVO_CANDIDATES).drop("log_prob") == whole.drop("log_prob")
 
 
 def test_structures_are_held_to_a_formula(model_folder: Path, queries: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.parquet"
     translate_queries(queries, str(model_folder), out, device="cpu", constraint=Constraint(formula="C2H6O"))
-    rows = tables.read(out, tables.TRANSLATIONS).to_pylist()
+    rows = tables.read(out, tables.DENOVO_CANDIDATES).to_pylist()
     assert {row["smiles"] for row in rows} - {None} <= {"CCO", "COC"}
     assert all(row["smiles"] or row["reason"] for row in rows)
     for wrong in (Constraint(formula="rubbish"), Constraint(mass=0), Constraint(formula="")):
@@ -156,7 +158,7 @@ def test_each_record_s_own_formula_holds(model_folder: Path, tmp_path: Path) -> 
     formulae = {"methane": "Formula: CH4\n", "wrong": "Formula: CH4.x\n", "without": ""}
     queries.write_text("".join(f"Name: {n}\n{f}Num Peaks: 1\n15 9\n\n" for n, f in formulae.items()), encoding="utf-8")
     translate_queries(queries, str(model_folder), out, device="cpu", constraint=Constraint(own_formula=True))
-    rows = tables.read(out, tables.TRANSLATIONS).to_pandas().set_index("query")
+    rows = tables.read(out, tables.DENOVO_CANDIDATES).to_pandas().set_index("query")
     assert rows.loc["wrong", "reason"].startswith("formula CH4.x: is no molecular formula")
     assert set(rows.loc[["methane"], "smiles"].dropna()) <= {"C"}
     assert len(rows.loc["without"]) > 1
@@ -189,7 +191,7 @@ def test_bf16_and_fp32_find_the_same(model_folder: Path, queries: Path, tmp_path
         translate_queries(queries, str(model_folder), out, device="cpu", precision=precision)
         assert pa.parquet.read_schema(out).metadata[b"precision"] == precision.encode()
     found = [
-        tables.read(tmp_path / f"{precision}.parquet", tables.TRANSLATIONS).to_pandas().groupby("query").first()
+        tables.read(tmp_path / f"{precision}.parquet", tables.DENOVO_CANDIDATES).to_pandas().groupby("query").first()
         for precision in ("fp32", "bf16")
     ]
     assert found[0]["smiles"].equals(found[1]["smiles"])

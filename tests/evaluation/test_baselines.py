@@ -8,7 +8,7 @@ import pytest
 
 from spectus.errors import InputError
 from spectus.evaluation.baselines import ABOUT, KnownSpectra, nearest, search_all
-from spectus.evaluation.metrics import Judge
+from spectus.evaluation.metrics import Scorer
 from spectus.structures import first_block
 
 
@@ -69,7 +69,7 @@ def test_each_search_by_its_own_measure(tmp_path: Path) -> None:
         ("c1ccccc1", {78: 1}),
         ("CCCO", {43: 0.1, 57: 0.3, 72: 1}),  # ions at high mass, which the weighted cosine prefers
     )
-    found = search_all(queries, reference, 3, Judge())
+    found = search_all(queries, reference, 3, Scorer())
     assert set(found) == set(ABOUT)
     assert [found[name][0][0] for name in found] == ["CCCO", "CCC(=O)CC", "CCCO", "CCC(=O)CC"]
     assert found["cosine"][0] == ["CCCO", "OCCO", "CCC(=O)CC"]
@@ -90,24 +90,24 @@ def test_plain_cosine_agrees_with_its_definition(tmp_path: Path) -> None:
     query = np.array([0.5, 1])
     records = {"CCl": [2, 1], "CF": [1, 1], "CBr": [0.4, 1]}
     cosine = {s: query @ v / np.linalg.norm(query) / np.linalg.norm(v) for s, v in records.items()}
-    found = search_all(queries, reference, 10, Judge())["cosine"]
+    found = search_all(queries, reference, 10, Scorer())["cosine"]
     assert found == [sorted(cosine, key=lambda smiles: -cosine[smiles])]
-    assert search_all(queries, reference, 2, Judge())["cosine"] == [["CBr", "CF"]]
+    assert search_all(queries, reference, 2, Scorer())["cosine"] == [["CBr", "CF"]]
 
 
 def test_the_nearest_structures_are_those_of_comparing_all() -> None:
     structures = ["CCN", "CCO", "CCCO", "c1ccccc1", "CCO", "[Na+]"]
-    judge = Judge()
-    found = nearest(["CCCCO", "CCO", "CCCCO"], structures, 2, judge)
+    scorer = Scorer()
+    found = nearest(["CCCCO", "CCO", "CCCCO"], structures, 2, scorer)
     assert found[1] == ["CCO", "CCCO"]
-    similarity = dict(zip(structures, judge.similarities("CCCCO", judge.fingerprints(structures)), strict=True))
+    similarity = dict(zip(structures, scorer.similarities("CCCCO", scorer.fingerprints(structures)), strict=True))
     assert found[0] == found[2] == sorted(similarity, key=lambda smiles: -similarity[smiles])[:2]
-    assert nearest(["[Na+]"], ["CCO"], 3, judge) == [[]]
+    assert nearest(["[Na+]"], ["CCO"], 3, scorer) == [[]]
 
 
-def test_a_truth_in_the_library_is_found_even_among_its_equals() -> None:
+def test_a_ground_truth_in_the_library_is_found_even_among_its_equals() -> None:
     """Decane and undecane have the same fingerprint."""
-    assert nearest(["C" * 11], ["C" * 10, "C" * 12, "C" * 11], 1, Judge()) == [["C" * 11]]
+    assert nearest(["C" * 11], ["C" * 10, "C" * 12, "C" * 11], 1, Scorer()) == [["C" * 11]]
 
 
 def test_a_query_that_shares_no_peak_gets_nothing(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_query_that_shares_no_peak_gets_nothing(tmp_path: Path) -> None:
         known(tmp_path / "q.parquet", ("CC", {15: 1}), ("CF", {34: 1})),
         known(tmp_path / "r.parquet", ("CF", {34: 1}), ("CBr", {94: 1})),
         5,
-        Judge(),
+        Scorer(),
     )
     assert found["cosine"] == found["weighted"] == [[], ["CF"]]
     assert found["hybrid"] == [[], ["CF", "CBr"]]

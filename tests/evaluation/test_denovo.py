@@ -204,7 +204,7 @@ def test_spectra_the_model_cannot_take(random_model: Path, tmp_path: Path) -> No
         evaluate_model(str(random_model), queries, None, 2, "cpu", None)
 
 
-def test_what_is_given_is_the_truth_s_own() -> None:
+def test_what_is_given_is_the_ground_truth_s_own() -> None:
     assert true_target("CCO", "formula").accepts("COC")
     assert not true_target("CCO", "formula").accepts("OC=O")
     assert true_target("CCO", "mass").accepts("OC=O")

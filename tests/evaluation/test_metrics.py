@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from spectus.evaluation.bootstrap import Bootstrap
-from spectus.evaluation.metrics import Judge, Outcomes, comparison
+from spectus.evaluation.metrics import Outcomes, Scorer, comparison
 
 LONG, LONGER = "C" * 10, "C" * 11  # no surroundings of an atom within two bonds tell them apart
 
 
 def outcomes(*answers: tuple[str, list[str]], k: int = 3) -> Outcomes:
-    return Judge().outcomes([truth for truth, _ in answers], [found for _, found in answers], k, "test")
+    return Scorer().outcomes([ground_truth for ground_truth, _ in answers], [found for _, found in answers], k, "test")
 
 
 def test_exact_formula_and_order() -> None:
@@ -37,11 +37,11 @@ def test_similarity_is_tanimoto_of_morgan_bits() -> None:
         counts = GetHashedMorganFingerprint(Chem.MolFromSmiles(smiles), 2, nBits=2048)
         return set(counts.GetNonzeroElements())
 
-    for truth, candidate in [("CCO", "CCN"), ("c1ccccc1O", "c1ccccc1N"), ("CC(=O)O", "CCC(=O)O")]:
-        a, b = bits(truth), bits(candidate)
+    for ground_truth, candidate in [("CCO", "CCN"), ("c1ccccc1O", "c1ccccc1N"), ("CC(=O)O", "CCC(=O)O")]:
+        a, b = bits(ground_truth), bits(candidate)
         expected = len(a & b) / len(a | b)
         assert 0 < expected < 1
-        assert outcomes((truth, [candidate])).similarity[0, 0] == pytest.approx(expected)
+        assert outcomes((ground_truth, [candidate])).similarity[0, 0] == pytest.approx(expected)
 
 
 def test_a_hit_need_not_be_exact() -> None:
@@ -60,9 +60,16 @@ def test_near_is_above_085_not_at_it() -> None:
 
 
 def test_comparisons_by_their_definitions() -> None:
-    truth = LONG
-    ours = outcomes(*((truth, found) for found in (["CO"], [truth], [truth], [LONGER], [], ["CCC"], ["CO", truth])))
-    theirs = outcomes(*((truth, found) for found in ([truth], ["CO"], [LONGER], [truth], [], [], [LONGER, "CO"])))
+    ground_truth = LONG
+    ours = outcomes(
+        *(
+            (ground_truth, found)
+            for found in (["CO"], [ground_truth], [ground_truth], [LONGER], [], ["CCC"], ["CO", ground_truth])
+        )
+    )
+    theirs = outcomes(
+        *((ground_truth, found) for found in ([ground_truth], ["CO"], [LONGER], [ground_truth], [], [], [LONGER, "CO"]))
+    )
     first = comparison(ours, theirs, 1)
     assert first["win"].tolist() == [0, 1, 0, 0, 0, 1, 0]
     assert first["alag"].tolist() == [0, 1, 1, 1, 1, 1, 0]

@@ -43,7 +43,7 @@ def test_scores_of_a_model_on_its_series(model: Path, library: Path) -> None:
     assert scores.search_judged.compounds_10 == 1.0
 
 
-def test_a_truth_that_cannot_be_predicted_is_not_found(model: Path, library: Path) -> None:
+def test_a_ground_truth_that_cannot_be_predicted_is_not_found(model: Path, library: Path) -> None:
     _, valid = read_measured(library, 160, frozenset())
     strange = valid._replace(smiles=np.array(["C[Hg]C", *valid.smiles[1:]]), block=np.array(["X", *valid.block[1:]]))
     scores = evaluate_forward(ForwardModel.load(model), strange, np.array(["c1ccccc1"]))

@@ -39,15 +39,15 @@ def ranked(
     """Candidates of queries named by one letter each, all of one spectrum."""
     peaks = {"mz": list(spectrum), "intensity": list(spectrum.values())}
     features = [{"feature": name, "rt_s": 1.0, "n_runs": 1, **peaks} for name in queries]
-    paths = [tmp_path / f"{name}.parquet" for name in ("features", "hits", "translations", "candidates")]
+    paths = [tmp_path / f"{name}.parquet" for name in ("features", "hits", "denovo_candidates", "candidates")]
     tables.write(tables.table(tables.FEATURES, features), paths[0], tables.FEATURES)
     tables.write(tables.table(tables.LIBRARY_HITS, hits), paths[1], tables.LIBRARY_HITS)
-    tables.write(tables.table(tables.TRANSLATIONS, answers), paths[2], tables.TRANSLATIONS)
+    tables.write(tables.table(tables.DENOVO_CANDIDATES, answers), paths[2], tables.DENOVO_CANDIDATES)
     rank_queries(paths[0], paths[1], [paths[2]], paths[3], top=4, forward=forward)
     return tables.read(paths[3], tables.CANDIDATES).to_pylist()
 
 
-def test_good_hits_go_before_translations_and_weak_ones_after(tmp_path: Path) -> None:
+def test_good_hits_go_before_denovo_candidates_and_weak_ones_after(tmp_path: Path) -> None:
     rows = ranked(
         tmp_path,
         [hit("q", TOLUENE, 0.95), hit("q", BENZENE, 0.6)],
@@ -127,7 +127,7 @@ OF_PHENOL = {39.0: 0.18, 40.0: 0.08, 63.0: 0.06, 65.0: 0.22, 66.0: 0.3, 94.0: 1.
 """The main ions of phenol; the molecular one, m/z 94, is the base peak."""
 
 
-def test_a_forward_model_puts_translations_and_predicted_hits_in_one_order(tmp_path: Path) -> None:
+def test_a_forward_model_puts_denovo_candidates_and_predicted_hits_in_one_order(tmp_path: Path) -> None:
     """Phenol's spectrum: the translator prefers ethanol, and the predicted hits toluene; the spectrum says phenol."""
     rows = ranked(
         tmp_path,
@@ -143,7 +143,7 @@ def test_a_forward_model_puts_translations_and_predicted_hits_in_one_order(tmp_p
     assert {row["level"] for row in rows} == {"3"}
 
 
-def test_a_structure_that_cannot_be_predicted_is_the_last_judged(tmp_path: Path) -> None:
+def test_a_structure_that_cannot_be_predicted_is_the_last_reranked(tmp_path: Path) -> None:
     answers = [answer("q", "C[Sn](C)(C)C", -0.1), answer("q", PHENOL, -5.0, 2)]
     rows = ranked(tmp_path, [], answers, spectrum=OF_PHENOL, forward=FORWARD)
     assert [(row["smiles"], row["forward_score"]) for row in rows] == [
@@ -152,6 +152,6 @@ def test_a_structure_that_cannot_be_predicted_is_the_last_judged(tmp_path: Path)
     ]
 
 
-def test_queries_without_anything_to_judge_keep_their_reasons(tmp_path: Path) -> None:
+def test_queries_without_anything_to_reranker_keep_their_reasons(tmp_path: Path) -> None:
     rows = ranked(tmp_path, [hit("a", TOLUENE, 0.9)], [], queries="ab", forward=FORWARD)
     assert [(row["smiles"], row["level"]) for row in rows] == [(TOLUENE, "2b"), (None, "5")]

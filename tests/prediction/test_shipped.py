@@ -43,4 +43,4 @@ def test_it_is_small_and_says_where_it_comes_from(shipped: ForwardModel) -> None
     card = (FOLDER / "README.md").read_text(encoding="utf-8")
     assert "spectus train forward" in card
     assert f"{len(shipped.known):,} compounds" in card
-    assert np.isfinite(shipped.judge.weights).all()
+    assert np.isfinite(shipped.reranker.weights).all()

@@ -20,8 +20,8 @@ class Made:
     library: Path
     settings: Path
 
-    def read(self, truth: Path | None = None) -> Campaign:
-        return Campaign.read(self.files, self.sheet, [self.library], truth, self.settings)
+    def read(self, ground_truth: Path | None = None) -> Campaign:
+        return Campaign.read(self.files, self.sheet, [self.library], ground_truth, self.settings)
 
 
 @pytest.fixture(scope="session")

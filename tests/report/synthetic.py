@@ -31,22 +31,22 @@ class Rows:
 
     runs: list[dict[str, Any]] = field(default_factory=list)
     components: list[dict[str, Any]] = field(default_factory=list)
-    rungs: list[dict[str, Any]] = field(default_factory=list)
+    ri_standards: list[dict[str, Any]] = field(default_factory=list)
     features: list[dict[str, Any]] = field(default_factory=list)
-    abundances: list[dict[str, Any]] = field(default_factory=list)
+    peak_areas: list[dict[str, Any]] = field(default_factory=list)
     hits: list[dict[str, Any]] = field(default_factory=list)
-    translations: list[dict[str, Any]] = field(default_factory=list)
+    denovo_candidates: list[dict[str, Any]] = field(default_factory=list)
     candidates: list[dict[str, Any]] = field(default_factory=list)
 
     def write(self, folder: Path) -> dict[str, list[Path]]:
-        """Write the tables, runs and translations in two files each; returns the files by name."""
+        """Write the tables, runs and de novo candidates in two files each; returns the files by name."""
         files: dict[str, list[Path]] = {}
         for name, schema in SCHEMAS.items():
             rows = getattr(self, name)
-            halves = [rows[::2], rows[1::2]] if name == "translations" else [rows[:3], rows[3:]]
-            parts = halves if name in ("runs", "translations") else [rows]
+            halves = [rows[::2], rows[1::2]] if name == "denovo_candidates" else [rows[:3], rows[3:]]
+            parts = halves if name in ("runs", "denovo_candidates") else [rows]
             files[name] = [folder / f"{name}_{number}.parquet" for number in range(len(parts))]
-            extra = {"model_sha256": "0" * 64} if name == "translations" else None
+            extra = {"model_sha256": "0" * 64} if name == "denovo_candidates" else None
             for path, part in zip(files[name], parts, strict=True):
                 tables.write(tables.table(schema, part), path, schema, extra)
         return files
@@ -55,11 +55,11 @@ class Rows:
 SCHEMAS: dict[str, pa.Schema] = {
     "runs": tables.RUNS,
     "components": tables.COMPONENTS,
-    "rungs": tables.RUNGS,
+    "ri_standards": tables.RI_STANDARDS,
     "features": tables.FEATURES,
-    "abundances": tables.ABUNDANCES,
+    "peak_areas": tables.PEAK_AREAS,
     "hits": tables.LIBRARY_HITS,
-    "translations": tables.TRANSLATIONS,
+    "denovo_candidates": tables.DENOVO_CANDIDATES,
     "candidates": tables.CANDIDATES,
 }
 
@@ -78,11 +78,11 @@ def make_rows(folder: Path, n_features: int = 12, seed: int = 3) -> Rows:
         rows.runs.append(_run(run, folder, seen + drift, tall, rng))
         if run == "ladder":
             rows.components += [_component(run, i, t, 1e5, spectra[0]) for i, t in enumerate(seen, 1)]
-            rows.rungs += [
+            rows.ri_standards += [
                 {"run": run, "series": "alkane", "carbon": 10 + i, "ri": 1000.0 + 100 * i, "component": i + 1,
                  "rt_s": t, "score": 0.97, "missing": False} for i, t in enumerate(seen)
             ]  # fmt: skip
-            rows.rungs[4].update(component=None, rt_s=None, score=None, missing=True)
+            rows.ri_standards[4].update(component=None, rt_s=None, score=None, missing=True)
         else:
             rows.components += [
                 _component(run, i, t + drift, h, s)
@@ -148,7 +148,7 @@ def _component(run: str, number: int, rt_s: float, height: float, spectrum: Spec
 
 
 def _add_feature(rows: Rows, i: int, rt_s: float, spectrum: Spectrum, tall: dict[str, float]) -> None:
-    """Feature i: of every six, four with a library hit, one with translations only, one with nothing."""
+    """Feature i: of every six, four with a library hit, one with de novo candidates only, one with nothing."""
     feature, kind = f"F{i + 1:04d}", i % 6
     rows.features.append(
         {"feature": feature, "rt_s": rt_s, "ri": 1000 + (rt_s - 130) * 1.08, "ri_extrapolated": rt_s < 130,
@@ -157,18 +157,18 @@ def _add_feature(rows: Rows, i: int, rt_s: float, spectrum: Spectrum, tall: dict
     )  # fmt: skip
     for run, height in tall.items():
         gap = run == "blank" and i % 2 == 1
-        rows.abundances.append(
+        rows.peak_areas.append(
             {"feature": feature, "run": run, "component": None if gap else i + 1, "rt_s": rt_s,
-             "area": height * 3.2 * (0.02 if gap else 1), "filled": gap}
+             "area": height * 3.2 * (0.02 if gap else 1), "gap_filled": gap}
         )  # fmt: skip
     first = _add_hit(rows, feature, i) if kind in (0, 1, 2, 5) else 1
     if kind == 4:
         untranslated = "heavier than m/z 500, which the model does not know"
-        rows.translations.append({"query": feature, "rank": 1, "model": "tiny", "reason": untranslated})
+        rows.denovo_candidates.append({"query": feature, "rank": 1, "model": "tiny", "reason": untranslated})
         why = "no library hit and no translation"
         rows.candidates.append({"query": feature, "rank": 1, "level": "5", "reason": why})
     else:
-        _add_translations(rows, feature, i, first)
+        _add_denovo_candidates(rows, feature, i, first)
     if kind in (3, 4):
         rows.hits.append({"query": feature, "rank": 1, "reason": "no library spectrum scores 0.5 or more"})
 
@@ -187,10 +187,10 @@ def _add_hit(rows: Rows, feature: str, i: int) -> int:
     return 2
 
 
-def _add_translations(rows: Rows, feature: str, i: int, first: int) -> None:
+def _add_denovo_candidates(rows: Rows, feature: str, i: int, first: int) -> None:
     for rank in (1, 2, 3):
         _, smiles, formula, inchikey = COMPOUNDS[(i + rank) % len(COMPOUNDS)]
         guess = {"query": feature, "rank": rank, "smiles": smiles, "log_prob": -1.2 * rank}
-        rows.translations.append(guess | {"n_invalid": 1, "model": "tiny"})
+        rows.denovo_candidates.append(guess | {"n_invalid": 1, "model": "tiny"})
         place = {"rank": first + rank - 1, "formula": formula, "inchikey": inchikey, "source": "model", "level": "3"}
         rows.candidates.append(guess | place)

@@ -24,16 +24,16 @@ def test_features_are_counted_by_how_they_were_identified(made: Made) -> None:
     assert len(lines) == 2
 
 
-def test_known_compounds_are_counted_where_a_truth_is_given(made: Made, tmp_path: Path) -> None:
-    truth = tmp_path / "truth.parquet"
+def test_known_compounds_are_counted_where_a_ground_truth_is_given(made: Made, tmp_path: Path) -> None:
+    ground_truth = tmp_path / "ground_truth.parquet"
     feature = made.rows.features[0]
     rows = [
         {"run": run, "compound": number, "name": COMPOUNDS[place][0], "inchikey": COMPOUNDS[place][3],
          "rt_s": feature["rt_s"] + later, "fwhm_s": 3.0, "mz": [50.0], "intensity": [1.0]}
         for run in (*MEASURED, "ladder") for number, (place, later) in enumerate([(0, 0.0), (1, 0.2), (3, 5000.0)], 1)
     ]  # fmt: skip
-    tables.write(tables.table(tables.TRUTH, rows), truth, tables.TRUTH)
-    campaign = made.read(truth)
+    tables.write(tables.table(tables.GROUND_TRUTH, rows), ground_truth, tables.GROUND_TRUTH)
+    campaign = made.read(ground_truth)
     assert summary(campaign)[-1] == "2 of 3 known compounds found, 1 of them at rank 1"
     write_report(campaign, tmp_path / "out", "A campaign")
     page = (tmp_path / "out" / "report.html").read_text()

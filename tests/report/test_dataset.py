@@ -26,7 +26,7 @@ def test_pandas_reads_back_what_went_in(made: Made, tmp_path: Path) -> None:
     for name, schema in SCHEMAS.items():
         kind = "library_hits" if name == "hits" else name
         expected = tables.table(schema, getattr(made.rows, name)).to_pandas()
-        if name == "translations":  # its files hold every second query, as --part does
+        if name == "denovo_candidates":  # its files hold every second query, as --part does
             place = {feature["feature"]: i for i, feature in enumerate(made.rows.features)}
             order = expected["query"].map(place) * 100 + expected["rank"]
             expected = expected.loc[order.sort_values().index].reset_index(drop=True)
@@ -44,15 +44,15 @@ def test_the_data_set_explains_itself(made: Made, tmp_path: Path) -> None:
         assert part["rows"] == table.num_rows and list(part["columns"]) == table.schema.names
         assert table.schema.metadata[b"spectus_version"], name
     assert about["features"]["columns"]["rt_s"]["about"].endswith("s")
-    translations = pq.read_schema(tmp_path / "dataset" / "translations.parquet")
-    assert translations.metadata[b"model_sha256"] == b"0" * 64
+    denovo_candidates = pq.read_schema(tmp_path / "dataset" / "denovo_candidates.parquet")
+    assert denovo_candidates.metadata[b"model_sha256"] == b"0" * 64
 
 
 def test_batches_come_back_in_the_order_of_the_sheet(made: Made, tmp_path: Path) -> None:
     rows = make_rows(tmp_path, 6)
     rows.runs.reverse()
     rows.components.sort(key=lambda row: (row["run"], -row["component"]))
-    rows.abundances.reverse()
+    rows.peak_areas.reverse()
     rows.candidates.reverse()
     folder = written(rows, tmp_path, made.sheet)
     assert pd.read_parquet(folder / "runs.parquet")["run"].tolist() == RUNS
@@ -63,8 +63,8 @@ def test_batches_come_back_in_the_order_of_the_sheet(made: Made, tmp_path: Path)
     candidates = pd.read_parquet(folder / "candidates.parquet")
     assert candidates["query"].is_monotonic_increasing
     assert all(part["rank"].is_monotonic_increasing for _, part in candidates.groupby("query"))
-    abundances = pd.read_parquet(folder / "abundances.parquet")
-    assert abundances["run"].tolist()[:3] == RUNS[1:4]
+    peak_areas = pd.read_parquet(folder / "peak_areas.parquet")
+    assert peak_areas["run"].tolist()[:3] == RUNS[1:4]
 
 
 def test_reordered_components_keep_their_rows_whole(made: Made, tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_reordered_components_keep_their_rows_whole(made: Made, tmp_path: Path) 
 
 
 def test_a_row_given_twice_is_named(made: Made) -> None:
-    files = {**made.files, "library_hits": made.files["hits"], "translations": made.files["translations"] * 2}
+    files = {**made.files, "library_hits": made.files["hits"], "denovo_candidates": made.files["denovo_candidates"] * 2}
     with pytest.raises(InputError, match="query 'F0001', rank 1 occurs twice"):
         merge(files, [])
 
@@ -85,7 +85,7 @@ def test_a_row_given_twice_is_named(made: Made) -> None:
     ("table", "change", "stranger"),
     [
         ("candidates", {"query": "F9999"}, "F9999"),
-        ("abundances", {"run": "elsewhere"}, "elsewhere"),
+        ("peak_areas", {"run": "elsewhere"}, "elsewhere"),
         ("components", {"run": "elsewhere"}, "elsewhere"),
     ],
 )

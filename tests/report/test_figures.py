@@ -54,7 +54,7 @@ def test_apexes_know_their_feature(made: Made) -> None:
     rows = made.rows
     components = tables.table(tables.COMPONENTS, rows.components)
     amounts = Amounts.of(
-        tables.table(tables.ABUNDANCES, rows.abundances), [row["feature"] for row in rows.features], RUNS
+        tables.table(tables.PEAK_AREAS, rows.peak_areas), [row["feature"] for row in rows.features], RUNS
     )
     assert amounts.runs == MEASURED
     found = apexes(components, amounts, RUNS, {})
@@ -84,7 +84,7 @@ def test_model_peaks_are_those_of_their_components(tmp_path: Path) -> None:
     assert len(hundredths) == figures.MODEL_POINTS
     assert at[0] == 100.0 and at[-1] == pytest.approx(112, abs=0.3)
     assert np.array(hundredths) / 100 == pytest.approx(np.exp(-(((at - 105) / 2) ** 2)), abs=0.02)
-    nothing = Amounts.of(tables.table(tables.ABUNDANCES, []), [], ["a", "b"])
+    nothing = Amounts.of(tables.table(tables.PEAK_AREAS, []), [], ["a", "b"])
     found = apexes(components, nothing, ["a", "b"], models)
     assert found["a"]["m"] == [models["a"][1], None] and found["a"]["h"] == [1230, 1230]
     assert "m" not in found["b"]
@@ -103,11 +103,11 @@ def test_accurate_masses_are_those_of_their_components(tmp_path: Path) -> None:
 
 def test_amounts_hold_what_was_filled_and_what_is_missing() -> None:
     rows = [
-        {"feature": "a", "run": "two", "component": 7, "area": 5.0, "filled": False},
-        {"feature": "b", "run": "one", "component": None, "area": 0.5, "filled": True},
-        {"feature": "b", "run": "two", "component": None, "area": None, "filled": True},
+        {"feature": "a", "run": "two", "component": 7, "area": 5.0, "gap_filled": False},
+        {"feature": "b", "run": "one", "component": None, "area": 0.5, "gap_filled": True},
+        {"feature": "b", "run": "two", "component": None, "area": None, "gap_filled": True},
     ]
-    amounts = Amounts.of(tables.table(tables.ABUNDANCES, rows), ["a", "b"], ["one", "none", "two"])
+    amounts = Amounts.of(tables.table(tables.PEAK_AREAS, rows), ["a", "b"], ["one", "none", "two"])
     assert amounts.runs == ["one", "two"]
     np.testing.assert_equal(amounts.area, [[np.nan, 5.0], [0.5, np.nan]])
     assert amounts.filled.tolist() == [[False, False], [True, True]]

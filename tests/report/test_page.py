@@ -61,7 +61,7 @@ def test_a_feature_is_shown_with_its_hit_candidates_areas_and_profile(page: Page
     first = detail["candidates"][0]
     assert first[:9] == [1, "Naphthalene", "C10H8", "library+model", 0.91, -0.7, -2.1, None, "2b"]
     assert [candidate[0] for candidate in detail["candidates"]] == [1, 2, 3, 4]
-    areas = [row["area"] for row in made.rows.abundances if row["feature"] == feature["feature"]]
+    areas = [row["area"] for row in made.rows.peak_areas if row["feature"] == feature["feature"]]
     assert detail["areas"] == pytest.approx(areas, rel=0.005)
     assert detail["filled"] == "001"
     assert page.document["runs"][detail["elution"][0][0]]["name"] == "river_up"
@@ -85,7 +85,7 @@ def test_hostile_names_are_only_text(page: Page) -> None:
 
 def test_hostile_run_names_and_errors_are_only_text(tmp_path: Path) -> None:
     rows = make_rows(tmp_path, 3)
-    for table in (rows.runs, rows.components, rows.rungs, rows.abundances):
+    for table in (rows.runs, rows.components, rows.ri_standards, rows.peak_areas):
         for row in table:
             row["run"] += HOSTILE
     rows.runs[-1]["error"] = f"cannot be read {HOSTILE} \u2028"
@@ -118,7 +118,7 @@ def test_header_and_provenance(page: Page, made: Made) -> None:
     assert "acquired 2024-05-02" in page.text and "simulated" not in page.text
     assert "1 run could not be used: broken" in page.text
     assert "ends in the middle of a variable; copy it again" in page.text
-    assert "n-alkanes, 8 of 9 rungs found; missing: C14." in page.text
+    assert "n-alkanes, 8 of 9 RI standards found; missing: C14." in page.text
     assert made.rows.runs[0]["sha256"] in page.text
     assert "0" * 64 in page.text and "model_sha256 " + "0" * 64 in page.text
     assert "libraries: [known.msp]" in page.text
@@ -132,7 +132,7 @@ def test_titles_come_back_as_they_are(made: Made, text: str) -> None:
 
 def test_zero_features(tmp_path: Path) -> None:
     rows = make_rows(tmp_path, 3)
-    rows.features, rows.abundances, rows.hits, rows.translations, rows.candidates = [], [], [], [], []
+    rows.features, rows.peak_areas, rows.hits, rows.denovo_candidates, rows.candidates = [], [], [], [], []
     page = page_of(rows, tmp_path)
     assert "No feature was found in any run." in page.text
     assert page.document["features"]["id"] == [] and page.document["details"] == []
@@ -147,7 +147,7 @@ def test_nothing_at_all(tmp_path: Path) -> None:
 
 def test_no_ladder(tmp_path: Path) -> None:
     rows = make_rows(tmp_path, 3)
-    rows.rungs = []
+    rows.ri_standards = []
     for row in rows.features:
         row.update(ri=None, ri_extrapolated=None)
     page = page_of(rows, tmp_path)
@@ -157,7 +157,7 @@ def test_no_ladder(tmp_path: Path) -> None:
 
 def test_several_ladders_are_folded(tmp_path: Path) -> None:
     rows = make_rows(tmp_path, 3)
-    rows.rungs += [row | {"run": "river_up", "series": "fame"} for row in rows.rungs]
+    rows.ri_standards += [row | {"run": "river_up", "series": "fame"} for row in rows.ri_standards]
     page = page_of(rows, tmp_path)
     assert [("open" in attributes) for tag, attributes in page.elements if tag == "details"] == [True, False]
     assert "river_up: fatty acid methyl esters" in page.text
@@ -198,7 +198,7 @@ def test_accurate_masses_stand_beside_the_spectrum(tmp_path: Path) -> None:
 
 def test_features_without_a_row_of_candidates(tmp_path: Path) -> None:
     rows = make_rows(tmp_path, 3)
-    rows.candidates, rows.hits, rows.translations = [], [], []
+    rows.candidates, rows.hits, rows.denovo_candidates = [], [], []
     page = page_of(rows, tmp_path)
     assert page.document["features"]["way"] == ["nothing"] * 3
     assert "3 not identified" in page.text
@@ -225,7 +225,7 @@ def test_what_is_left_out_of_a_large_campaign_is_said(tmp_path: Path, monkeypatc
     assert "for the 4 features of largest area; the other 5 stand in the table only" in page.text
     assert "for the first 2 of 4 runs" in page.text
     largest: dict[str, float] = {}
-    for row in rows.abundances:
+    for row in rows.peak_areas:
         largest[row["feature"]] = max(row["area"], largest.get(row["feature"], 0.0))
     expected = sorted(largest, key=lambda feature: -largest[feature])[:4]
     shown = [

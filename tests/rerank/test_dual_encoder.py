@@ -4,8 +4,8 @@ import torch
 from spectus.prediction.neims.features import describe, vocabulary
 from spectus.prediction.neims.network import bags
 from spectus.rerank.dual_encoder import (
-    Recogniser,
-    RecogniserConfig,
+    DualEncoder,
+    DualEncoderConfig,
     embed_molecules,
     embed_spectra,
     logits,
@@ -15,13 +15,13 @@ from spectus.rerank.dual_encoder import (
 from spectus.rerank.settings import Augmentation
 from spectus.rerank.tasks import vary
 
-CONFIG = RecogniserConfig(bins=100, width=16, embedding=8, channels=4, window=11)
+CONFIG = DualEncoderConfig(bins=100, width=16, embedding=8, channels=4, window=11)
 
 
-def made() -> tuple[Recogniser, np.ndarray]:
+def made() -> tuple[DualEncoder, np.ndarray]:
     torch.manual_seed(0)
     random = np.random.default_rng(0)
-    network = Recogniser(CONFIG, torch.arange(6)).eval()
+    network = DualEncoder(CONFIG, torch.arange(6)).eval()
     torch.nn.init.normal_(network.prior.weight)
     torch.nn.init.normal_(network.mass_prior)
     spectra = random.random((5, 100)).astype(np.float32) ** 4

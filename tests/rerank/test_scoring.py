@@ -7,7 +7,7 @@ from spectus.errors import InputError
 from spectus.identify.search import search_libraries
 from spectus.prediction.library import write_predicted_library
 from spectus.prediction.neims.model import ForwardModel
-from spectus.rerank.scoring import judged_structures
+from spectus.rerank.scoring import reranked_structures
 from tests.prediction.series import spectrum
 
 
@@ -23,7 +23,7 @@ def searched(model: Path, tmp_path: Path) -> tuple[Path, Path]:
     return queries, tmp_path / "predicted.parquet"
 
 
-def test_the_judge_ranks_the_hits_of_predicted_spectra(
+def test_the_reranker_ranks_the_hits_of_predicted_spectra(
     searched: tuple[Path, Path], model: Path, tmp_path: Path
 ) -> None:
     queries, library = searched
@@ -40,12 +40,12 @@ def test_the_judge_ranks_the_hits_of_predicted_spectra(
     assert 0 < sum(scores) <= 1 + 1e-9
 
 
-def test_measured_spectra_are_not_judged(searched: tuple[Path, Path], model: Path, tmp_path: Path) -> None:
+def test_measured_spectra_are_not_reranked(searched: tuple[Path, Path], model: Path, tmp_path: Path) -> None:
     queries, _ = searched
     search_libraries(queries, [queries], tmp_path / "plain.parquet", 5, 0.1, 20.0)
-    search_libraries(queries, [queries], tmp_path / "judged.parquet", 5, 0.1, 20.0, model)
-    plain, judged = (tables.read(tmp_path / f"{name}.parquet", tables.LIBRARY_HITS) for name in ("plain", "judged"))
-    assert plain.equals(judged)
+    search_libraries(queries, [queries], tmp_path / "reranked.parquet", 5, 0.1, 20.0, model)
+    plain, reranked = (tables.read(tmp_path / f"{name}.parquet", tables.LIBRARY_HITS) for name in ("plain", "reranked"))
+    assert plain.equals(reranked)
 
 
 def test_a_model_that_is_none_is_named(searched: tuple[Path, Path], tmp_path: Path) -> None:
@@ -54,16 +54,16 @@ def test_a_model_that_is_none_is_named(searched: tuple[Path, Path], tmp_path: Pa
         search_libraries(queries, [library], tmp_path / "hits.parquet", 5, 0.1, 20.0, tmp_path / "absent")
 
 
-def test_structures_are_judged_by_query_whatever_stands_beside_them(model: Path) -> None:
+def test_structures_are_reranked_by_query_whatever_stands_beside_them(model: Path) -> None:
     """The made series: m/z 31 marks an alcohol, m/z 30 an amine. A salt cannot be predicted and gets nothing."""
     forward = ForwardModel.load(model)
     alcohol, amine = spectrum("CCCCCO"), spectrum("CCCCCN")
     proposed = [["CCCCCN", "CCCCCO", "[Na+].[Cl-]"], [], ["CCCCCN", "CCCCCO"]]
-    first, nothing, last = judged_structures(forward, [alcohol, alcohol, amine], proposed)
+    first, nothing, last = reranked_structures(forward, [alcohol, alcohol, amine], proposed)
     assert first.argmax() == 1
     assert first[2] == 0
     assert len(nothing) == 0
     assert last.argmax() == 0
     assert [shares.sum() for shares in (first, last)] == pytest.approx([1, 1])
-    alone = judged_structures(forward, [alcohol], proposed[:1])
+    alone = reranked_structures(forward, [alcohol], proposed[:1])
     assert alone[0] == pytest.approx(first)

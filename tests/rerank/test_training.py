@@ -31,7 +31,9 @@ def test_a_model_learns_the_rules_of_its_series(model: Path) -> None:
     log = pq.read_table(model / "log.parquet").to_pandas()
     losses = log[log.network == "choosing neims"].loss
     assert losses.iloc[-1] < 0.1 < losses.iloc[0]
-    assert set(log.network) == {f"{name} {kind}" for name in ("choosing", "whole") for kind in ("neims", "recogniser")}
+    assert set(log.network) == {
+        f"{name} {kind}" for name in ("choosing", "whole") for kind in ("neims", "dual_encoder")
+    }
 
 
 def test_compounds_of_valid_and_held_out_ones_are_known_by_structure(tmp_path: Path) -> None:
@@ -116,7 +118,7 @@ def test_the_shipped_settings_are_read_and_mistyped_ones_named(tmp_path: Path) -
 
 
 def test_a_list_of_molecules_takes_part(library: Path, tmp_path: Path) -> None:
-    """As wrong answers and as candidates; which half the recogniser meets does not depend on the rest of the list."""
+    """As wrong answers and as candidates; which half the dual encoder meets does not depend on the rest of the list."""
     others = tmp_path / "others.smi"
     others.write_text("\n".join(["CC(C)O", "CC(C)N", "CC(C)C", "c1ccccc1", "CCOCC", "CCNCC", "C1CCCCC1", "CC=O"]))
     train_forward(library, write_settings(tmp_path, 10), None, tmp_path / "model", others=others)

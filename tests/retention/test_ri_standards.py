@@ -18,28 +18,28 @@ def elution(carbons: int) -> float:
 
 
 def ladder_run(carbons: list[int], made: Callable[[int], dict] = alkane, others: list[dict] | None = None) -> pa.Table:
-    rungs = [component(elution(n), made(n), height=1e6 * 0.97**n) for n in carbons]
-    return run_table("L1", rungs + (others or []))
+    ri_standards = [component(elution(n), made(n), height=1e6 * 0.97**n) for n in carbons]
+    return run_table("L1", ri_standards + (others or []))
 
 
 def carbons_of(ladder: Ladder) -> list[int]:
-    return [rung.carbon for rung in ladder.rungs]
+    return [ri_standard.carbon for ri_standard in ladder.ri_standards]
 
 
-def test_all_rungs_of_an_alkane_ladder() -> None:
+def test_all_ri_standards_of_an_alkane_ladder() -> None:
     ladder = find_ladder(ladder_run(list(range(8, 41))))
     assert (ladder.run, ladder.series.name, ladder.missing) == ("L1", "alkane", [])
     assert carbons_of(ladder) == list(range(8, 41))
-    assert [rung.rt_s for rung in ladder.rungs] == [elution(n) for n in range(8, 41)]
-    assert all(0.75 <= rung.score <= 1 for rung in ladder.rungs)
+    assert [ri_standard.rt_s for ri_standard in ladder.ri_standards] == [elution(n) for n in range(8, 41)]
+    assert all(0.75 <= ri_standard.score <= 1 for ri_standard in ladder.ri_standards)
 
 
-def test_missing_rungs_are_told_and_the_scale_bridges_them() -> None:
+def test_missing_ri_standards_are_told_and_the_scale_bridges_them() -> None:
     ladder = find_ladder(ladder_run([10, 11, 12, 15, 16, 20, 24, 28, 32]))
     assert carbons_of(ladder) == [10, 11, 12, 15, 16, 20, 24, 28, 32]
     assert ladder.missing == [13, 14, 17, 18, 19, 21, 22, 23, 25, 26, 27, 29, 30, 31]
     table = ladder.table()
-    assert table.schema.names == tables.RUNGS.names
+    assert table.schema.names == tables.RI_STANDARDS.names
     assert table["carbon"].to_pylist() == list(range(10, 33))
     assert table["missing"].to_pylist() == [n in ladder.missing for n in range(10, 33)]
     assert table["rt_s"].null_count == len(ladder.missing)
@@ -55,10 +55,10 @@ def test_fame_ladder_is_told_from_alkanes_by_itself() -> None:
         find_ladder(ladder_run(carbons, fame), "alkane")
 
 
-def test_rungs_without_a_molecular_ion_are_placed_by_their_spacing() -> None:
+def test_ri_standards_without_a_molecular_ion_are_placed_by_their_spacing() -> None:
     """Long chains show no M+ at low amounts, and a scan range may end below it."""
-    rungs = [component(elution(n), alkane(n, heaviest=300)) for n in range(14, 31)]
-    ladder = find_ladder(run_table("L1", rungs))
+    ri_standards = [component(elution(n), alkane(n, heaviest=300)) for n in range(14, 31)]
+    ladder = find_ladder(run_table("L1", ri_standards))
     assert carbons_of(ladder) == list(range(14, 31))
 
 
@@ -76,13 +76,13 @@ def test_a_fame_ladder_of_even_acids_misses_no_odd_ones(carbons: list[int], miss
     assert (carbons_of(ladder), ladder.missing) == (carbons, missing)
 
 
-def test_a_rung_missing_among_those_without_a_molecular_ion() -> None:
+def test_a_ri_standard_missing_among_those_without_a_molecular_ion() -> None:
     carbons = [n for n in range(14, 31) if n != 26]
     ladder = find_ladder(run_table("L1", [component(elution(n), alkane(n, heaviest=300)) for n in carbons]))
     assert (carbons_of(ladder), ladder.missing) == (carbons, [26])
 
 
-def test_a_molecular_ion_of_another_homologue_is_no_rung() -> None:
+def test_a_molecular_ion_of_another_homologue_is_no_ri_standard() -> None:
     carbons = [n for n in range(10, 28) if n != 21]
     stranger = component(elution(21) - 4, alkane(23), height=5e5)
     assert find_ladder(ladder_run(carbons, others=[stranger])).missing == [21]
@@ -98,7 +98,9 @@ def test_tails_impurities_and_branched_alkanes_are_passed_over() -> None:
         *(component(100.0 + 37 * seed, spectrum(seed), height=3e6) for seed in range(30)),
     ]
     found = find_ladder(ladder_run(list(range(10, 27)), others=others))
-    assert [(rung.carbon, rung.rt_s) for rung in found.rungs] == [(n, elution(n)) for n in range(10, 27)]
+    assert [(ri_standard.carbon, ri_standard.rt_s) for ri_standard in found.ri_standards] == [
+        (n, elution(n)) for n in range(10, 27)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +112,7 @@ def test_tails_impurities_and_branched_alkanes_are_passed_over() -> None:
         [component(elution(n), alkane(n, heaviest=200)) for n in range(20, 36)],
         [component(100.0, {})],
     ],
-    ids=["no components", "no homologues", "two rungs", "no molecular ion", "no peaks"],
+    ids=["no components", "no homologues", "two RI standards", "no molecular ion", "no peaks"],
 )
 def test_a_run_without_a_ladder(components: list[dict]) -> None:
     with pytest.raises(InputError, match="no ladder of n-alkanes or FAME"):

@@ -22,9 +22,9 @@ def made(library: pa.Table) -> SimulatedRun:
 
 def test_the_mixture_is_that_of_the_unit_mass_run(made: SimulatedRun, library: pa.Table) -> None:
     unit = next(simulate(library, replace(SHORT, resolving_power=0.0), 3))
-    assert unit.truth.drop(["exact_mz"]).equals(made.truth.drop(["exact_mz"]))
-    assert unit.truth["exact_mz"].null_count == len(unit.truth)
-    for row in made.truth.to_pylist():
+    assert unit.ground_truth.drop(["exact_mz"]).equals(made.ground_truth.drop(["exact_mz"]))
+    assert unit.ground_truth["exact_mz"].null_count == len(unit.ground_truth)
+    for row in made.ground_truth.to_pylist():
         assert nominal_mass(np.array(row["exact_mz"])).tolist() == row["mz"]
     assert made.run.tic.sum() == pytest.approx(unit.run.tic.sum(), rel=0.05)
 
@@ -63,9 +63,9 @@ def test_the_same_seed_gives_the_same_run(made: SimulatedRun, library: pa.Table)
 
 def test_deconvolution_gives_its_spectra_and_masses_back(made: SimulatedRun) -> None:
     components = deconvolve(made.run, made.name)
-    found = score(components, made.truth)
+    found = score(components, made.ground_truth)
     assert found.recall_80 >= 0.8
     assert found.false <= 1
-    errors = np.abs(mass_errors(components, made.truth))
+    errors = np.abs(mass_errors(components, made.ground_truth))
     assert len(errors) > 100
     assert np.median(errors) < 2

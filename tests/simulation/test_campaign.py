@@ -23,15 +23,15 @@ def run_command(out: Path, *options: str) -> int:
     return main(["simulate", "--library", *map(str, LIBRARIES), "--out", str(out), *options])
 
 
-def test_example_recipe_writes_runs_truth_and_sheet(tmp_path: Path) -> None:
+def test_example_recipe_writes_runs_ground_truth_and_sheet(tmp_path: Path) -> None:
     out = tmp_path / "a folder, größer"
     assert run_command(out, "--preset", "example", "--set", *SMALL) == 0
     samples = read_samples(out / "samples.tsv")
     assert [(sample.run, sample.type) for sample in samples] == [
         ("ladder", "ladder"), ("sample_1", "sample"), ("sample_2", "sample"), ("blank", "blank"),
     ]  # fmt: skip
-    truth = tables.read(out / "truth.parquet", tables.TRUTH)
-    assert set(truth["run"].to_pylist()) == {sample.run for sample in samples}
+    ground_truth = tables.read(out / "ground_truth.parquet", tables.GROUND_TRUTH)
+    assert set(ground_truth["run"].to_pylist()) == {sample.run for sample in samples}
     for sample in samples:
         run = read_run(sample.path)
         assert sample.path.name == f"{sample.run}.mzML.gz"
@@ -44,7 +44,9 @@ def test_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
         assert run_command(tmp_path / name, "--preset", "example", "--seed", "3", "--set", *SMALL) == 0
     for path in (tmp_path / "first").glob("*.mzML.gz"):
         assert path.read_bytes() == (tmp_path / "second" / path.name).read_bytes()
-    first, second = (tables.read(tmp_path / name / "truth.parquet", tables.TRUTH) for name in ("first", "second"))
+    first, second = (
+        tables.read(tmp_path / name / "ground_truth.parquet", tables.GROUND_TRUTH) for name in ("first", "second")
+    )
     assert first.equals(second)
 
 
@@ -90,12 +92,12 @@ def test_a_missing_library_is_named(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 def test_example_in_resources_is_what_its_command_makes(library: pa.Table) -> None:
     example = Path(__file__).parents[2] / "resources" / "example"
-    truth = tables.read(example / "truth.parquet", tables.TRUTH)
+    ground_truth = tables.read(example / "ground_truth.parquet", tables.GROUND_TRUTH)
     for made in simulate(library, settings_for("example"), 1):
         shipped = read_run(example / f"{made.name}.mzML.gz")
         assert np.array_equal(shipped.offsets, made.run.offsets), made.name
         assert np.allclose(shipped.intensity, made.run.intensity, atol=1.0), made.name
-        of_run = truth.filter(pc.equal(truth["run"], made.name))
-        assert of_run.drop(["area"]).equals(made.truth.drop(["area"]))
-        assert np.allclose(of_run["area"].to_numpy(), made.truth["area"].to_numpy())
+        of_run = ground_truth.filter(pc.equal(ground_truth["run"], made.name))
+        assert of_run.drop(["area"]).equals(made.ground_truth.drop(["area"]))
+        assert np.allclose(of_run["area"].to_numpy(), made.ground_truth["area"].to_numpy())
     assert sum(path.stat().st_size for path in example.glob("*.mzML.gz")) < 4_000_000

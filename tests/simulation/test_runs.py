@@ -33,9 +33,9 @@ def base_mass(row: dict) -> int:
     return int(row["mz"][int(np.argmax(row["intensity"]))])
 
 
-def test_a_lone_compound_is_recorded_as_the_truth_says(library: pa.Table) -> None:
+def test_a_lone_compound_is_recorded_as_the_ground_truth_says(library: pa.Table) -> None:
     made = one_run(library, ["compounds=1", "run_s=60", "scan_s=0.05", "height_low_counts=1e6", *SILENT])
-    (row,) = made.truth.to_pylist()
+    (row,) = made.ground_truth.to_pylist()
     base = trace(made.run, base_mass(row))
     assert made.run.rt_s[base.argmax()] == pytest.approx(row["rt_s"], abs=0.05)
     assert base.max() == pytest.approx(row["height"], rel=1e-3)
@@ -51,18 +51,18 @@ def test_a_lone_compound_is_recorded_as_the_truth_says(library: pa.Table) -> Non
 def test_overlapping_compounds_add_up(library: pa.Table) -> None:
     overrides = ["compounds=12", "run_s=60", "scan_s=0.1", *SILENT]
     made = one_run(library, overrides)
-    assert made.run.tic.sum() * 0.1 == pytest.approx(np.sum(made.truth["area"].to_numpy()), rel=1e-2)
-    rt_s = np.sort(made.truth["rt_s"].to_numpy())
-    assert np.min(made.truth["nearest_s"].to_numpy()) == pytest.approx(np.diff(rt_s).min())
+    assert made.run.tic.sum() * 0.1 == pytest.approx(np.sum(made.ground_truth["area"].to_numpy()), rel=1e-2)
+    rt_s = np.sort(made.ground_truth["rt_s"].to_numpy())
+    assert np.min(made.ground_truth["nearest_s"].to_numpy()) == pytest.approx(np.diff(rt_s).min())
 
 
 def test_same_seed_same_run_other_seed_other_run(library: pa.Table) -> None:
     overrides = ["run_s=100", "compounds=10"]
     first, second, other = (one_run(library, overrides, seed=seed) for seed in (4, 4, 5))
-    assert first.truth.equals(second.truth)
+    assert first.ground_truth.equals(second.ground_truth)
     assert np.array_equal(first.run.intensity, second.run.intensity)
     assert np.array_equal(first.run.mz, second.run.mz)
-    assert first.truth["name"].to_pylist() != other.truth["name"].to_pylist()
+    assert first.ground_truth["name"].to_pylist() != other.ground_truth["name"].to_pylist()
 
 
 def test_noise_has_the_set_spread(library: pa.Table) -> None:
@@ -84,7 +84,7 @@ def test_sweep_reads_high_masses_later_in_the_peak(library: pa.Table) -> None:
     def apexes(skew: int) -> NDArray[np.float64]:
         overrides = ["compounds=1", "run_s=60", "scan_s=0.5", f"skew_scans={skew}", "height_low_counts=1.9e6", *SILENT]
         made = one_run(library, overrides)
-        heavy = [m for m in made.truth["mz"][0].as_py() if trace(made.run, int(m)).max() > 2e4]
+        heavy = [m for m in made.ground_truth["mz"][0].as_py() if trace(made.run, int(m)).max() > 2e4]
         means = [np.average(made.run.rt_s, weights=trace(made.run, int(m))) for m in (min(heavy), max(heavy))]
         return np.array([*means, min(heavy), max(heavy)])
 
@@ -108,13 +108,13 @@ def test_campaign_shares_compounds_between_samples(library: pa.Table) -> None:
     assert {name: run.type for name, run in made.items()} == {
         "ladder": "ladder", "sample_1": "sample", "sample_2": "sample", "blank": "blank",
     }  # fmt: skip
-    compounds = {name: set(run.truth["compound"].to_pylist()) for name, run in made.items()}
+    compounds = {name: set(run.ground_truth["compound"].to_pylist()) for name, run in made.items()}
     assert len(compounds["sample_1"] | compounds["sample_2"]) == 60
     assert 24 <= len(compounds["sample_1"] & compounds["sample_2"]) <= 28
     assert compounds["blank"] < compounds["sample_1"] & compounds["sample_2"]
     assert not compounds["ladder"] & compounds["sample_1"]
     one, two = (
-        dict(zip(*made[name].truth.select(["compound", "rt_s"]).to_pydict().values(), strict=True))
+        dict(zip(*made[name].ground_truth.select(["compound", "rt_s"]).to_pydict().values(), strict=True))
         for name in ("sample_1", "sample_2")
     )
     shifts = np.array([one[c] - two[c] for c in one.keys() & two.keys()])
@@ -123,16 +123,16 @@ def test_campaign_shares_compounds_between_samples(library: pa.Table) -> None:
 
 def test_elution_follows_the_retention_index_and_the_ladder(library: pa.Table) -> None:
     ladder, sample, *_ = simulate(library, settings_for("example", ["drift_s=0"]), 2)
-    rung_ri, rung_rt = ladder.truth["ri"].to_numpy(), ladder.truth["rt_s"].to_numpy()
-    assert rung_ri.tolist() == [800, 900, 1000, *range(1200, 2800, 200), 2800, 3000]
-    inside = (sample.truth["ri"].to_numpy() > 800) & (sample.truth["ri"].to_numpy() < 3000)
-    interpolated = np.interp(sample.truth["rt_s"].to_numpy(), rung_rt, rung_ri)[inside]
-    assert np.abs(interpolated - sample.truth["ri"].to_numpy()[inside]).max() < 12
+    ri_standard_ri, ri_standard_rt = ladder.ground_truth["ri"].to_numpy(), ladder.ground_truth["rt_s"].to_numpy()
+    assert ri_standard_ri.tolist() == [800, 900, 1000, *range(1200, 2800, 200), 2800, 3000]
+    inside = (sample.ground_truth["ri"].to_numpy() > 800) & (sample.ground_truth["ri"].to_numpy() < 3000)
+    interpolated = np.interp(sample.ground_truth["rt_s"].to_numpy(), ri_standard_rt, ri_standard_ri)[inside]
+    assert np.abs(interpolated - sample.ground_truth["ri"].to_numpy()[inside]).max() < 12
 
 
 def test_structures_of_a_campaign_are_distinct(library: pa.Table) -> None:
-    truth = one_run(library, ["compounds=300"]).truth.to_pylist()
-    assert len({(row["inchikey"] or row["name"])[:14] for row in truth}) == 300
+    ground_truth = one_run(library, ["compounds=300"]).ground_truth.to_pylist()
+    assert len({(row["inchikey"] or row["name"])[:14] for row in ground_truth}) == 300
 
 
 def test_dilution_levels_scale_every_compound(library: pa.Table) -> None:
@@ -140,7 +140,7 @@ def test_dilution_levels_scale_every_compound(library: pa.Table) -> None:
     assert [level.type for level in levels] == ["calibrator"] * 10
     amounts = np.array([level.amount for level in levels])
     assert amounts[[0, -1]] == pytest.approx([1e-3, 1.0])
-    areas = np.array([level.truth["area"].to_numpy() for level in levels])
+    areas = np.array([level.ground_truth["area"].to_numpy() for level in levels])
     assert areas / areas[-1] == pytest.approx(np.broadcast_to(amounts[:, None], areas.shape), rel=1e-5)
 
 
@@ -150,7 +150,7 @@ def test_a_library_with_too_little_in_it_is_named(library: pa.Table) -> None:
     with pytest.raises(InputError, match=r"retention index.*the recipe needs 5"):
         unindexed = library.set_column(library.schema.get_field_index("ri"), "ri", pa.nulls(len(library), pa.float64()))
         one_run(unindexed, ["compounds=5", "elution=index"])
-    with pytest.raises(InputError, match="0 rungs of the alkane ladder"):
+    with pytest.raises(InputError, match="0 RI standards of the alkane ladder"):
         one_run(library.slice(0, 3), ["ladder=alkane"], preset="ladder")
     with pytest.raises(InputError, match="has 0 usable compounds"):
         one_run(library.slice(0, 0), ["compounds=5"])
@@ -160,8 +160,8 @@ def test_records_without_peaks_are_left_out(library: pa.Table) -> None:
     good = library.slice(0, 40).to_pylist()
     bad = [row | {"mz": None, "intensity": None, "reason": "no peaks"} for row in good[:20]]
     mixed = pa.Table.from_pylist(bad + good[20:], schema=tables.SPECTRA)
-    truth = one_run(mixed, ["compounds=3", "run_s=100"]).truth
-    assert set(truth["name"].to_pylist()) <= {row["name"] for row in good[20:]}
+    ground_truth = one_run(mixed, ["compounds=3", "run_s=100"]).ground_truth
+    assert set(ground_truth["name"].to_pylist()) <= {row["name"] for row in good[20:]}
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_records_without_peaks_are_left_out(library: pa.Table) -> None:
         (None, "methyl salicylate", 0, 0),
     ],
 )
-def test_rungs_are_known_by_structure_or_name(smiles: str | None, name: str, alkane: int, fame: int) -> None:
+def test_ri_standards_are_known_by_structure_or_name(smiles: str | None, name: str, alkane: int, fame: int) -> None:
     row = tables.table(tables.SPECTRA, {"entry": [0], "name": [name], "smiles": [smiles]})
     assert carbon_numbers(row, "alkane").tolist() == [alkane]
     assert carbon_numbers(row, "fame").tolist() == [fame]

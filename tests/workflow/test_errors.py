@@ -71,12 +71,12 @@ def test_a_missing_model(campaign: Campaign) -> None:
     )
 
 
-def test_the_truth_of_the_example_left_in_a_campaign_of_ones_own(campaign: Campaign) -> None:
+def test_the_ground_truth_of_the_example_left_in_a_campaign_of_ones_own(campaign: Campaign) -> None:
     (campaign.folder / "resources").unlink()
     campaign.write_sheet(("a", ROOT / "resources" / "example" / "blank.mzML.gz", "sample"))
-    said = "report.truth: resources/example/truth.parquet: no such file; correct the path, or write null for real runs"
+    said = "report.ground_truth: resources/example/ground_truth.parquet: no such file; correct the path, or write null for real runs"
     assert f"\n{said}\n" in complaint(campaign)
-    campaign.change({"report": {"truth": None}})
+    campaign.change({"report": {"ground_truth": None}})
     withheld = "search.without: resources/example/withheld.csv: no such file; correct the path, or write null for none"
     assert f"\n{withheld}\n" in complaint(campaign)
     campaign.change({"search": {"without": None}})

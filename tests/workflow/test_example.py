@@ -30,8 +30,8 @@ def test_plain_snakemake_makes_the_report_and_says_what_it_found(finished: Campa
 
 def candidates_at(campaign: Campaign, name: str) -> list[dict[str, Any]]:
     """The candidates of the feature at the time of a simulated compound."""
-    truth = tables.read(ROOT / "resources" / "example" / "truth.parquet", tables.TRUTH).to_pylist()
-    time = next(row["rt_s"] for row in truth if row["name"] == name)
+    ground_truth = tables.read(ROOT / "resources" / "example" / "ground_truth.parquet", tables.GROUND_TRUTH).to_pylist()
+    time = next(row["rt_s"] for row in ground_truth if row["name"] == name)
     features = tables.read(campaign.folder / "results" / "features.parquet", tables.FEATURES).to_pylist()
     nearest = min(features, key=lambda feature: abs(feature["rt_s"] - time))
     assert abs(nearest["rt_s"] - time) < 1.5

@@ -13,7 +13,7 @@ from .campaigns import ROOT
 
 SCHEMA = yaml.safe_load(configuration.SCHEMA.read_text(encoding="utf-8"))
 # These say which campaign it is, so config.yaml has the example's.
-OF_THE_EXAMPLE = {"forward.molecules", "report.title", "report.truth", "search.without"}
+OF_THE_EXAMPLE = {"forward.molecules", "report.title", "report.ground_truth", "search.without"}
 
 
 def leaves(schema: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -51,12 +51,12 @@ def test_the_page_explains_every_key_with_its_default() -> None:
 
 COMMANDS = {
     "deconvolve": ["x", "--out", "x"],
-    "calibrate": ["x", "--samples", "x", "--out", "x", "--rungs", "x"],
-    "align": ["x", "--out", "x", "--abundances", "x"],
+    "calibrate": ["x", "--samples", "x", "--out", "x", "--ri-standards", "x"],
+    "align": ["x", "--out", "x", "--peak-areas", "x"],
     "search": ["x", "--library", "x", "--out", "x"],
     "molecules": ["--out", "x"],
     "translate": ["x", "--model", "x", "--out", "x"],
-    "rank": ["--features", "x", "--hits", "x", "--translations", "x", "--out", "x"],
+    "rank": ["--features", "x", "--hits", "x", "--denovo", "x", "--out", "x"],
 }
 
 

@@ -6,7 +6,7 @@ rule align:
         samples=local(config["samples"]),
     output:
         features="<results>/features.parquet",
-        abundances="<results>/abundances.parquet",
+        peak_areas="<results>/peak_areas.parquet",
     log:
         "<results>/logs/align.log",
     benchmark:
@@ -29,6 +29,6 @@ rule align:
         python3 -m spectus align {input.components:q} --samples {input.samples:q} --runs-table {input.runs:q} \
             --max-ri-shift {params.max_ri_shift} --max-rt-shift {params.max_rt_shift} \
             --min-similarity {params.min_similarity} \
-            --out {output.features:q} --abundances {output.abundances:q} \
+            --out {output.features:q} --peak-areas {output.peak_areas:q} \
             >{log:q} 2>&1
         """

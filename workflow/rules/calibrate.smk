@@ -4,7 +4,7 @@ rule calibrate:
         samples=local(config["samples"]),
     output:
         components="<results>/components.parquet",
-        rungs="<results>/rungs.parquet",
+        ri_standards="<results>/ri_standards.parquet",
     log:
         "<results>/logs/calibrate.log",
     benchmark:
@@ -23,6 +23,6 @@ rule calibrate:
     shell:
         """
         python3 -m spectus calibrate {input.components:q} --samples {input.samples:q} --series {params.series} \
-            --out {output.components:q} --rungs {output.rungs:q} \
+            --out {output.components:q} --ri-standards {output.ri_standards:q} \
             >{log:q} 2>&1
         """

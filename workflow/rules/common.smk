@@ -39,7 +39,7 @@ try:
     WITHOUT = plan.named_file("molecules.without", config["molecules"]["without"])
     TRAIN = plan.training_files(config["train"], FORWARD, PACKAGE.parent)
     TRAIN = {name: [local(path) for path in paths] for name, paths in TRAIN.items()}
-    TRUTH = [local(path) for path in plan.truth_files(config["report"]["truth"])]
+    GROUND_TRUTH = [local(path) for path in plan.ground_truth_files(config["report"]["ground_truth"])]
     WITHHELD = plan.named_file("search.without", config["search"]["without"])
     if workflow.is_main_process:
         plan.check_runs(BATCHES, RESULTS, config["samples"], config["on_bad_run"])

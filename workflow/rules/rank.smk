@@ -2,7 +2,7 @@ rule rank:
     input:
         features=rules.align.output.features,
         hits=rules.search.output,
-        translations=collect("<results>/translations/{part}.parquet", part=PARTS),
+        denovo=collect("<results>/denovo/{part}.parquet", part=PARTS),
         forward=JUDGE_FILES,
     output:
         "<results>/candidates.parquet",
@@ -23,11 +23,11 @@ rule rank:
         ri_window=lookup("rank/ri_window", within=config),
         forward=lambda wildcards: ["--forward", FORWARD] if JUDGE_FILES else [],
     message:
-        "rank: library hits and translations to one list of candidates"
+        "rank: library hits and denovo to one list of candidates"
     shell:
         """
         python3 -m spectus rank --features {input.features:q} --hits {input.hits:q} \
-            --translations {input.translations:q} --out {output:q} \
+            --denovo {input.denovo:q} --out {output:q} \
             --top {params.top} --library-score {params.library_score} --ri-window {params.ri_window} {params.forward:q} \
             >{log:q} 2>&1
         """

@@ -3,15 +3,15 @@ rule report:
         runs=rules.align.input.runs,
         mzml=rules.align.input.mzml,
         components=rules.calibrate.output.components,
-        rungs=rules.calibrate.output.rungs,
+        ri_standards=rules.calibrate.output.ri_standards,
         features=rules.align.output.features,
-        abundances=rules.align.output.abundances,
+        peak_areas=rules.align.output.peak_areas,
         hits=rules.search.output,
-        translations=rules.rank.input.translations,
+        denovo=rules.rank.input.denovo,
         candidates=rules.rank.output,
         samples=local(config["samples"]),
         libraries=[*rules.search.input.libraries, *rules.search.input.predicted],
-        truth=TRUTH,
+        ground_truth=GROUND_TRUTH,
     output:
         settings="<results>/settings.yaml",
         dataset=directory("<results>/report/dataset"),
@@ -31,16 +31,16 @@ rule report:
         settings=configuration.as_yaml(SETTINGS),
         folder=subpath(output.page, parent=True),
         title=lookup("report/title", within=config),
-        truth=lambda wildcards, input: plan.options(truth=input.truth),
+        ground_truth=lambda wildcards, input: plan.options(ground_truth=input.ground_truth),
     message:
         "report: the data set and the page"
     shell:
         """
         printf %s {params.settings:q} >{output.settings:q}
         python3 -m spectus report --runs {input.runs:q} --components {input.components:q} \
-            --rungs {input.rungs:q} --features {input.features:q} --abundances {input.abundances:q} \
-            --hits {input.hits:q} --translations {input.translations:q} --candidates {input.candidates:q} \
-            --samples {input.samples:q} --library {input.libraries:q} {params.truth:q} \
+            --ri-standards {input.ri_standards:q} --features {input.features:q} --peak-areas {input.peak_areas:q} \
+            --hits {input.hits:q} --denovo {input.denovo:q} --candidates {input.candidates:q} \
+            --samples {input.samples:q} --library {input.libraries:q} {params.ground_truth:q} \
             --settings {output.settings:q} --title {params.title:q} --out {params.folder:q} \
             >{log:q} 2>&1
         """

@@ -3,7 +3,7 @@ rule translate_part:
         features=rules.align.output.features,
         model=MODEL_FILES,
     output:
-        "<results>/translations/{part}-of-{parts}.parquet",
+        "<results>/denovo/{part}-of-{parts}.parquet",
     log:
         "<results>/logs/translate/{part}-of-{parts}.log",
     benchmark:

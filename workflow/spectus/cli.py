@@ -106,7 +106,9 @@ def _add_calibrate(commands: "argparse._SubParsersAction[argparse.ArgumentParser
     ladder.add_argument("--samples", type=Path, metavar="TSV", help="sample sheet; its runs of type ladder are used")
     command.add_argument("--series", choices=["auto", "alkane", "fame"], default="auto", help="kind of ladder")
     command.add_argument("--out", required=True, type=Path, metavar="PARQUET", help="components with retention index")
-    command.add_argument("--rungs", required=True, type=Path, metavar="PARQUET", help="where the ladder's rungs go")
+    command.add_argument(
+        "--ri-standards", required=True, type=Path, metavar="PARQUET", help="where the ladder's RI standards go"
+    )
     command.set_defaults(handler=_calibrate)
 
 
@@ -114,12 +116,12 @@ def _calibrate(options: argparse.Namespace) -> None:
     from spectus.retention.calibrate import calibrate_components
 
     calibrate_components(
-        options.components, options.ladder, options.samples, options.series, options.out, options.rungs
+        options.components, options.ladder, options.samples, options.series, options.out, options.ri_standards
     )
 
 
 def _add_align(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    command = _command(commands, "align", "components of all runs to features of the campaign, with abundances")
+    command = _command(commands, "align", "components of all runs to features of the campaign, with peak areas")
     command.add_argument("components", nargs="+", type=Path, metavar="COMPONENTS", help="components tables")
     command.add_argument("--samples", type=Path, metavar="TSV", help="sample sheet; ladder runs are left out")
     command.add_argument(
@@ -133,7 +135,7 @@ def _add_align(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--min-similarity", type=float, default=0.7, help="lowest weighted cosine of two spectra of one feature"
     )
     command.add_argument("--out", required=True, type=Path, metavar="PARQUET", help="where the features go")
-    command.add_argument("--abundances", required=True, type=Path, metavar="PARQUET", help="where the areas go")
+    command.add_argument("--peak-areas", required=True, type=Path, metavar="PARQUET", help="where the areas go")
     command.set_defaults(handler=_align)
 
 
@@ -146,7 +148,7 @@ def _align(options: argparse.Namespace) -> None:
         min_similarity=options.min_similarity,
     )
     align_components(
-        options.components, options.samples, options.runs_table or [], settings, options.out, options.abundances
+        options.components, options.samples, options.runs_table or [], settings, options.out, options.peak_areas
     )
 
 
@@ -161,7 +163,7 @@ def _add_search(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     command.add_argument("--min-score", type=float, default=0.5, help="lowest score of a hit")
     command.add_argument("--ri-tolerance", type=float, default=20.0, help="scale of the RI penalty, index units")
     command.add_argument(
-        "--forward", type=Path, metavar="DIR", help="forward model that judges the hits in predicted libraries"
+        "--forward", type=Path, metavar="DIR", help="forward model that reranks the hits in predicted libraries"
     )
     command.add_argument(
         "--without", type=Path, metavar="MOLECULES",
@@ -224,10 +226,10 @@ def _part(text: str) -> tuple[int, int]:
 
 
 def _add_rank(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    command = _command(commands, "rank", "library hits and translations to one ranked list of candidates")
+    command = _command(commands, "rank", "library hits and de novo candidates to one ranked list of candidates")
     command.add_argument("--features", required=True, type=Path, metavar="PARQUET", help="the queries: " + _ANY_QUERIES)
     command.add_argument("--hits", required=True, type=Path, metavar="PARQUET", help="library hits")
-    command.add_argument("--translations", nargs="+", required=True, type=Path, metavar="PARQUET", help="translations")
+    command.add_argument("--denovo", nargs="+", required=True, type=Path, metavar="PARQUET", help="denovo_candidates")
     command.add_argument("--out", required=True, type=Path, metavar="PARQUET", help="where the candidates go")
     command.add_argument("--top", type=int, default=20, help="candidates kept for each query")
     command.add_argument(
@@ -237,7 +239,10 @@ def _add_rank(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "--ri-window", type=float, default=20.0, help="largest RI difference of a level 2a identification"
     )
     command.add_argument(
-        "--forward", type=Path, metavar="DIR", help="forward model that judges translations and predicted hits together"
+        "--forward",
+        type=Path,
+        metavar="DIR",
+        help="forward model that reranks de novo candidates and predicted hits together",
     )
     command.set_defaults(handler=_rank)
 
@@ -246,20 +251,31 @@ def _rank(options: argparse.Namespace) -> None:
     from spectus.identify.candidates import rank_queries
 
     rank_queries(
-        options.features, options.hits, options.translations, options.out,
+        options.features, options.hits, options.denovo_candidates, options.out,
         top=options.top, library_score=options.library_score, ri_window=options.ri_window, forward=options.forward,
     )  # fmt: skip
 
 
 def _add_report(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     command = _command(commands, "report", "the campaign's Parquet data set and report.html")
-    for name in ("runs", "components", "rungs", "features", "abundances", "hits", "translations", "candidates"):
+    for name in (
+        "runs",
+        "components",
+        "ri_standards",
+        "features",
+        "peak_areas",
+        "hits",
+        "denovo_candidates",
+        "candidates",
+    ):
         command.add_argument(f"--{name}", nargs="+", required=True, type=Path, metavar="PARQUET", help=f"{name} tables")
     command.add_argument("--samples", type=Path, metavar="TSV", help="sample sheet, for the types of the runs")
     command.add_argument(
         "--library", nargs="*", default=[], type=Path, metavar="LIB", help="libraries, for the mirror plots"
     )
-    command.add_argument("--truth", type=Path, metavar="PARQUET", help="what was simulated, to say what was found")
+    command.add_argument(
+        "--ground-truth", type=Path, metavar="PARQUET", help="what was simulated, to say what was found"
+    )
     command.add_argument("--settings", type=Path, metavar="YAML", help="the configuration, shown with the provenance")
     command.add_argument("--title", default="GC-MS campaign", help="heading of the page")
     command.add_argument(
@@ -272,12 +288,12 @@ def _report(options: argparse.Namespace) -> None:
     from spectus.report.campaign import Campaign
     from spectus.report.write import write_report
 
-    tables = ("runs", "components", "rungs", "features", "abundances", "hits", "translations", "candidates")
+    tables = ("runs", "components", "ri_standards", "features", "peak_areas", "hits", "denovo_candidates", "candidates")
     campaign = Campaign.read(
         {name: getattr(options, name) for name in tables},
         options.samples,
         options.library,
-        options.truth,
+        options.ground_truth,
         options.settings,
     )
     print(write_report(campaign, options.out, options.title))
@@ -345,14 +361,18 @@ def _listed(text: str) -> list[str]:
 
 
 def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    command = _command(commands, "simulate", "runs with a known truth, from a spectral library")
+    command = _command(commands, "simulate", "runs with a known ground truth, from a spectral library")
     command.add_argument(
         "--library", nargs="+", required=True, type=Path, metavar="LIB", help=".msp, .msl, .mgf, .jdx or .parquet"
     )
     command.add_argument("--preset", default="benchmark", help="recipe: see spectus/simulation/presets.py")
     command.add_argument("--seed", type=int, default=1, help="the same seed gives the same runs")
     command.add_argument(
-        "--out", required=True, type=Path, metavar="FOLDER", help="folder for mzML, truth.parquet and samples.tsv"
+        "--out",
+        required=True,
+        type=Path,
+        metavar="FOLDER",
+        help="folder for mzML, ground_truth.parquet and samples.tsv",
     )
     command.add_argument(
         "--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings of the recipe to change, e.g. compounds=400"
@@ -488,7 +508,7 @@ def _add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     command.add_argument("--forward", type=Path, metavar="DIR", help="forward model that puts the structures in order")
     command.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     command.add_argument("--out", type=Path, metavar="JSON", help="where the scores go; a table is printed in any case")
-    command.add_argument("--details", type=Path, metavar="PARQUET", help="where the answers to each query go, judged")
+    command.add_argument("--details", type=Path, metavar="PARQUET", help="where the answers to each query go, reranked")
     command.set_defaults(handler=_evaluate)
 
 

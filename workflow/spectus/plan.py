@@ -110,7 +110,7 @@ def numbered(total: int) -> list[str]:
     return [f"{number}-of-{total}" for number in range(1, total + 1)]
 
 
-def truth_files(path: str | None) -> list[str]:
+def ground_truth_files(path: str | None) -> list[str]:
     """The table of what was simulated, if there is one.
 
     Raises
@@ -118,7 +118,9 @@ def truth_files(path: str | None) -> list[str]:
     InputError: it is missing.
     """
     if path and not Path(path).is_file():
-        raise InputError(f"report.truth: {path}", "no such file", "correct the path, or write null for real runs")
+        raise InputError(
+            f"report.ground_truth: {path}", "no such file", "correct the path, or write null for real runs"
+        )
     return [path] if path else []
 
 

@@ -67,7 +67,11 @@ COMPONENTS = pa.schema(
         _field("n_peaks", pa.int32(), "peaks in the spectrum"),
         _field("saturated", pa.bool_(), "some of its ions reached the detector's ceiling"),
         *_SPECTRUM,
-        _field("doubt", pa.list_(pa.float32()), "standard error of each intensity, as a share of it, 0-1"),
+        _field(
+            "relative_intensity_error",
+            pa.list_(pa.float32()),
+            "standard error of each intensity, as a share of it, 0-1",
+        ),
         _field("accurate_mz", pa.list_(pa.float64()), "measured m/z of its mass traces, ascending; null at unit mass"),
         _field("accurate_intensity", pa.list_(pa.float32()), "intensity of these traces, largest = 1.0"),
         _field("mass_error_ppm", pa.float64(), "scatter of the run's m/z from scan to scan, ppm; null at unit mass"),
@@ -76,16 +80,18 @@ COMPONENTS = pa.schema(
     ]
 )
 
-RUNGS = pa.schema(
+RI_STANDARDS = pa.schema(
     [
         _field("run", pa.string(), "the ladder run", nullable=False),
         _field("series", pa.string(), "'alkane' or 'fame'", nullable=False),
-        _field("carbon", pa.int32(), "carbon number of the rung (of the acid, for a FAME)", nullable=False),
-        _field("ri", pa.float64(), "retention index the rung stands for", nullable=False),
-        _field("component", pa.int32(), "component of the ladder run; null if the rung is missing"),
-        _field("rt_s", pa.float64(), "apex, s; null if the rung is missing"),
+        _field("carbon", pa.int32(), "carbon number of the RI standard (of the acid, for a FAME)", nullable=False),
+        _field("ri", pa.float64(), "retention index the RI standard stands for", nullable=False),
+        _field("component", pa.int32(), "component of the ladder run; null if the RI standard is missing"),
+        _field("rt_s", pa.float64(), "apex, s; null if the RI standard is missing"),
         _field("score", pa.float64(), "how well the spectrum fits the series, 0-1"),
-        _field("missing", pa.bool_(), "the rung lies between found rungs but was not seen", nullable=False),
+        _field(
+            "missing", pa.bool_(), "the RI standard lies between found RI standards but was not seen", nullable=False
+        ),
     ]
 )
 
@@ -104,7 +110,7 @@ FEATURES = pa.schema(
     ]
 )
 
-ABUNDANCES = pa.schema(
+PEAK_AREAS = pa.schema(
     [
         _field("feature", pa.string(), "", nullable=False),
         _field("run", pa.string(), "", nullable=False),
@@ -112,7 +118,7 @@ ABUNDANCES = pa.schema(
         _field("rt_s", pa.float64(), "apex in that run, s"),
         _field("area", pa.float64(), "counts x s"),
         _field(
-            "filled", pa.bool_(), "true where no component was perceived and the area was read at the expected time"
+            "gap_filled", pa.bool_(), "true where no component was perceived and the area was read at the expected time"
         ),
     ]
 )
@@ -148,7 +154,7 @@ LIBRARY_HITS = pa.schema(
     ]
 )
 
-TRANSLATIONS = pa.schema(
+DENOVO_CANDIDATES = pa.schema(
     [
         _field("query", pa.string(), "feature, or the record's name", nullable=False),
         _field("rank", pa.int32(), "by log_prob, from 1", nullable=False),
@@ -185,14 +191,23 @@ EVALUATIONS = pa.schema(
     [
         _field("entry", pa.int32(), "position of the record in the evaluated file, from 0", nullable=False),
         _field("query", pa.string(), "the record's name", nullable=False),
-        _field("truth", pa.string(), "its structure: canonical SMILES without stereochemistry", nullable=False),
+        _field("ground_truth", pa.string(), "its structure: canonical SMILES without stereochemistry", nullable=False),
         _field(
             "method", pa.string(), "'model', or a search: 'cosine', 'hybrid', 'weighted', 'nearest'", nullable=False
         ),
         _field("candidates", pa.list_(pa.string()), "its answers, best first, each structure once", nullable=False),
-        _field("similarities", pa.list_(pa.float32()), "Tanimoto similarity of each to the truth, 0-1", nullable=False),
-        _field("exact_rank", pa.int32(), "position of the truth among the candidates, from 1; null if not there"),
-        _field("formula_rank", pa.int32(), "position of the first candidate of the truth's formula; null if none"),
+        _field(
+            "similarities",
+            pa.list_(pa.float32()),
+            "Tanimoto similarity of each to the ground truth, 0-1",
+            nullable=False,
+        ),
+        _field(
+            "exact_rank", pa.int32(), "position of the ground truth among the candidates, from 1; null if not there"
+        ),
+        _field(
+            "formula_rank", pa.int32(), "position of the first candidate of the ground truth's formula; null if none"
+        ),
         _field("in_reference", pa.bool_(), "the searched library holds the compound; null without a search"),
         _field("n_valid", pa.int32(), "decoded strings that are molecules; null for a search"),
         _field("n_invalid", pa.int32(), "decoded strings that are none; null for a search"),
@@ -200,7 +215,7 @@ EVALUATIONS = pa.schema(
     ]
 )
 
-TRUTH = pa.schema(
+GROUND_TRUTH = pa.schema(
     [
         _field("run", pa.string(), "", nullable=False),
         _field("compound", pa.int32(), "number of the compound in the campaign, from 1", nullable=False),

@@ -199,7 +199,7 @@ def test_names_may_be_joined(trained: Path, model: Path) -> None:
 def test_what_cannot_be_used_is_named(trained: Path, library: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such folder"):
         load_predictor(str(tmp_path / "absent"))
-    with pytest.raises(InputError, match="without a judge"):
+    with pytest.raises(InputError, match="without a reranker"):
         ForwardModel.load(trained)
     shutil.copytree(trained, tmp_path / "m", ignore=shutil.ignore_patterns("fitting"))
     config = json.loads((tmp_path / "m" / "config.json").read_text())

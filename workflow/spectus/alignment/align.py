@@ -88,7 +88,7 @@ def align_components(
     runs_tables: Sequence[Path],
     settings: AlignSettings,
     out: Path,
-    abundances: Path,
+    peak_areas: Path,
 ) -> None:
     """Write the features of a campaign, and the area of each in every run.
 
@@ -118,7 +118,7 @@ def align_components(
     features = _feature_table(campaign, alignment, mz, intensity)
     tables.write(features, out, tables.FEATURES)
     wanted = FeatureSpectra(_by_nominal_mass(mz, intensity), campaign.width_s[alignment.best])
-    with tables.writing(abundances, tables.ABUNDANCES) as writer:
+    with tables.writing(peak_areas, tables.PEAK_AREAS) as writer:
         for number, run in enumerate(tqdm(names, desc="align", unit="run", disable=None)):
             writer.append(_abundance_table(campaign, alignment, number, features["feature"], wanted, mzml.get(run)))
 
@@ -202,9 +202,9 @@ def _abundance_table(
         "component": pa.array(component, mask=~perceived),
         "rt_s": rt_s,
         "area": pa.array(area, from_pandas=True),
-        "filled": filled,
+        "gap_filled": filled,
     }
-    return tables.table(tables.ABUNDANCES, columns)
+    return tables.table(tables.PEAK_AREAS, columns)
 
 
 def _by_nominal_mass(mz: pa.Array, intensity: pa.Array) -> csr_array:

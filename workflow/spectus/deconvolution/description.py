@@ -44,7 +44,7 @@ def describe(
         "saturated": _saturated(model, spectrum, stretch),
         "mz": ion_mass.astype(np.float32),
         "intensity": (counts / largest).astype(np.float32),
-        "doubt": doubt(ion_error / counts).astype(np.float32),
+        "relative_intensity_error": relative_intensity_error(ion_error / counts).astype(np.float32),
         "profile_rt_s": times[inside].astype(np.float32),
         "profile": model.profile[inside].astype(np.float32),
     }
@@ -59,7 +59,7 @@ def _unit_mass(mass: NDArray[np.int64], counts: Array, error: Array) -> tuple[ND
     return mass, counts, np.sqrt(variance)
 
 
-def doubt(relative_error: Array) -> Array:
+def relative_intensity_error(relative_error: Array) -> Array:
     """Standard error of the intensities that a spectrum keeps, as a share of each, at most 1.
 
     Below 0.2 it is that of the fit. Of the weaker ones the fit keeps those that noise has raised, up to half of which

@@ -77,13 +77,13 @@ def translate_queries(
     extra = {"model_sha256": translator.sha256, "precision": translator.precision}
     with (
         tqdm(total=len(spectra), disable=None, unit="spectrum", desc="translate") as bar,
-        tables.writing(out, tables.TRANSLATIONS, extra) as writer,
+        tables.writing(out, tables.DENOVO_CANDIDATES, extra) as writer,
     ):
         for start in range(0, len(spectra), CHUNK):
             rows = spectra.slice(start, CHUNK).to_pylist()
             answers = translator.translate(rows, beams, batch_size, constraint.targets(rows), bar)
             records = [_records(row["name"], answer, translator) for row, answer in zip(rows, answers, strict=True)]
-            writer.append(tables.table(tables.TRANSLATIONS, [row for some in records for row in some]))
+            writer.append(tables.table(tables.DENOVO_CANDIDATES, [row for some in records for row in some]))
 
 
 class Answer(NamedTuple):

@@ -19,7 +19,7 @@ from scipy.sparse import csr_array
 from tqdm import tqdm
 
 from spectus.errors import InputError
-from spectus.evaluation.metrics import Judge
+from spectus.evaluation.metrics import Scorer
 from spectus.library.hybrid import MassSpectra, hybrid_top
 from spectus.library.similarity import Hits, cosine_top, weighted_matrix
 from spectus.library.splits import read_split_table
@@ -30,7 +30,7 @@ ABOUT = {
     "cosine": "plain cosine (SSS: matchms CosineGreedy, tolerance 0.1, intensity power 1, m/z power 0)",
     "hybrid": "modified cosine (HSS: matchms ModifiedCosine) given the true molecular mass of each query: an oracle",
     "weighted": "the weighted cosine of `spectus search`, without retention indices",
-    "nearest": "the reference's structure most similar to the truth (BDC): an oracle that bounds every search",
+    "nearest": "the reference's structure most similar to the ground truth (BDC): an oracle that bounds every search",
 }
 
 
@@ -82,7 +82,7 @@ class KnownSpectra:
         return np.array([mass[smiles] for smiles in self.smiles], dtype=np.int64)
 
 
-def search_all(queries: KnownSpectra, reference: KnownSpectra, k: int, judge: Judge) -> dict[str, list[list[str]]]:
+def search_all(queries: KnownSpectra, reference: KnownSpectra, k: int, scorer: Scorer) -> dict[str, list[list[str]]]:
     """Candidates of every search for each query: structures of the `k` best records, each once, best first."""
     asked, held = _plain(queries), _plain(reference)
     weighted = [weighted_matrix(part.table["mz"], part.table["intensity"]) for part in (queries, reference)]
@@ -92,20 +92,22 @@ def search_all(queries: KnownSpectra, reference: KnownSpectra, k: int, judge: Ju
         "weighted": cosine_top(weighted[0], weighted[1], k),
     }
     found = {name: _structures(each, len(queries.smiles), reference.smiles) for name, each in hits.items()}
-    return found | {"nearest": nearest(queries.smiles, reference.smiles, k, judge)}
+    return found | {"nearest": nearest(queries.smiles, reference.smiles, k, scorer)}
 
 
-def nearest(truths: Sequence[str], structures: Sequence[str], k: int, judge: Judge) -> list[list[str]]:
-    """The `k` structures most similar to each truth; the truth itself, if there, is the first of its equals."""
+def nearest(ground_truths: Sequence[str], structures: Sequence[str], k: int, scorer: Scorer) -> list[list[str]]:
+    """The `k` structures most similar to each ground truth; the ground truth itself, if there, is the first of its equals."""
     different = list(dict.fromkeys(structures))
-    held, prints, best = set(different), judge.fingerprints(different), dict[str, list[str]]()
-    wanted = list(dict.fromkeys(truths))
-    for truth in tqdm(wanted, desc="nearest structures", unit=" compounds", disable=None, leave=False, delay=1):
-        similarity = np.array(judge.similarities(truth, prints))
+    held, prints, best = set(different), scorer.fingerprints(different), dict[str, list[str]]()
+    wanted = list(dict.fromkeys(ground_truths))
+    for ground_truth in tqdm(wanted, desc="nearest structures", unit=" compounds", disable=None, leave=False, delay=1):
+        similarity = np.array(scorer.similarities(ground_truth, prints))
         order = np.argsort(-similarity, kind="stable")[:k]
         candidates = [different[i] for i in order if similarity[i] > 0]
-        best[truth] = list(dict.fromkeys([truth, *candidates]))[:k] if truth in held else candidates
-    return [best[truth] for truth in truths]
+        best[ground_truth] = (
+            list(dict.fromkeys([ground_truth, *candidates]))[:k] if ground_truth in held else candidates
+        )
+    return [best[ground_truth] for ground_truth in ground_truths]
 
 
 def _identities(smiles: Sequence[str | None], name: str) -> list[tuple[str, str] | None]:

@@ -18,12 +18,12 @@ from spectus.denovo.elucidate import Answer, Translator
 from spectus.errors import InputError
 from spectus.evaluation.baselines import ABOUT, KnownSpectra, search_all
 from spectus.evaluation.bootstrap import Bootstrap, Estimate
-from spectus.evaluation.metrics import Judge, Outcomes, comparison, first
+from spectus.evaluation.metrics import Outcomes, Scorer, comparison, first
 from spectus.evaluation.score_table import score_table
 from spectus.files import replacing
 from spectus.molecules.exclusions import read_held_out
 from spectus.prediction.neims.model import ForwardModel
-from spectus.rerank.scoring import judged_structures
+from spectus.rerank.scoring import reranked_structures
 from spectus.tables import EVALUATIONS
 
 _NUMBERS = (1, 2, 3, 5, 10, 50)
@@ -97,7 +97,7 @@ def evaluate_model(
     reference, reference_split: library to search with the same queries (`searches.search_all`).
     held_out: SHA-1 sums of first InChIKey blocks of compounds to leave out of the queries and of the reference.
     details: table for the judged answers to each query, schema EVALUATIONS.
-    given: "formula" or "mass": what the model's answers are held to, taken from the truth.
+    given: "formula" or "mass": what the model's answers are held to, taken from the ground truth.
     grammar: mask tokens that cannot lead to valid SMILES.
     forward: folder of a forward model that puts the model's structures in order, as `spectus rank` does.
 
@@ -120,7 +120,7 @@ def evaluate_model(
     targets = [true_target(smiles, given) for smiles in queries.smiles] if given else None
     answers = translator.translate(queries.table.to_pylist(), beams, targets=targets)
     if forward is not None:
-        answers = judged_answers(answers, queries, forward)
+        answers = reranked_answers(answers, queries, forward)
     asked = [row for row, answer in enumerate(answers) if answer.structures or answer.n_invalid]
     if not asked:
         reason = next(answer.reason for answer in answers)
@@ -149,12 +149,12 @@ def true_target(smiles: str, given: str) -> Target:
     return formula if given == "formula" else mass_target(formula.nominal_mass())
 
 
-def judged_answers(answers: Sequence[Answer], queries: KnownSpectra, forward: Path) -> list[Answer]:
-    """The answers with their structures in the order of a forward model's judge; equals stay in the order they had."""
+def reranked_answers(answers: Sequence[Answer], queries: KnownSpectra, forward: Path) -> list[Answer]:
+    """The answers with their structures in the order of a forward model's reranker; equals stay in the order they had."""
     spectra = list(zip(*(queries.table[name].to_pylist() for name in ("mz", "intensity")), strict=True))
     proposed = [[smiles for smiles, _ in answer.structures] for answer in answers]
     ordered = []
-    for answer, scores in zip(answers, judged_structures(ForwardModel.load(forward), spectra, proposed), strict=True):
+    for answer, scores in zip(answers, reranked_structures(ForwardModel.load(forward), spectra, proposed), strict=True):
         order = np.argsort(-scores, kind="stable")
         ordered.append(answer._replace(structures=[answer.structures[place] for place in order.tolist()]))
     return ordered
@@ -180,13 +180,13 @@ class Evaluation:
         n_unusable: int = 0,
     ) -> None:
         self.queries, self.answers, self.k, self.n_unusable = queries, answers, k, n_unusable
-        judge = Judge()
+        scorer = Scorer()
         found = {"model": [[smiles for smiles, _ in answer.structures] for answer in answers]}
         self.in_reference: np.ndarray | None = None
         if reference:
             self.in_reference = np.isin(queries.compounds, list(set(reference.compounds)))
-            found |= search_all(queries, reference, k, judge)
-        self.outcomes = {name: judge.outcomes(queries.smiles, each, k, name) for name, each in found.items()}
+            found |= search_all(queries, reference, k, scorer)
+        self.outcomes = {name: scorer.outcomes(queries.smiles, each, k, name) for name, each in found.items()}
 
     def scores(self) -> Scores:
         """All measures with their intervals."""
@@ -228,12 +228,12 @@ class Evaluation:
         entries, names = (self.queries.table[name].to_pylist() for name in ("entry", "name"))
         held = repeat(None) if self.in_reference is None else self.in_reference.tolist()
         rows = []
-        for query, (entry, name, truth, in_reference) in enumerate(
+        for query, (entry, name, ground_truth, in_reference) in enumerate(
             zip(entries, names, self.queries.smiles, held, strict=False)
         ):
             candidates = outcomes.candidates[query]
             row = {
-                "entry": entry, "query": name, "truth": truth, "method": method, "candidates": candidates,
+                "entry": entry, "query": name, "ground_truth": ground_truth, "method": method, "candidates": candidates,
                 "similarities": outcomes.similarity[query, : len(candidates)],
                 "exact_rank": _first_rank(outcomes.exact[query]), "formula_rank": _first_rank(outcomes.formula[query]),
                 "in_reference": in_reference,

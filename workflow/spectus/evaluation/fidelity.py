@@ -23,7 +23,7 @@ _AT_ONCE = 1024
 @dataclass(frozen=True)
 class Fidelity:
     """Means over spectra: `cosine` of intensities, `weighted_cosine` of I^0.5 m, at 70 eV and at the energy the record
-    names; `recall_10_of_1000` how often the truth, sought for `n_sought` spectra, is among the ten best of 1,000
+    names; `recall_10_of_1000` how often the ground truth, sought for `n_sought` spectra, is among the ten best of 1,000
     molecules of its nominal mass (None without candidates). `n_refused` spectra are of molecules that the model cannot
     take; they count with 0."""
 
@@ -48,10 +48,10 @@ def fidelity(
 
     Parameters
     ----------
-    candidates: canonical SMILES without stereochemistry of the molecules among which the truth is sought; the queries'
-        are added. The same ones are drawn for every model; one that a model cannot take never stands before the truth.
+    candidates: canonical SMILES without stereochemistry of the molecules among which the ground truth is sought; the queries'
+        are added. The same ones are drawn for every model; one that a model cannot take never stands before the ground truth.
     seed: of the 1,000 molecules drawn where more have one nominal mass, and of the compounds sought.
-    sought: the truth is sought for so many compounds, drawn; None: for all.
+    sought: the ground truth is sought for so many compounds, drawn; None: for all.
     """
     at_standard, reasons = model.spectra(queries.smiles.tolist())
     at_own = at_energies(model, queries)
@@ -101,22 +101,26 @@ def _recall(
 ) -> float:  # fmt: skip
     """`of_all`: molecules that are added to the candidates, so that those drawn do not depend on who is sought."""
     listed = np.unique(np.concatenate([candidates, of_all]))
-    truth = np.searchsorted(listed, queries.smiles)
+    ground_truth = np.searchsorted(listed, queries.smiles)
     with quiet_rdkit():
         surveyed = [survey(Chem.MolFromSmiles(smiles)) for smiles in listed.tolist()]
     mass = np.array([nominal if reason is None else -1 for reason, nominal, _ in surveyed])
-    rows = np.flatnonzero(np.isin(mass, mass[truth]) & drawn_of_mass(mass, np.random.default_rng(seed)) & (mass > 0))
+    rows = np.flatnonzero(
+        np.isin(mass, mass[ground_truth]) & drawn_of_mass(mass, np.random.default_rng(seed)) & (mass > 0)
+    )
     rows = rows[np.argsort(mass[rows], kind="stable")]
     measured = weighted(queries.intensity, PREDICTED)
-    of_truth = cosines(compacted(predicted), queries.intensity, PREDICTED)
-    better = np.zeros(len(truth), np.int64)
+    of_ground_truth = cosines(compacted(predicted), queries.intensity, PREDICTED)
+    better = np.zeros(len(ground_truth), np.int64)
     for part in _parts(rows):
         spectra = weighted(compacted(model.spectra(listed[part].tolist())[0]), PREDICTED)
-        near = np.flatnonzero(np.isin(mass[truth], mass[part]))
-        above = measured[near] @ spectra.T >= of_truth[near, None] - TIE
-        above &= (part != truth[near, None]) & (mass[part] == mass[truth[near], None]) & spectra.any(axis=1)
+        near = np.flatnonzero(np.isin(mass[ground_truth], mass[part]))
+        above = measured[near] @ spectra.T >= of_ground_truth[near, None] - TIE
+        above &= (
+            (part != ground_truth[near, None]) & (mass[part] == mass[ground_truth[near], None]) & spectra.any(axis=1)
+        )
         better[near] += above.sum(axis=1)
-    better[refused | (mass[truth] < 0)] = NOT_FOUND
+    better[refused | (mass[ground_truth] < 0)] = NOT_FOUND
     return float((better < 10).mean())
 
 

@@ -1,9 +1,9 @@
 """Answers to spectra of known structure, judged by the definitions of arXiv 2502.05114.
 
-A candidate is exact if its canonical SMILES without stereochemistry equals the truth's. Similarity is Tanimoto on
+A candidate is exact if its canonical SMILES without stereochemistry equals the ground truth's. Similarity is Tanimoto on
 Morgan fingerprints of radius 2 and 2048 bits; 1 is a "hit", which some pairs of different molecules are, too. A query
 without a candidate scores 0 in everything. "Top 1" is the method's own first answer (the paper's probsort). "Any of k"
-is the best of its first k, chosen by an oracle that knows the truth (similsort, with k candidates in all).
+is the best of its first k, chosen by an oracle that knows the ground truth (similsort, with k candidates in all).
 """
 
 from collections.abc import Sequence
@@ -56,21 +56,26 @@ class Outcomes:
         }
 
 
-class Judge:
-    """Compares candidates with truths; each structure is looked at once."""
+class Scorer:
+    """Compares candidates with ground truths; each structure is looked at once."""
 
     def __init__(self) -> None:
         self._known: dict[str, _Known] = {}
 
-    def outcomes(self, truths: Sequence[str], candidates: Sequence[Sequence[str]], k: int, name: str) -> Outcomes:
+    def outcomes(
+        self, ground_truths: Sequence[str], candidates: Sequence[Sequence[str]], k: int, name: str
+    ) -> Outcomes:
         """The first `k` candidates of each query, judged; all are canonical SMILES of molecules."""
         first_ones = [list(of_query[:k]) for of_query in candidates]
-        similarity, exact, formula = (np.zeros((len(truths), k)), *np.zeros((2, len(truths), k), dtype=bool))
-        asked = tqdm(truths, desc=f"judge {name}", unit=" spectra", disable=None, leave=False, delay=1)
-        for query, (truth, answers) in enumerate(zip(asked, first_ones, strict=True)):
-            known, n = self._of(truth), len(answers)
-            similarity[query, :n] = self.similarities(truth, self.fingerprints(answers))
-            exact[query, :n] = [smiles == truth for smiles in answers]
+        similarity, exact, formula = (
+            np.zeros((len(ground_truths), k)),
+            *np.zeros((2, len(ground_truths), k), dtype=bool),
+        )
+        asked = tqdm(ground_truths, desc=f"scorer {name}", unit=" spectra", disable=None, leave=False, delay=1)
+        for query, (ground_truth, answers) in enumerate(zip(asked, first_ones, strict=True)):
+            known, n = self._of(ground_truth), len(answers)
+            similarity[query, :n] = self.similarities(ground_truth, self.fingerprints(answers))
+            exact[query, :n] = [smiles == ground_truth for smiles in answers]
             formula[query, :n] = [self._of(smiles).formula == known.formula for smiles in answers]
         return Outcomes(first_ones, similarity, exact, formula)
 
@@ -78,9 +83,9 @@ class Judge:
         """The fingerprint of each structure."""
         return [self._of(smiles).fingerprint for smiles in structures]
 
-    def similarities(self, truth: str, fingerprints: Sequence[DataStructs.ExplicitBitVect]) -> list[float]:
-        """Tanimoto similarity of each fingerprint to the truth's."""
-        return list(DataStructs.BulkTanimotoSimilarity(self._of(truth).fingerprint, fingerprints))
+    def similarities(self, ground_truth: str, fingerprints: Sequence[DataStructs.ExplicitBitVect]) -> list[float]:
+        """Tanimoto similarity of each fingerprint to the ground truth's."""
+        return list(DataStructs.BulkTanimotoSimilarity(self._of(ground_truth).fingerprint, fingerprints))
 
     def _of(self, smiles: str) -> _Known:
         if smiles not in self._known:

@@ -1,8 +1,8 @@
 """Scores of a forward model on spectra whose structures it has not seen.
 
-Three kinds: how alike predicted and measured spectra are; how often the truth is among the ten best of 1,000 molecules
+Three kinds: how alike predicted and measured spectra are; how often the ground truth is among the ten best of 1,000 molecules
 of its own nominal mass (recall@10 as in Wei et al. 2019, with their number of molecules); and what matters in use: how
-often a search over a whole list of molecules puts the truth first, or among ten, by cosine alone and as the judge sees
+often a search over a whole list of molecules puts the ground truth first, or among ten, by cosine alone and as the reranker sees
 the best by cosine. Predicted spectra are taken as a library keeps them.
 """
 
@@ -28,7 +28,7 @@ TIE = 1e-6
 
 @dataclass(frozen=True)
 class Found:
-    """Share of queries with the truth among the first one and the first ten, over spectra and over compounds."""
+    """Share of queries with the ground truth among the first one and the first ten, over spectra and over compounds."""
 
     spectra_1: float
     spectra_10: float
@@ -37,7 +37,7 @@ class Found:
 
     @classmethod
     def of(cls, rank: NDArray[np.int64], compound: NDArray[np.str_]) -> "Found":
-        """`rank` (n,) of the truth, from 0; a compound counts once, with the mean over its spectra."""
+        """`rank` (n,) of the ground truth, from 0; a compound counts once, with the mean over its spectra."""
         _, member = np.unique(compound, return_inverse=True)
         shares = []
         for hit in (rank < 1, rank < 10):
@@ -48,8 +48,8 @@ class Found:
 @dataclass(frozen=True)
 class ForwardScores:
     """`cosine` of intensities and `weighted_cosine` of I^0.5 m are means over spectra, at 70 eV and at the energy the
-    record names; `recall_10_of_1000` and the two searches rank the truth among molecules. `above_met` and `above_unmet`
-    are how many candidates the judge puts above the truth, of the half of the list that the recogniser was trained to
+    record names; `recall_10_of_1000` and the two searches rank the ground truth among molecules. `above_met` and `above_unmet`
+    are how many candidates the reranker puts above the ground truth, of the half of the list that the dual encoder was trained to
     refuse and of the other half (`train.half`); were the first number much smaller, it would know them by heart."""
 
     n_spectra: int
@@ -61,7 +61,7 @@ class ForwardScores:
     weighted_cosine_at_its_energy: float
     recall_10_of_1000: float
     search_by_cosine: Found
-    search_judged: Found
+    search_reranked: Found
     above_met: float
     above_unmet: float
 
@@ -80,26 +80,26 @@ def evaluate_forward(
     seed: of the 1,000 molecules drawn where more have one nominal mass.
     """
     listed = np.unique(np.concatenate([candidates, queries.smiles]))
-    truth = np.searchsorted(listed, queries.smiles)
+    ground_truth = np.searchsorted(listed, queries.smiles)
     molecules = describe(listed.tolist(), len(listed))
     usable = np.array([reason is None for reason in molecules.reasons])
-    own = molecules.at(truth)
+    own = molecules.at(ground_truth)
     at_standard = model.predict(own)
-    cosine_of_truth = cosines(compacted(at_standard), queries.intensity, PREDICTED)
+    cosine_of_ground_truth = cosines(compacted(at_standard), queries.intensity, PREDICTED)
     drawn = drawn_of_mass(np.where(usable, molecules.mass, -1), np.random.default_rng(seed))
     shortlist = Shortlist(queries.intensity, SHORTLIST)
-    better, better_of_mass = np.zeros(len(truth), np.int64), np.zeros(len(truth), np.int64)
+    better, better_of_mass = np.zeros(len(ground_truth), np.int64), np.zeros(len(ground_truth), np.int64)
     for rows, predicted in predicted_blocks(model, molecules):
         cosine = shortlist.add(predicted, rows)
-        above = (cosine >= cosine_of_truth[:, None] - TIE) & (rows != truth[:, None])
+        above = (cosine >= cosine_of_ground_truth[:, None] - TIE) & (rows != ground_truth[:, None])
         better += above.sum(axis=1)
         better_of_mass += (above & drawn[rows] & (molecules.mass[rows] == own.mass[:, None])).sum(axis=1)
-    better[~usable[truth]], better_of_mass[~usable[truth]] = NOT_FOUND, NOT_FOUND
-    judged_rank, above_of_half = _judged_ranks(model, queries, listed, truth, shortlist)
-    at_own = _at_energies(model, queries, truth, listed)
+    better[~usable[ground_truth]], better_of_mass[~usable[ground_truth]] = NOT_FOUND, NOT_FOUND
+    reranked_rank, above_of_half = _reranked_ranks(model, queries, listed, ground_truth, shortlist)
+    at_own = _at_energies(model, queries, ground_truth, listed)
     weights = Powers(0.5, 1.0)
     return ForwardScores(
-        n_spectra=len(truth),
+        n_spectra=len(ground_truth),
         n_compounds=len(np.unique(queries.block)),
         n_candidates=int(usable.sum()),
         cosine=float(cosines(at_standard, queries.intensity, Powers(1.0, 0.0)).mean()),
@@ -108,43 +108,47 @@ def evaluate_forward(
         weighted_cosine_at_its_energy=float(cosines(at_own, queries.intensity, weights).mean()),
         recall_10_of_1000=float((better_of_mass < 10).mean()),
         search_by_cosine=Found.of(better, queries.block),
-        search_judged=Found.of(judged_rank, queries.block),
+        search_reranked=Found.of(reranked_rank, queries.block),
         above_met=above_of_half[0],
         above_unmet=above_of_half[1],
     )
 
 
-def _judged_ranks(
-    model: ForwardModel, queries: Measured, listed: NDArray[np.str_], truth: NDArray[np.int64], shortlist: Shortlist
+def _reranked_ranks(
+    model: ForwardModel,
+    queries: Measured,
+    listed: NDArray[np.str_],
+    ground_truth: NDArray[np.int64],
+    shortlist: Shortlist,
 ) -> tuple[NDArray[np.int64], tuple[float, float]]:
-    """(n,) how many shortlisted candidates the judge does not put below the truth, many where it is not listed; and of
+    """(n,) how many shortlisted candidates the reranker does not put below the ground truth, many where it is not listed; and of
     these the mean numbers that the model does not know, of either half of the list."""
     present = shortlist.candidate >= 0
-    query = np.repeat(np.arange(len(truth)), present.sum(axis=1))
+    query = np.repeat(np.arange(len(ground_truth)), present.sum(axis=1))
     used, candidate = np.unique(shortlist.candidate[present], return_inverse=True)
     molecules = describe(listed[used].tolist(), len(used))
     blocks = [first_block(smiles) for smiles in listed[used].tolist()]
     predicted = compacted(model.predict(molecules))
     pairs = model.pairs(queries.intensity, molecules, blocks, predicted, query, candidate)
-    scores = model.judge.scores(pairs)
-    right = used[candidate] == truth[query]
-    of_truth = np.full(len(truth), np.inf)
-    of_truth[query[right]] = scores[right]
-    above = (scores >= of_truth[query] - TIE) & ~right
-    rank = np.bincount(query, above, minlength=len(truth)).astype(np.int64)
+    scores = model.reranker.scores(pairs)
+    right = used[candidate] == ground_truth[query]
+    of_ground_truth = np.full(len(ground_truth), np.inf)
+    of_ground_truth[query[right]] = scores[right]
+    above = (scores >= of_ground_truth[query] - TIE) & ~right
+    rank = np.bincount(query, above, minlength=len(ground_truth)).astype(np.int64)
     met = half(listed[used])[candidate]
     counts = [float((above & ~pairs.known & part).sum() / max(1, right.sum())) for part in (met, ~met)]
-    return np.where(np.isfinite(of_truth), rank, NOT_FOUND), (counts[0], counts[1])
+    return np.where(np.isfinite(of_ground_truth), rank, NOT_FOUND), (counts[0], counts[1])
 
 
 def _at_energies(
-    model: ForwardModel, queries: Measured, truth: NDArray[np.int64], listed: NDArray[np.str_]
+    model: ForwardModel, queries: Measured, ground_truth: NDArray[np.int64], listed: NDArray[np.str_]
 ) -> NDArray[np.float32]:
     """Spectra (n, bins) of the true molecules at the energies their records name."""
     spectra = np.zeros_like(queries.intensity)
     for energy in np.unique(queries.energy):
         at = np.flatnonzero(queries.energy == energy)
-        spectra[at] = model.predict(describe(listed[truth[at]].tolist()), float(energy))
+        spectra[at] = model.predict(describe(listed[ground_truth[at]].tolist()), float(energy))
     return spectra
 
 

@@ -1,9 +1,9 @@
-"""The command `spectus rank`: library hits and translations to one ranked list of candidates a query.
+"""The command `spectus rank`: library hits and de novo candidates to one ranked list of candidates a query.
 
 A hit of at least `library_score` in a library of measured spectra goes first, since a spectrum of the compound itself
-is the strongest evidence; the weaker hits of such libraries go last. Between them, a forward model judges the hits of
-predicted spectra and the translations together: which structure explains the spectrum best. Without a forward model,
-predicted hits come before translations, each in their own order. A structure that several name is one candidate and
+is the strongest evidence; the weaker hits of such libraries go last. Between them, a forward model reranks the hits of
+predicted spectra and the de novo candidates together: which structure explains the spectrum best. Without a forward model,
+predicted hits come before de novo candidates, each in their own order. A structure that several name is one candidate and
 takes the best of its places. `probability` stays null until a calibration on held-out spectra fills it.
 
 Levels follow Schymanski et al. 2014 (Environ. Sci. Technol. 48, 2097) as far as one run without a reference standard
@@ -32,7 +32,7 @@ _Candidates = dict[str, dict[str, Any]]
 
 
 def rank_queries(
-    features: Path, hits: Path, translations: Sequence[Path], out: Path,
+    features: Path, hits: Path, denovo_candidates: Sequence[Path], out: Path,
     *, top: int = 20, library_score: float = 0.8, ri_window: float = 20.0, forward: Path | None = None,
 ) -> None:  # fmt: skip
     """Merge both kinds of candidates and write the table CANDIDATES; a query without any keeps one row with the reason.
@@ -40,7 +40,7 @@ def rank_queries(
     Parameters
     ----------
     features: the queries, with their spectra.
-    forward: folder of the forward model that judges; None: none does.
+    forward: folder of the forward model that reranks; None: none does.
 
     Raises
     ------
@@ -50,15 +50,15 @@ def rank_queries(
     queries = spectra["name"].to_pylist()
     found = _by_query(hits, tables.read(hits, tables.LIBRARY_HITS), queries)
     translated: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for path in translations:
-        for query, answers in _by_query(path, tables.read(path, tables.TRANSLATIONS), queries).items():
+    for path in denovo_candidates:
+        for query, answers in _by_query(path, tables.read(path, tables.DENOVO_CANDIDATES), queries).items():
             translated[query] += answers
     known: dict[str, Structure | None] = {}
     with quiet_rdkit():
         asked = tqdm(queries, disable=None, unit=" queries", desc="rank")
         merged = [_merged(query, found[query], translated[query], known) for query in asked]
     if forward is not None:
-        _judge(merged, spectra, forward)
+        _reranker(merged, spectra, forward)
     rows = [
         row
         for query, candidates in zip(queries, merged, strict=True)
@@ -69,7 +69,7 @@ def rank_queries(
 
 
 def _merged(
-    query: str, hits: Iterable[dict[str, Any]], translations: Iterable[dict[str, Any]],
+    query: str, hits: Iterable[dict[str, Any]], denovo_candidates: Iterable[dict[str, Any]],
     known: dict[str, Structure | None],
 ) -> _Candidates:  # fmt: skip
     """What was named for a query, each compound once. `known` remembers the structures of SMILES between queries."""
@@ -83,7 +83,7 @@ def _merged(
             held[kind] = hit["score"]
             if held["library_score"] is None or not hit["predicted"]:
                 held.update({key: candidate[key] for key in ("name", "ri_delta")})
-    for translation in (row for row in translations if row["reason"] is None):
+    for translation in (row for row in denovo_candidates if row["reason"] is None):
         candidate = _candidate(query, translation, known)
         held = merged.setdefault(_identity(candidate), candidate)
         held["log_prob"] = translation["log_prob"]
@@ -91,10 +91,10 @@ def _merged(
     return merged
 
 
-def _judge(merged: Sequence[_Candidates], spectra: pa.Table, forward: Path) -> None:
-    """Fill `forward_score` of what predicted spectra and translations name: the judge's share among them."""
+def _reranker(merged: Sequence[_Candidates], spectra: pa.Table, forward: Path) -> None:
+    """Fill `forward_score` of what predicted spectra and de novo candidates name: the reranker's share among them."""
     from spectus.prediction.neims.model import ForwardModel
-    from spectus.rerank.scoring import judged_structures
+    from spectus.rerank.scoring import reranked_structures
 
     model = ForwardModel.load(forward)
     wanted = [
@@ -102,7 +102,7 @@ def _judge(merged: Sequence[_Candidates], spectra: pa.Table, forward: Path) -> N
         for candidates in merged
     ]
     peaks = list(zip(spectra["mz"].to_pylist(), spectra["intensity"].to_pylist(), strict=True))
-    scores = judged_structures(model, peaks, [[row["smiles"] for row in rows] for rows in wanted])
+    scores = reranked_structures(model, peaks, [[row["smiles"] for row in rows] for rows in wanted])
     for rows, of_query in zip(wanted, scores, strict=True):
         for row, score in zip(rows, of_query.round(9).tolist(), strict=True):
             row["forward_score"] = score
@@ -119,11 +119,11 @@ def _ranked(candidates: _Candidates, top: int, library_score: float, ri_window: 
 
 
 def _nothing(
-    query: str, hits: Iterable[dict[str, Any]], translations: Iterable[dict[str, Any]]
+    query: str, hits: Iterable[dict[str, Any]], denovo_candidates: Iterable[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """The one row of a query that nothing was named for."""
     reasons = [
-        f"{kind}: {row['reason']}" for kind, rows in (("library", hits), ("model", translations)) for row in rows
+        f"{kind}: {row['reason']}" for kind, rows in (("library", hits), ("model", denovo_candidates)) for row in rows
     ]
     return [{"query": query, "rank": 1, "level": "5", "reason": "; ".join(reasons) or "was not searched"}]
 
@@ -154,12 +154,12 @@ def _identity(candidate: dict[str, Any]) -> str:
 
 
 def _place(candidate: dict[str, Any], library_score: float) -> tuple[int, float, str]:
-    """Sort key: trusted library hits, what a forward model judged, translations, the other hits; each by its score."""
-    score, judged, log_prob = candidate["library_score"], candidate["forward_score"], candidate["log_prob"]
+    """Sort key: trusted library hits, what a forward model reranked, de novo candidates, the other hits; each by its score."""
+    score, reranked, log_prob = candidate["library_score"], candidate["forward_score"], candidate["log_prob"]
     if score is not None and score >= library_score:
         return 0, -score, _identity(candidate)
-    if judged is not None:
-        return 1, -judged, _identity(candidate)
+    if reranked is not None:
+        return 1, -reranked, _identity(candidate)
     if log_prob is not None:
         return 2, -log_prob, _identity(candidate)
     return 3, -score, _identity(candidate)

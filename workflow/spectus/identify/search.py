@@ -48,7 +48,7 @@ def search_libraries(
     top: hits kept for each query, so many of measured spectra and so many of predicted ones.
     min_score: lowest score of a hit, 0-1.
     ri_tolerance: scale of `ri_factor`, index units.
-    forward: folder of a forward model, which then judges the hits of predicted spectra (`forward.judging`).
+    forward: folder of a forward model, which then reranks the hits of predicted spectra (`forward.reranking`).
     without: list of molecules whose measured records are left out (`without.leave_out`), for a blind test.
 
     Raises
@@ -97,13 +97,13 @@ def _search_kind(
     queries: pa.Table, library: pa.Table, top: int, min_score: float, ri_tolerance: float, powers: Powers,
     forward: Path | None,
 ) -> Hits:  # fmt: skip
-    """The hits of one kind of spectra; predicted ones are judged by the forward model, if there is one."""
+    """The hits of one kind of spectra; predicted ones are reranked by the forward model, if there is one."""
     if powers is MEASURED or forward is None:
         return search(queries, library, top, min_score, ri_tolerance, powers)
-    from spectus.rerank.scoring import SHORTLIST, judged
+    from spectus.rerank.scoring import SHORTLIST, reranked
 
     shortlist = search(queries, library, max(top, SHORTLIST), 0.0, ri_tolerance, powers)
-    return judged(queries, library, shortlist, forward, top, min_score)
+    return reranked(queries, library, shortlist, forward, top, min_score)
 
 
 def ri_factor(delta: NDArray[np.float64], tolerance: float) -> NDArray[np.float64]:

@@ -48,7 +48,7 @@ class Campaign:
     samples: the rows of the sample sheet; empty without one.
     libraries: the libraries given for the mirror plots.
     spectra: of the best library hits, by library and entry: name, mz, intensity.
-    truth: the simulated compounds (schema TRUTH), or None.
+    ground truth: the simulated compounds (schema TRUTH), or None.
     settings: the configuration's text, or None.
     """
 
@@ -56,7 +56,7 @@ class Campaign:
     samples: Sequence[Sample]
     libraries: Sequence[LibraryFile]
     spectra: Mapping[tuple[str, int], Mapping[str, Any]]
-    truth: pa.Table | None
+    ground_truth: pa.Table | None
     settings: str | None
 
     @classmethod
@@ -65,17 +65,17 @@ class Campaign:
         files: Mapping[str, Sequence[Path]],
         samples: Path | None = None,
         libraries: Sequence[Path] = (),
-        truth: Path | None = None,
+        ground_truth: Path | None = None,
         settings: Path | None = None,
     ) -> "Campaign":
         """Read the tables of a campaign.
 
         Parameters
         ----------
-        files: runs, components, rungs, features, abundances, hits, translations and candidates: the files of each.
+        files: runs, components, RI standards, features, peak areas, hits, de novo candidates and candidates: the files of each.
         samples: the sample sheet, for the order and the types of the runs.
         libraries: the libraries that were searched, for the mirror plots.
-        truth: what was simulated.
+        ground truth: what was simulated.
         settings: the configuration, shown as it is.
 
         Raises
@@ -90,7 +90,7 @@ class Campaign:
             sheet,
             found,
             spectra,
-            tables.read(truth, tables.TRUTH) if truth else None,
+            tables.read(ground_truth, tables.GROUND_TRUTH) if ground_truth else None,
             _text(settings) if settings else None,
         )
 
@@ -119,10 +119,10 @@ def summary(campaign: Campaign) -> list[str]:
 
 def recovery(campaign: Campaign) -> Recovery | None:
     """How many of the simulated compounds were found; None where nothing is known of them."""
-    if campaign.truth is None:
+    if campaign.ground_truth is None:
         return None
-    measured = campaign.table("abundances")["run"].unique().to_pylist()
-    return recovered(campaign.table("features"), campaign.table("candidates"), campaign.truth, measured)
+    measured = campaign.table("peak_areas")["run"].unique().to_pylist()
+    return recovered(campaign.table("features"), campaign.table("candidates"), campaign.ground_truth, measured)
 
 
 def identified_by(campaign: Campaign) -> list[str]:

@@ -32,7 +32,7 @@ def content(campaign: Campaign) -> tuple[dict[str, Any], list[str]]:
     notes: list[str] = []
     runs = campaign.table("runs")["run"].to_pylist()
     features = _features(campaign)
-    amounts = figures.Amounts.of(campaign.table("abundances"), features["id"], runs)
+    amounts = figures.Amounts.of(campaign.table("peak_areas"), features["id"], runs)
     detailed = _detailed(amounts, notes)
     drawings = _Drawings()
     document = {
@@ -145,7 +145,7 @@ def _details(
     wanted = {features[place] for place in detailed}
     hits = _by_query(campaign.table("library_hits"), wanted)
     candidates = _by_query(campaign.table("candidates"), wanted)
-    untranslated = _reasons(campaign.table("translations"))
+    untranslated = _reasons(campaign.table("denovo_candidates"))
     spectra = campaign.table("features").select(["mz", "intensity"])
     best = list(
         zip(*(campaign.table("features")[name].to_pylist() for name in ("best_run", "best_component")), strict=True)
@@ -252,9 +252,11 @@ def _elutions(campaign: Campaign, detailed: NDArray[np.int64], amounts: figures.
 
 
 def _ladders(campaign: Campaign) -> list[dict[str, Any]]:
-    """For each ladder run its rungs: carbon number, index, time in s, missing."""
+    """For each ladder run its RI standards: carbon number, index, time in s, missing."""
     ladders: dict[tuple[str, str], list[list[Any]]] = {}
-    for row in campaign.table("rungs").to_pylist():
-        rung = [row["carbon"], decimals(row["ri"], 1), decimals(row["rt_s"], 2), int(row["missing"])]
-        ladders.setdefault((row["run"], row["series"]), []).append(rung)
-    return [{"run": run, "series": series, "rungs": rungs} for (run, series), rungs in ladders.items()]
+    for row in campaign.table("ri_standards").to_pylist():
+        ri_standard = [row["carbon"], decimals(row["ri"], 1), decimals(row["rt_s"], 2), int(row["missing"])]
+        ladders.setdefault((row["run"], row["series"]), []).append(ri_standard)
+    return [
+        {"run": run, "series": series, "ri_standards": ri_standards} for (run, series), ri_standards in ladders.items()
+    ]

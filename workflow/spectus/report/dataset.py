@@ -36,11 +36,11 @@ class Kind:
 KINDS: dict[str, Kind] = {
     "runs": Kind(tables.RUNS, ("run",)),
     "components": Kind(tables.COMPONENTS, ("run", "component"), kept=("run", "component", "rt_s", "height")),
-    "rungs": Kind(tables.RUNGS, ("run", "series", "carbon")),
+    "ri_standards": Kind(tables.RI_STANDARDS, ("run", "series", "carbon")),
     "features": Kind(tables.FEATURES, ("feature",)),
-    "abundances": Kind(tables.ABUNDANCES, ("feature", "run")),
+    "peak_areas": Kind(tables.PEAK_AREAS, ("feature", "run")),
     "library_hits": Kind(tables.LIBRARY_HITS, ("query", "rank")),
-    "translations": Kind(tables.TRANSLATIONS, ("query", "rank")),
+    "denovo_candidates": Kind(tables.DENOVO_CANDIDATES, ("query", "rank")),
     "candidates": Kind(tables.CANDIDATES, ("query", "rank")),
 }
 

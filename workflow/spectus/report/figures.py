@@ -162,11 +162,11 @@ def accurate_masses(
 
 @dataclass(frozen=True)
 class Amounts:
-    """The abundances as a matrix.
+    """The peak areas as a matrix.
 
     Attributes
     ----------
-    runs: the runs that have abundances, in the campaign's order.
+    runs: the runs that have peak areas, in the campaign's order.
     area: (n_features, n_runs), counts x s; nan where there is none.
     filled: (n_features, n_runs), the area was read at the expected time, no component was perceived.
     component: (n_features, n_runs) int64, number of the component; 0 where there is none.
@@ -178,15 +178,15 @@ class Amounts:
     component: NDArray[np.int64]
 
     @classmethod
-    def of(cls, abundances: pa.Table, features: Sequence[str], runs: Sequence[str]) -> "Amounts":
-        measured = set(abundances["run"].unique().to_pylist())
+    def of(cls, peak_areas: pa.Table, features: Sequence[str], runs: Sequence[str]) -> "Amounts":
+        measured = set(peak_areas["run"].unique().to_pylist())
         columns = [run for run in runs if run in measured]
-        row, column = _places(abundances["feature"], features), _places(abundances["run"], columns)
+        row, column = _places(peak_areas["feature"], features), _places(peak_areas["run"], columns)
         shape = len(features), len(columns)
         area, filled, component = np.full(shape, np.nan), np.zeros(shape, bool), np.zeros(shape, np.int64)
-        area[row, column] = abundances["area"].to_numpy()
-        filled[row, column] = pc.fill_null(abundances["filled"], False).to_numpy()
-        component[row, column] = pc.fill_null(abundances["component"], 0).to_numpy()
+        area[row, column] = peak_areas["area"].to_numpy()
+        filled[row, column] = pc.fill_null(peak_areas["gap_filled"], False).to_numpy()
+        component[row, column] = pc.fill_null(peak_areas["component"], 0).to_numpy()
         return cls(columns, area, filled, component)
 
 

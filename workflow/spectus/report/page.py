@@ -108,7 +108,7 @@ def _problems(campaign: Campaign) -> list[str]:
     failed = [name for name, status in zip(names, runs["status"].to_pylist(), strict=True) if status != "ok"]
     absent = [sample.run for sample in campaign.samples if sample.run not in set(names)]
     problems = []
-    if campaign.truth is not None:
+    if campaign.ground_truth is not None:
         problems.append(
             "These runs are simulated, so it is known what they hold. How many compounds were found says nothing about "
             "real samples, least of all where the library holds the very spectra that the runs were made of."
@@ -117,7 +117,7 @@ def _problems(campaign: Campaign) -> list[str]:
         problems.append(f"{count(failed, 'run')} could not be used: {listed(failed)}. The table of runs says why.")
     if absent:
         problems.append(f"{count(absent, 'run')} of the sample sheet, but in none of the tables: {listed(absent)}.")
-    if not campaign.table("rungs").num_rows:
+    if not campaign.table("ri_standards").num_rows:
         problems.append("No ladder was found, so there are no retention indices and no identification at level 2a.")
     if not campaign.table("features").num_rows:
         problems.append("No feature was found in any run.")
@@ -177,11 +177,11 @@ def _features(campaign: Campaign) -> str:
 
 def _ladder(campaign: Campaign) -> str:
     ladders: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in campaign.table("rungs").to_pylist():
+    for row in campaign.table("ri_standards").to_pylist():
         ladders.setdefault((row["run"], row["series"]), []).append(row)
     if not ladders:
         return '<p class="empty">No ladder was found in this campaign, so its features have no retention index.</p>'
-    shown = [_one_ladder(place, *key, rungs) for place, (key, rungs) in enumerate(ladders.items())]
+    shown = [_one_ladder(place, *key, ri_standards) for place, (key, ri_standards) in enumerate(ladders.items())]
     if len(shown) == 1:
         return shown[0][1]
     return "".join(
@@ -190,23 +190,25 @@ def _ladder(campaign: Campaign) -> str:
     )
 
 
-def _one_ladder(place: int, run: str, series: str, rungs: list[dict[str, Any]]) -> tuple[str, str]:
+def _one_ladder(place: int, run: str, series: str, ri_standards: list[dict[str, Any]]) -> tuple[str, str]:
     """A ladder's one line and its table beside the place of its figure."""
-    missing = [f"C{rung['carbon']}" for rung in rungs if rung["missing"]]
-    found = len(rungs) - len(missing)
-    words = f"{_SERIES.get(series, series)}, {found} of {len(rungs)} rungs found"
+    missing = [f"C{ri_standard['carbon']}" for ri_standard in ri_standards if ri_standard["missing"]]
+    found = len(ri_standards) - len(missing)
+    words = f"{_SERIES.get(series, series)}, {found} of {len(ri_standards)} RI standards found"
     said = f"missing: {', '.join(missing)}" if missing else "none missing between the first and the last"
     rows = [
         [
-            f"C{rung['carbon']}",
-            number(rung["ri"], "{:.0f}"),
-            '<span class="failed">missing</span>' if rung["missing"] else minutes(rung["rt_s"]),
-            number(rung["component"], "{}"),
-            number(rung["score"], "{:.2f}"),
+            f"C{ri_standard['carbon']}",
+            number(ri_standard["ri"], "{:.0f}"),
+            '<span class="failed">missing</span>' if ri_standard["missing"] else minutes(ri_standard["rt_s"]),
+            number(ri_standard["component"], "{}"),
+            number(ri_standard["score"], "{:.2f}"),
         ]
-        for rung in rungs
+        for ri_standard in ri_standards
     ]
-    listing = table(["Rung", "#RI", "#RT, min", "#Component", "#Fit"], rows, "scroll tall", f"Rungs of {run}")
+    listing = table(
+        ["RiStandard", "#RI", "#RT, min", "#Component", "#Fit"], rows, "scroll tall", f"RI standards of {run}"
+    )
     head = f"{escape(run)}: {escape(words)}"
     body = (
         f"<p>{head}; {escape(said)}.</p>"

@@ -57,12 +57,14 @@ def _libraries_and_models(campaign: Campaign) -> str:
         ]
         for library in campaign.libraries
     ]
-    translations = campaign.table("translations")
+    denovo_candidates = campaign.table("denovo_candidates")
     queries: dict[str, set[str]] = {}
-    for query, model in zip(translations["query"].to_pylist(), translations["model"].to_pylist(), strict=True):
+    for query, model in zip(
+        denovo_candidates["query"].to_pylist(), denovo_candidates["model"].to_pylist(), strict=True
+    ):
         if model:
             queries.setdefault(model, set()).add(query)
-    weights = campaign.parts["translations"].metadata.get("model_sha256", "")
+    weights = campaign.parts["denovo_candidates"].metadata.get("model_sha256", "")
     rows += [
         [
             escape(model),

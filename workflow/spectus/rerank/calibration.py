@@ -1,4 +1,4 @@
-"""Fitting the judge: on queries whose compounds the networks do not know, and as many of compounds they do."""
+"""Fitting the reranker: on queries whose compounds the networks do not know, and as many of compounds they do."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,17 +6,17 @@ from numpy.typing import NDArray
 from spectus.prediction.compact import compacted
 from spectus.prediction.neims.features import Molecules
 from spectus.prediction.neims.model import ForwardModel
-from spectus.rerank.reranker import Judge, fit_judge
+from spectus.rerank.reranker import Reranker, fit_reranker
 from spectus.rerank.settings import ForwardSettings
 from spectus.rerank.shortlist import Shortlist, predicted_blocks
 from spectus.rerank.tasks import Described
 
 
-def calibrated_judge(
+def calibrated_reranker(
     model: ForwardModel, data: Described, learnt: NDArray[np.int64], watched: NDArray[np.int64],
     candidates: Molecules, smiles: NDArray[np.str_], settings: ForwardSettings,
-) -> Judge:  # fmt: skip
-    """The judge for networks that learnt from the spectra `learnt`.
+) -> Reranker:  # fmt: skip
+    """The reranker for networks that learnt from the spectra `learnt`.
 
     The queries are some of the spectra `watched` and as many of `learnt`, drawn by the seed. `candidates` are all the
     molecules they are sought among, of canonical SMILES `smiles` (ascending), the right ones included. Who searches
@@ -25,7 +25,7 @@ def calibrated_judge(
     """
     random = np.random.default_rng(settings.seed)
     queries = np.concatenate(
-        [random.choice(rows, min(len(rows), settings.judge_queries), replace=False) for rows in (watched, learnt)]
+        [random.choice(rows, min(len(rows), settings.reranker_queries), replace=False) for rows in (watched, learnt)]
     )
     measured = data.measured.intensity[queries]
     shortlist = Shortlist(measured, settings.shortlist)
@@ -41,4 +41,4 @@ def calibrated_judge(
     right = smiles[used][candidate] == data.measured.smiles[queries][query]
     is_known = np.isin(queries, learnt)
     share = np.where(is_known, settings.known_share, 1 - settings.known_share)
-    return fit_judge(pairs, right, (data.weights[queries] * share)[query].astype(np.float64))
+    return fit_reranker(pairs, right, (data.weights[queries] * share)[query].astype(np.float64))

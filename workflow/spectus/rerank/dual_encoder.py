@@ -28,7 +28,7 @@ _AT_ONCE = 8192
 
 
 @dataclass(frozen=True)
-class RecogniserConfig:
+class DualEncoderConfig:
     """Sizes of the network."""
 
     bins: int = 640  # nominal masses 0 to bins - 1
@@ -40,10 +40,10 @@ class RecogniserConfig:
     input_dropout: float = 0.2
 
 
-class Recogniser(nn.Module):
+class DualEncoder(nn.Module):
     """The network; see `spectrum` and `molecule` for its two halves."""
 
-    def __init__(self, config: RecogniserConfig, vocabulary: Tensor) -> None:
+    def __init__(self, config: DualEncoderConfig, vocabulary: Tensor) -> None:
         super().__init__()
         self.config = config
         self.vocabulary: Tensor
@@ -87,7 +87,7 @@ def logits(spectra: tuple[Tensor, Tensor], molecules: tuple[Tensor, Tensor], mas
     return embedded @ molecules[0].T + molecules[1] + bonus
 
 
-def embed_spectra(network: Recogniser, intensity: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
+def embed_spectra(network: DualEncoder, intensity: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
     """Embeddings (n, E) and logits of molecular masses (n, bins) of spectra (n, bins), base peak 1."""
     return _in_blocks(
         lambda at: network.eval().spectrum(torch.from_numpy(views(intensity[at]))),
@@ -95,7 +95,7 @@ def embed_spectra(network: Recogniser, intensity: NDArray[np.float32]) -> tuple[
     )  # fmt: skip
 
 
-def embed_molecules(network: Recogniser, counts: csr_array) -> tuple[NDArray[np.float32], ...]:
+def embed_molecules(network: DualEncoder, counts: csr_array) -> tuple[NDArray[np.float32], ...]:
     """Embeddings (n, E) and priors (n, 1) of molecules, from counts (n, V) in the network's vocabulary."""
     rows = np.arange(counts.shape[0])
 

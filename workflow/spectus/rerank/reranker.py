@@ -1,6 +1,6 @@
-"""Which of a query's candidates is right: several weak witnesses weighed together.
+"""Which of a query's candidates is right: several weak pair features weighed together.
 
-A linear score over witnesses of a pair, fitted as a conditional logit (McFadden 1974): the probability that a candidate
+A linear score over pair features of a pair, fitted as a conditional logit (McFadden 1974): the probability that a candidate
 is the right one among those listed is the softmax of their scores. A model has seen the spectra of some candidates, and
 those fit far better than others; that a compound it knows fits no better than one it does not know speaks against it.
 So known candidates have weights of their own, fitted on queries that truly are of known compounds.
@@ -16,9 +16,9 @@ from scipy.optimize import minimize
 from spectus.library.similarity import PREDICTED, Powers
 
 POWERS = (PREDICTED, Powers(0.5, 1.3), Powers(0.2, 0.0))
-WITNESSES = ("cosine", "cosine_heavy", "cosine_flat", "above", "at_mass", "recogniser")
+PAIR_FEATURES = ("cosine", "cosine_heavy", "cosine_flat", "above", "at_mass", "dual_encoder")
 """Three cosines with the predicted spectrum, the logarithm of the share of the ion current above the molecule's
-isotopes, the square root of the intensity at its nominal mass, and the recogniser's logit."""
+isotopes, the square root of the intensity at its nominal mass, and the dual encoder's logit."""
 
 _ISOTOPES = 3  # nominal masses from the molecular one on that isotopes explain
 _LEAST_SHARE = 1e-3
@@ -27,19 +27,19 @@ _LEAST_SHARE = 1e-3
 class Pairs(NamedTuple):
     """Pairs of a query and a candidate, grouped by query.
 
-    `query` and `candidate` (n,) rows of two tables; `witnesses` (n, len(WITNESSES)) float64; `known` (n,) whether the
+    `query` and `candidate` (n,) rows of two tables; `pair_features` (n, len(PAIR_FEATURES)) float64; `known` (n,) whether the
     model was trained on the candidate.
     """
 
     query: NDArray[np.int64]
     candidate: NDArray[np.int64]
-    witnesses: NDArray[np.float64]
+    pair_features: NDArray[np.float64]
     known: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Judge:
-    """`weights` (2, len(WITNESSES) + 1): of candidates the model does not know, and of those it knows; the last column
+class Reranker:
+    """`weights` (2, len(PAIR_FEATURES) + 1): of candidates the model does not know, and of those it knows; the last column
     is a constant."""
 
     weights: NDArray[np.float64]
@@ -59,15 +59,15 @@ class Judge:
         return odds / np.add.reduceat(odds, starts)[group]
 
 
-def fit_judge(pairs: Pairs, right: NDArray[np.bool_], weights: NDArray[np.float64], ridge: float = 1e-3) -> Judge:
-    """The judge under which the right candidates are likeliest.
+def fit_reranker(pairs: Pairs, right: NDArray[np.bool_], weights: NDArray[np.float64], ridge: float = 1e-3) -> Reranker:
+    """The reranker under which the right candidates are likeliest.
 
     Parameters
     ----------
     pairs: of queries of which most have their right candidate listed; the others are left out.
     right: (n,) the right candidate of each query, at most one.
     weights: (n,) of the pair's query.
-    ridge: keeps witnesses that say nothing at weights near 0; in units of the mean log-likelihood.
+    ridge: keeps pair features that say nothing at weights near 0; in units of the mean log-likelihood.
     """
     starts = _starts(pairs.query)
     has = np.add.reduceat(right.astype(np.int64), starts) == 1
@@ -90,13 +90,13 @@ def fit_judge(pairs: Pairs, right: NDArray[np.bool_], weights: NDArray[np.float6
         return value, scaled.T @ residual + 2 * ridge * coefficients
 
     found = minimize(loss, np.zeros(design.shape[1]), jac=True, method="L-BFGS-B")
-    return Judge((found.x / spread).reshape(2, -1))
+    return Reranker((found.x / spread).reshape(2, -1))
 
 
-def spectral_witnesses(
+def spectral_pair_features(
     measured: NDArray[np.float32], predicted: NDArray[np.float32], mass: NDArray[np.int32]
 ) -> NDArray[np.float64]:
-    """All witnesses but the recogniser's, (n_candidates, len(WITNESSES) - 1), for one query.
+    """All pair features but the dual encoder's, (n_candidates, len(PAIR_FEATURES) - 1), for one query.
 
     `measured` (bins,), `predicted` (n, bins), both intensities with base peak 1; `mass` (n,) nominal molecular masses.
     """
@@ -115,8 +115,8 @@ def spectral_witnesses(
 
 
 def _design(pairs: Pairs) -> NDArray[np.float64]:
-    """(n, 2 (F + 1)): the witnesses and a 1, in the first half for unknown candidates and in the second for known."""
-    one = np.concatenate([pairs.witnesses, np.ones((len(pairs.query), 1))], axis=1)
+    """(n, 2 (F + 1)): the pair features and a 1, in the first half for unknown candidates and in the second for known."""
+    one = np.concatenate([pairs.pair_features, np.ones((len(pairs.query), 1))], axis=1)
     known = pairs.known[:, None]
     return np.concatenate([one * ~known, one * known], axis=1)
 

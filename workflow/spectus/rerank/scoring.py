@@ -1,4 +1,4 @@
-"""Judging candidates with all witnesses: the best hits of a search in predicted spectra, and structures as proposed."""
+"""Reranking candidates with all pair features: the best hits of a search in predicted spectra, and structures as proposed."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,13 +16,13 @@ from spectus.prediction.neims.model import ForwardModel
 from spectus.structures import first_block, quiet_rdkit
 
 SHORTLIST = 300
-"""Hits by cosine of each query that are judged."""
+"""Hits by cosine of each query that are reranked."""
 
 _QUERIES_AT_ONCE = 512
 
 
-def judged(queries: pa.Table, library: pa.Table, hits: Hits, forward: Path, top: int, min_score: float) -> Hits:
-    """The `top` best hits of each query as the judge sees it.
+def reranked(queries: pa.Table, library: pa.Table, hits: Hits, forward: Path, top: int, min_score: float) -> Hits:
+    """The `top` best hits of each query as the reranker sees it.
 
     The score becomes the probability that the hit is right, if one of the query's hits is: it says which hit to prefer,
     not that any of them is right. The cosine stays, and a hit below `min_score` by cosine is left out.
@@ -47,17 +47,17 @@ def judged(queries: pa.Table, library: pa.Table, hits: Hits, forward: Path, top:
         query,
         candidate,
     )
-    shares = np.round(model.judge.shares(pairs), 9)
+    shares = np.round(model.reranker.shares(pairs), 9)
     order = np.lexsort((hits.entry, -shares, hits.query))
     ranked = hits._replace(score=shares).at(order)
     kept = ranked.at(ranked.cosine >= min_score)
     return kept.at(rank_within(kept.query) < top)
 
 
-def judged_structures(
+def reranked_structures(
     model: ForwardModel, spectra: Sequence[tuple[Sequence[float], Sequence[float]]], candidates: Sequence[Sequence[str]]
 ) -> list[NDArray[np.float64]]:
-    """How well each structure proposed for a spectrum explains it: the judge's probability that it is the right one, if
+    """How well each structure proposed for a spectrum explains it: the reranker's probability that it is the right one, if
     one of those proposed is; 0 for a structure whose spectrum cannot be predicted.
 
     Parameters
@@ -71,7 +71,7 @@ def judged_structures(
     """
     bins, shares = model.neims.config.bins, list[NDArray[np.float64]]()
     starts = range(0, len(spectra), _QUERIES_AT_ONCE)
-    with tqdm(total=len(spectra), desc="judge", unit=" spectra", disable=None, leave=False, delay=1) as bar:
+    with tqdm(total=len(spectra), desc="reranker", unit=" spectra", disable=None, leave=False, delay=1) as bar:
         for at in (slice(start, start + _QUERIES_AT_ONCE) for start in starts):
             lists = [list(of_query) for of_query in candidates[at]]
             smiles = sorted({text for of_query in lists for text in of_query})
@@ -89,14 +89,14 @@ def _shares(
     model: ForwardModel, measured: NDArray[np.float32], molecules: Molecules, smiles: Sequence[str],
     query: NDArray[np.int64], candidate: NDArray[np.int64], n_queries: int,
 ) -> list[NDArray[np.float64]]:  # fmt: skip
-    """The judge's shares by query; what cannot be predicted takes no part in them."""
+    """The reranker's shares by query; what cannot be predicted takes no part in them."""
     usable = np.array([reason is None for reason in molecules.reasons], bool)[candidate]
     predicted = compacted(
         model.predict(molecules)
-    )  # as in a library of predicted spectra, which the judge was fitted on
+    )  # as in a library of predicted spectra, which the reranker was fitted on
     with quiet_rdkit():
         blocks = [first_block(text) for text in smiles]
     shares = np.zeros(len(query))
     pairs = model.pairs(measured, molecules, blocks, predicted, query[usable], candidate[usable])
-    shares[usable] = model.judge.shares(pairs)
+    shares[usable] = model.reranker.shares(pairs)
     return np.split(shares, np.searchsorted(query, np.arange(1, n_queries)))

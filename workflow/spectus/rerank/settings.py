@@ -6,12 +6,12 @@ from pathlib import Path
 from spectus.learning.fit import Plan
 from spectus.learning.settings import read_settings
 from spectus.prediction.neims.network import NeimsConfig
-from spectus.rerank.dual_encoder import RecogniserConfig
+from spectus.rerank.dual_encoder import DualEncoderConfig
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Changes to a measured spectrum that another instrument could show, for the recogniser."""
+    """Changes to a measured spectrum that another instrument could show, for the dual encoder."""
 
     intensity_jitter: float = 0.15  # standard deviation of ln(intensity)
     tilt: float = 0.35  # of the slope of ln(intensity) over 150 Th: mass discrimination
@@ -25,19 +25,21 @@ class Augmentation:
 @dataclass(frozen=True)
 class ForwardSettings:
     """`choosing_share` of the train split's compounds are kept out of a first fitting, which finds the numbers of steps
-    and the weights of the judge; the networks that ship are then fitted on the whole split for those numbers of
+    and the weights of the reranker; the networks that ship are then fitted on the whole split for those numbers of
     steps."""
 
     seed: int = 1
     choosing_share: float = 0.13
     least_compounds: int = 5  # a feature enters the vocabularies if so many training compounds have it
-    judge_queries: int = 1000  # spectra that the judge is fitted on, of compounds not learnt from and of others each
-    known_share: float = 0.1  # how often the compound of a query is one that the model was trained on, as judged
+    reranker_queries: int = (
+        1000  # spectra that the reranker is fitted on, of compounds not learnt from and of others each
+    )
+    known_share: float = 0.1  # how often the compound of a query is one that the model was trained on, as reranked
     shortlist: int = 200  # candidates of each of these queries, the best by cosine
     neims: NeimsConfig = field(default_factory=NeimsConfig)
     neims_plan: Plan = field(default_factory=Plan)
-    recogniser: RecogniserConfig = field(default_factory=RecogniserConfig)
-    recogniser_plan: Plan = field(default_factory=Plan)
+    dual_encoder: DualEncoderConfig = field(default_factory=DualEncoderConfig)
+    dual_encoder_plan: Plan = field(default_factory=Plan)
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     @classmethod

@@ -14,8 +14,8 @@ from spectus.learning.measured_spectra import Measured
 from spectus.prediction.neims.features import Molecules, describe
 from spectus.prediction.neims.network import Neims, NeimsConfig, bags, cosine_loss
 from spectus.rerank.dual_encoder import (
-    Recogniser,
-    RecogniserConfig,
+    DualEncoder,
+    DualEncoderConfig,
     embed_molecules,
     embed_spectra,
     logits,
@@ -84,20 +84,20 @@ class NeimsTask:
         return cosine_loss(predicted, torch.from_numpy(self.roots[at]))
 
 
-class RecogniserTask:
-    """The recogniser: each spectrum's own molecule among those of the batch, others of the training split, and others
+class DualEncoderTask:
+    """The dual encoder: each spectrum's own molecule among those of the batch, others of the training split, and others
     of a list that have no spectrum.
 
     Molecules of the list are wrong answers only, so the network could learn them by heart as wrong. Half of a list is
-    given (`train.half`), and benchmarks/insilico.py counts how often molecules of either half go before the truth.
+    given (`train.half`), and benchmarks/insilico.py counts how often molecules of either half go before the ground truth.
     """
 
     def __init__(
         self, data: Described, fitted: NDArray[np.int64], watched: NDArray[np.int64], vocabulary: NDArray[np.uint64],
-        config: RecogniserConfig, augmentation: Augmentation, others: Molecules | None = None,
+        config: DualEncoderConfig, augmentation: Augmentation, others: Molecules | None = None,
     ) -> None:  # fmt: skip
         self.data, self.rows, self.watched = data, fitted, watched
-        self.network = Recogniser(config, torch.from_numpy(vocabulary.astype(np.int64)))
+        self.network = DualEncoder(config, torch.from_numpy(vocabulary.astype(np.int64)))
         self.counts, self.mass = data.molecules.matrix(vocabulary), data.molecules.mass
         self.augmentation = augmentation
         self.wrong = [Wrong(np.unique(data.row[fitted]), self.mass, 4, 400)]
@@ -113,10 +113,10 @@ class RecogniserTask:
 
     def loss(self, rows: NDArray[np.int64], random: np.random.Generator) -> Tensor:
         at = self.rows[rows]
-        truth = self.data.row[at]
-        wrong = [kind.draw(self.mass[truth], random) for kind in self.wrong]
-        candidates = np.unique(np.concatenate([truth, *wrong]))
-        answer = torch.from_numpy(np.searchsorted(candidates, truth))
+        ground_truth = self.data.row[at]
+        wrong = [kind.draw(self.mass[ground_truth], random) for kind in self.wrong]
+        candidates = np.unique(np.concatenate([ground_truth, *wrong]))
+        answer = torch.from_numpy(np.searchsorted(candidates, ground_truth))
         features, offsets, counts = bags(self.counts, candidates)
         lost = self.augmentation.feature_dropout
         counts = counts * (torch.rand(len(counts)) >= lost) / (1 - lost)
@@ -132,7 +132,7 @@ class RecogniserTask:
         """The watched spectra among the watched molecules, none of which it has learnt."""
         if not len(self.watched):
             return None
-        assert isinstance(network, Recogniser)
+        assert isinstance(network, DualEncoder)
         molecules, answer = np.unique(self.data.row[self.watched], return_inverse=True)
         spectra = embed_spectra(network, self.data.measured.intensity[self.watched])
         embedded, prior = embed_molecules(network, self.counts[molecules])
@@ -145,7 +145,7 @@ class RecogniserTask:
 
 
 class Wrong:
-    """Molecules to draw wrong answers from: `near` of about the truth's mass for each truth, and `any_` of all."""
+    """Molecules to draw wrong answers from: `near` of about the ground truth's mass for each ground truth, and `any_` of all."""
 
     def __init__(self, molecules: NDArray[np.int64], mass: NDArray[np.int32], near: int, any_: int) -> None:
         self.molecules, self.near, self.any = molecules, near, any_
@@ -154,7 +154,7 @@ class Wrong:
         self.of_mass = dict(zip(masses.tolist(), np.split(molecules[order], starts[1:]), strict=True))
 
     def draw(self, masses: NDArray[np.int32], random: np.random.Generator) -> NDArray[np.int64]:
-        """Wrong answers for truths of these masses; one may happen to be a truth."""
+        """Wrong answers for ground truths of these masses; one may happen to be a ground truth."""
         shifted = masses + random.choice(_SHIFTS, len(masses))
         near = [random.choice(self.of_mass.get(mass, self.molecules), self.near) for mass in shifted.tolist()]
         return np.concatenate([*near, random.choice(self.molecules, self.any)])

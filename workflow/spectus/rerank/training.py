@@ -1,8 +1,8 @@
 """The command `spectus train forward`: a forward model from measured spectra with structures.
 
 Two rounds. The first keeps a share of the train split's compounds to choose with: the numbers of steps are those that
-did best on them, and the judge is fitted on how they and a list of other molecules are told apart. The second fits the
-networks on the whole split for those numbers of steps; they ship, with the judge of the first round. The split valid
+did best on them, and the reranker is fitted on how they and a list of other molecules are told apart. The second fits the
+networks on the whole split for those numbers of steps; they ship, with the reranker of the first round. The split valid
 takes no part, so scores on it are honest.
 """
 
@@ -20,10 +20,10 @@ from spectus.molecules.reading import read_molecules
 from spectus.prediction.neims.features import Molecules, describe, vocabulary
 from spectus.prediction.neims.model import ForwardModel, compound_number, read_config
 from spectus.prediction.rassp.training import is_of_rassp, train_rassp
-from spectus.rerank.calibration import calibrated_judge
-from spectus.rerank.reranker import WITNESSES, Judge
+from spectus.rerank.calibration import calibrated_reranker
+from spectus.rerank.reranker import PAIR_FEATURES, Reranker
 from spectus.rerank.settings import ForwardSettings
-from spectus.rerank.tasks import Described, NeimsTask, RecogniserTask
+from spectus.rerank.tasks import Described, DualEncoderTask, NeimsTask
 from spectus.structures import first_block, flat_smiles, hashed, quiet_rdkit
 
 _NOBODY = np.zeros(0, np.int64)
@@ -34,7 +34,7 @@ def train_forward(
 ) -> None:
     """Fit a forward model on the split `train` and write its folder.
 
-    `out` receives config.json, neims.safetensors, recogniser.safetensors, log.parquet, loss.svg, and the folder
+    `out` receives config.json, neims.safetensors, dual encoder.safetensors, log.parquet, loss.svg, and the folder
     `fitting` with what is needed to go on after a stop, the model of the first round among it (`fitting/first`). A
     second call goes on; different settings or data are refused.
 
@@ -43,8 +43,8 @@ def train_forward(
     library: spectra with structures and a column `split`.
     settings_file: YAML with the keys of `ForwardSettings`, or of `RasspSettings`, which has `rassp`: see `train_rassp`.
     held_out: sha1 of InChIKey first blocks that no training may see, neither as a spectrum nor as a molecule.
-    others: a list of molecules; half of it serves as wrong answers to the recogniser, all of it as candidates when the
-        judge is fitted. None: the library's own molecules only.
+    others: a list of molecules; half of it serves as wrong answers to the dual encoder, all of it as candidates when the
+        reranker is fitted. None: the library's own molecules only.
     threads: CPU threads; 0: all.
 
     Raises
@@ -55,8 +55,8 @@ def train_forward(
         train_rassp(library, settings_file, held_out, out, threads)
         return
     settings = ForwardSettings.read(settings_file)
-    if settings.neims.bins != settings.recogniser.bins:
-        raise InputError(settings_file, "neims.bins and recogniser.bins differ", "give both the same")
+    if settings.neims.bins != settings.dual_encoder.bins:
+        raise InputError(settings_file, "neims.bins and dual encoder.bins differ", "give both the same")
     if threads:
         torch.set_num_threads(threads)
     hidden = read_held_out(held_out)
@@ -73,13 +73,13 @@ def train_forward(
     without = half(listed) & ~np.isin(listed, train.smiles)
     rounds = Rounds(settings, data, candidates.at(np.flatnonzero(without)), made_of, out / "fitting")
     first, steps = rounds.fit("choosing", learnt, watched, None)
-    judge = fitted_judge(out / "fitting" / "first", made_of)
-    if judge is None:
-        judge = calibrated_judge(first, data, learnt, watched, candidates, listed, settings)
-        first.judge = judge
+    reranker = fitted_reranker(out / "fitting" / "first", made_of)
+    if reranker is None:
+        reranker = calibrated_reranker(first, data, learnt, watched, candidates, listed, settings)
+        first.reranker = reranker
         first.save(out / "fitting" / "first", {"identity": made_of, "steps": steps})
     second, _ = rounds.fit("whole", np.flatnonzero(usable), _NOBODY, steps)
-    second.judge = judge
+    second.reranker = reranker
     n_compounds = len(set(train.block[usable].tolist()))
     second.save(out, {"steps": steps, "train_spectra": int(usable.sum()), "train_compounds": n_compounds})
     write_log(rounds.log, out)
@@ -105,34 +105,34 @@ class Rounds:
             raise InputError("least_compounds", "no feature is in so many training compounds", "give a smaller number")
         torch.manual_seed(settings.seed)
         neims = NeimsTask(self.data, learnt, watched, features, settings.neims)
-        recogniser = RecogniserTask(
-            self.data, learnt, watched, features, settings.recogniser, settings.augmentation, self.others
+        dual_encoder = DualEncoderTask(
+            self.data, learnt, watched, features, settings.dual_encoder, settings.augmentation, self.others
         )
         best = {
             kind: self._run(f"{name} {kind}", task, plan, steps[kind] if steps else None)
             for kind, task, plan in (
-                ("neims", neims, settings.neims_plan), ("recogniser", recogniser, settings.recogniser_plan),
+                ("neims", neims, settings.neims_plan), ("dual_encoder", dual_encoder, settings.dual_encoder_plan),
             )
         }  # fmt: skip
         known = sorted({compound_number(block) for block in self.data.measured.block[learnt].tolist()})
         model = ForwardModel(
-            name, "", neims.network.eval(), recogniser.network.eval(),
-            Judge(np.zeros((2, len(WITNESSES) + 1))), np.array(known, dtype=np.int64),
+            name, "", neims.network.eval(), dual_encoder.network.eval(),
+            Reranker(np.zeros((2, len(PAIR_FEATURES) + 1))), np.array(known, dtype=np.int64),
         )  # fmt: skip
         return model, best
 
-    def _run(self, name: str, task: NeimsTask | RecogniserTask, plan: Plan, steps: int | None) -> int:
+    def _run(self, name: str, task: NeimsTask | DualEncoderTask, plan: Plan, steps: int | None) -> int:
         fit = Fit(name, task, plan, self.folder / name.replace(" ", "_"), self.identity, self.settings.seed)
         task.network.load_state_dict(fit.run(steps))
         self.log += fit.log
         return fit.best_step
 
 
-def fitted_judge(folder: Path, identity: str) -> Judge | None:
-    """The judge of a first round that was finished before, if it is of this training."""
+def fitted_reranker(folder: Path, identity: str) -> Reranker | None:
+    """The reranker of a first round that was finished before, if it is of this training."""
     if not (folder / "config.json").exists() or read_config(folder).get("identity") != identity:
         return None
-    return ForwardModel.load(folder).judge
+    return ForwardModel.load(folder).reranker
 
 
 def candidates_of(others: Path | None, train: Measured, valid: Measured, held_out: frozenset[str]) -> NDArray[np.str_]:
@@ -151,5 +151,5 @@ def candidates_of(others: Path | None, train: Measured, valid: Measured, held_ou
 
 
 def half(smiles: NDArray[np.str_]) -> NDArray[np.bool_]:
-    """(n,) which molecules are in the half of a list that the recogniser may meet, by a hash of their SMILES."""
+    """(n,) which molecules are in the half of a list that the dual encoder may meet, by a hash of their SMILES."""
     return np.array([hashed(text) < 0.5 for text in smiles.tolist()], bool)

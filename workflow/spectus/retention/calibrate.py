@@ -24,11 +24,11 @@ def calibrate_components(
     samples: Path | None,
     series: str,
     out: Path,
-    rungs: Path,
+    ri_standards: Path,
 ) -> None:
-    """Write `components` again with retention indices, and the rungs they rest on.
+    """Write `components` again with retention indices, and the RI standards they rest on.
 
-    With `ladder`, the rungs of all runs in those tables make one scale. With `samples`, a run uses a ladder
+    With `ladder`, the RI standards of all runs in those tables make one scale. With `samples`, a run uses a ladder
     run of its own batch; without one, any of the sheet. Among several it uses the nearest before it in the
     sheet, else the nearest after. Without a usable ladder in the sheet the indices stay null.
 
@@ -56,9 +56,9 @@ def calibrate_components(
     if not ladders:
         _say("no ladder run among the components; retention indices stay empty")
     tables.write(
-        pa.concat_tables([tables.RUNGS.empty_table(), *(found.table() for found in ladders.values())]),
-        rungs,
-        tables.RUNGS,
+        pa.concat_tables([tables.RI_STANDARDS.empty_table(), *(found.table() for found in ladders.values())]),
+        ri_standards,
+        tables.RI_STANDARDS,
     )
     with tables.writing(out, tables.COMPONENTS) as writer:
         for path in tqdm(components, desc="calibrate", unit="table", disable=None):
@@ -143,20 +143,20 @@ def _of_run(paths: Sequence[Path], run: str) -> pa.Table:
 
 
 def _joined(ladders: Sequence[Ladder]) -> RetentionScale:
-    """One scale of the rungs of several ladder runs, such as one of the light and one of the heavy alkanes."""
+    """One scale of the RI standards of several ladder runs, such as one of the light and one of the heavy alkanes."""
     source = ", ".join(ladder.run for ladder in ladders)
     times: dict[int, list[float]] = {}
     for ladder in ladders:
-        for rung in ladder.rungs:
-            times.setdefault(rung.carbon, []).append(rung.rt_s)
+        for ri_standard in ladder.ri_standards:
+            times.setdefault(ri_standard.carbon, []).append(ri_standard.rt_s)
     carbons = sorted(times)
     return RetentionScale(np.array([np.mean(times[carbon]) for carbon in carbons]), 100.0 * np.array(carbons), source)
 
 
 def _summary(ladder: Ladder) -> str:
-    first, last = ladder.rungs[0].carbon, ladder.rungs[-1].carbon
+    first, last = ladder.ri_standards[0].carbon, ladder.ri_standards[-1].carbon
     missing = ", ".join(f"C{carbon}" for carbon in ladder.missing)
-    found = f"{ladder.run}: {ladder.series.label} C{first} to C{last}, {len(ladder.rungs)} rungs found"
+    found = f"{ladder.run}: {ladder.series.label} C{first} to C{last}, {len(ladder.ri_standards)} RI standards found"
     return f"{found}, missing {missing}" if missing else f"{found}, none missing"
 
 

@@ -25,7 +25,7 @@ class Series:
 
     Attributes
     ----------
-    name: as in the rungs table.
+    name: as in the RI standards table.
     label: for messages.
     patterns: nominal mass -> usual intensity, base peak 1.0, of the ions that members share; one pattern for
         short chains, one for long.

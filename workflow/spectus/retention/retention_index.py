@@ -15,17 +15,17 @@ from spectus.errors import InputError
 
 @dataclass(frozen=True)
 class RetentionScale:
-    """The rungs of a ladder: the points between which indices are interpolated.
+    """The RI standards of a ladder: the points between which indices are interpolated.
 
     Attributes
     ----------
-    rt_s: (n_rungs,) apex times of the rungs, s, ascending.
-    ri: (n_rungs,) their retention indices, ascending. Rungs need not be neighbours in carbon number.
+    rt_s: (n_rungs,) apex times of the RI standards, s, ascending.
+    ri: (n_rungs,) their retention indices, ascending. RI standards need not be neighbours in carbon number.
     source: the ladder run, named in errors.
 
     Raises
     ------
-    InputError: fewer than two rungs, or times and indices that do not both ascend.
+    InputError: fewer than two RI standards, or times and indices that do not both ascend.
     """
 
     rt_s: NDArray[np.float64]
@@ -34,16 +34,16 @@ class RetentionScale:
 
     def __post_init__(self) -> None:
         if len(self.rt_s) < 2:
-            problem = f"{len(self.rt_s)} rungs where a retention index needs two"
-            raise InputError(self.source, problem, "give a ladder run with at least two rungs")
+            problem = f"{len(self.rt_s)} RI standards where a retention index needs two"
+            raise InputError(self.source, problem, "give a ladder run with at least two RI standards")
         if not (np.all(np.diff(self.rt_s) > 0) and np.all(np.diff(self.ri) > 0)):
-            problem = "its rungs do not elute in the order of their indices"
+            problem = "its RI standards do not elute in the order of their indices"
             raise InputError(self.source, problem, "check which runs are ladders")
 
     def index(self, rt_s: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Retention index of each time, and whether it lies outside the ladder.
 
-        Between two rungs the index is linear in time; outside, the line through the two rungs at that end
+        Between two RI standards the index is linear in time; outside, the line through the two RI standards at that end
         goes on.
 
         Parameters

@@ -25,10 +25,10 @@ from spectus.retention.homologues import (
 from spectus.retention.retention_index import RetentionScale
 
 MIN_SCORE = 0.75
-MIN_RUNGS = 3
+MIN_RI_STANDARDS = 3
 MIN_MOLECULAR_IONS = 2
 MIN_HEIGHT = 0.002
-"""Of the highest rung: less is a tail or an impurity of the ladder."""
+"""Of the highest RI standard: less is a tail or an impurity of the ladder."""
 
 _MOST_CANDIDATES = 60
 _MOST_CARBONS_APART = 8
@@ -42,7 +42,7 @@ _LAST_ODD_FAME = 10
 
 
 @dataclass(frozen=True)
-class Rung:
+class RiStandard:
     """One member of a ladder: carbon number, component of the run, apex in s, likeness to the series 0-1."""
 
     carbon: int
@@ -53,37 +53,39 @@ class Rung:
 
 @dataclass(frozen=True)
 class Ladder:
-    """The rungs found in one run, by ascending carbon number; a FAME counts the carbons of its acid."""
+    """The RI standards found in one run, by ascending carbon number; a FAME counts the carbons of its acid."""
 
     run: str
     series: Series
-    rungs: tuple[Rung, ...]
+    ri_standards: tuple[RiStandard, ...]
 
     @property
     def missing(self) -> list[int]:
-        """Carbon numbers between found rungs that were not found.
+        """Carbon numbers between found RI standards that were not found.
 
         FAME mixtures hold C8, C9, C10 and from there on even acids alone (Kind et al. 2009, Anal. Chem. 81, 10038): an
         odd one above is missing only where another odd one above was found.
         """
-        found = {rung.carbon for rung in self.rungs}
+        found = {ri_standard.carbon for ri_standard in self.ri_standards}
         odd = self.series.name != "fame" or any(carbon % 2 for carbon in found if carbon > _LAST_ODD_FAME)
         between = (n for n in range(min(found), max(found)) if odd or n <= _LAST_ODD_FAME or n % 2 == 0)
         return [carbon for carbon in between if carbon not in found]
 
     @property
     def scale(self) -> RetentionScale:
-        """The retention index scale: 100 times the carbon number at each rung."""
-        times = np.array([rung.rt_s for rung in self.rungs])
-        return RetentionScale(times, np.array([100.0 * rung.carbon for rung in self.rungs]), self.run)
+        """The retention index scale: 100 times the carbon number at each RI standard."""
+        times = np.array([ri_standard.rt_s for ri_standard in self.ri_standards])
+        return RetentionScale(
+            times, np.array([100.0 * ri_standard.carbon for ri_standard in self.ri_standards]), self.run
+        )
 
     def table(self) -> pa.Table:
-        """Found and missing rungs as a table of the schema RUNGS."""
-        found = [{**vars(rung), "missing": False} for rung in self.rungs]
+        """Found and missing RI standards as a table of the schema RUNGS."""
+        found = [{**vars(ri_standard), "missing": False} for ri_standard in self.ri_standards]
         missing = [{"carbon": carbon, "missing": True} for carbon in self.missing]
         shared = {"run": self.run, "series": self.series.name}
         rows = sorted(found + missing, key=lambda row: row["carbon"])
-        return tables.table(tables.RUNGS, [{**shared, "ri": 100.0 * row["carbon"], **row} for row in rows])
+        return tables.table(tables.RI_STANDARDS, [{**shared, "ri": 100.0 * row["carbon"], **row} for row in rows])
 
 
 def find_ladder(components: pa.Table, series: str = "auto") -> Ladder:
@@ -97,36 +99,38 @@ def find_ladder(components: pa.Table, series: str = "auto") -> Ladder:
 
     Raises
     ------
-    InputError: fewer than three rungs, or fewer than two that show their molecular ion, without which the
+    InputError: fewer than three RI standards, or fewer than two that show their molecular ion, without which the
         carbon numbers would be a guess.
     """
     run = components["run"][0].as_py() if components.num_rows else "ladder run"
     tried = list(SERIES.values()) if series == "auto" else [SERIES[series]]
     _, ladder, anchors = max((_fit(run, components, kind) for kind in tried), key=lambda fit: fit[0])
-    if len(ladder.rungs) < MIN_RUNGS or anchors < MIN_MOLECULAR_IONS:
+    if len(ladder.ri_standards) < MIN_RI_STANDARDS or anchors < MIN_MOLECULAR_IONS:
         wanted = " or ".join(kind.label for kind in tried)
-        problem = f"shows no ladder of {wanted} ({len(ladder.rungs)} rungs, {anchors} with a molecular ion)"
+        problem = (
+            f"shows no ladder of {wanted} ({len(ladder.ri_standards)} RI standards, {anchors} with a molecular ion)"
+        )
         raise InputError(run, problem, "check that it is a ladder run scanned up to the molecular ions")
     return ladder
 
 
 def _fit(run: str, components: pa.Table, series: Series) -> tuple[float, Ladder, int]:
-    """Value of the best chain of one series, its rungs, and how many of them show their molecular ion."""
+    """Value of the best chain of one series, its RI standards, and how many of them show their molecular ion."""
     spectra = by_nominal_mass(components)
     rt_s, height = (components[name].to_numpy().astype(np.float64) for name in ("rt_s", "height"))
     number = components["component"].to_numpy()
     scores, seen = series_score(spectra, series), molecular_ions(spectra, series)
     value, chain = _assign(rt_s, height, scores, seen)
-    rungs = tuple(Rung(carbon, int(number[i]), float(rt_s[i]), float(scores[i])) for i, carbon in chain)
-    return value, Ladder(run, series, rungs), sum(bool(seen[i, carbon - MIN_CARBON]) for i, carbon in chain)
+    ri_standards = tuple(RiStandard(carbon, int(number[i]), float(rt_s[i]), float(scores[i])) for i, carbon in chain)
+    return value, Ladder(run, series, ri_standards), sum(bool(seen[i, carbon - MIN_CARBON]) for i, carbon in chain)
 
 
 def _assign(rt_s: Floats, height: Floats, scores: Floats, seen: NDArray[np.bool_]) -> tuple[float, _Chain]:
     """Value and members of the best chain.
 
-    A chain earns the scores of its members, weighted by height so that a rung's tail does not stand for the
-    rung; one more for each molecular ion that agrees, one less for each that does not; and it pays for
-    changes of the spacing per carbon and for missing rungs.
+    A chain earns the scores of its members, weighted by height so that a RI standard's tail does not stand for the
+    RI standard; one more for each molecular ion that agrees, one less for each that does not; and it pays for
+    changes of the spacing per carbon and for missing RI standards.
     """
     fits = scores >= MIN_SCORE
     if not fits.any():
@@ -143,7 +147,7 @@ def _assign(rt_s: Floats, height: Floats, scores: Floats, seen: NDArray[np.bool_
 
 
 def _best_chain(times: Floats, earned: Floats) -> tuple[float, _Chain]:
-    """Dynamic programming over pairs of neighbouring rungs.
+    """Dynamic programming over pairs of neighbouring RI standards.
 
     A state is a pair of candidates with their distance in carbons, and the later one's carbon number.
 

@@ -1,4 +1,4 @@
-"""The files of a simulated campaign: the runs, the truth, the sample sheet (the command `spectus simulate`)."""
+"""The files of a simulated campaign: the runs, the ground truth, the sample sheet (the command `spectus simulate`)."""
 
 import csv
 import gzip
@@ -20,7 +20,7 @@ from spectus.simulation.runs import simulate
 
 
 def simulate_campaign(libraries: Sequence[Path], preset: str, overrides: Sequence[str], seed: int, out: Path) -> None:
-    """Write a campaign to a folder: mzML of every run, truth.parquet and samples.tsv.
+    """Write a campaign to a folder: mzML of every run, ground_truth.parquet and samples.tsv.
 
     Parameters
     ----------
@@ -38,14 +38,17 @@ def simulate_campaign(libraries: Sequence[Path], preset: str, overrides: Sequenc
     source = f"spectus simulate --preset {preset} --seed {seed}"
     suffix = ".mzML.gz" if settings.gzip else ".mzML"
     total = bool(settings.ladder) + settings.samples + settings.blanks
-    sheet, truths = [], []
+    sheet, ground_truths = [], []
     for simulated in tqdm(simulate(library, settings, seed), total=total, desc="simulate", unit="run", disable=None):
         path = out / f"{simulated.name}{suffix}"
         _write_run(simulated.run, path, source)
         sheet.append((simulated.name, str(path), simulated.type, simulated.amount))
-        truths.append(simulated.truth)
+        ground_truths.append(simulated.ground_truth)
     tables.write(
-        pa.concat_tables(truths), out / "truth.parquet", tables.TRUTH, {"simulation": repr(settings), "seed": str(seed)}
+        pa.concat_tables(ground_truths),
+        out / "ground_truth.parquet",
+        tables.GROUND_TRUTH,
+        {"simulation": repr(settings), "seed": str(seed)},
     )
     _write_sheet(sheet, out / "samples.tsv")
 

@@ -1,4 +1,4 @@
-"""Which records of a library are rungs of a retention ladder."""
+"""Which records of a library are RI standards of a retention ladder."""
 
 import re
 
@@ -24,15 +24,15 @@ _FAME_SMILES = [
 
 
 def carbon_numbers(records: pa.Table, series: str) -> NDArray[np.int64]:
-    """Carbon number of the rung that each record (schema SPECTRA) is, 0 for all others.
+    """Carbon number of the RI standard that each record (schema SPECTRA) is, 0 for all others.
 
     Parameters
     ----------
     series: "alkane" (n-alkanes) or "fame" (methyl esters of straight saturated acids, counted by the acid).
     """
-    rung = _alkane if series == "alkane" else _fame
+    ri_standard = _alkane if series == "alkane" else _fame
     pairs = zip(records["smiles"].to_pylist(), records["name"].to_pylist(), strict=True)
-    return np.array([rung(smiles or "", name) for smiles, name in pairs], dtype=np.int64)
+    return np.array([ri_standard(smiles or "", name) for smiles, name in pairs], dtype=np.int64)
 
 
 def _alkane(smiles: str, name: str) -> int:

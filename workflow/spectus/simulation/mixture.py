@@ -74,13 +74,13 @@ def draw_compounds(library: pa.Table, settings: Settings, rng: np.random.Generat
 
 
 def draw_ladder(library: pa.Table, settings: Settings, rng: np.random.Generator) -> Mixture:
-    """The rungs of the settings' ladder series that the library has and the run has time for.
+    """The RI standards of the settings' ladder series that the library has and the run has time for.
 
-    A rung of n carbons stands for the index 100 n; a record with another index is not taken for one.
+    A RI standard of n carbons stands for the index 100 n; a record with another index is not taken for one.
 
     Raises
     ------
-    InputError: fewer than three rungs.
+    InputError: fewer than three RI standards.
     """
     usable, spectra = _usable(library, settings)
     carbon = carbon_numbers(usable, settings.ladder)
@@ -91,7 +91,7 @@ def draw_ladder(library: pa.Table, settings: Settings, rng: np.random.Generator)
     inside = _inside(times, settings)
     if inside.sum() < 3:
         raise InputError(
-            "--library", f"has {inside.sum()} rungs of the {settings.ladder} ladder within the run, three are needed",
+            "--library", f"has {inside.sum()} RI standards of the {settings.ladder} ladder within the run, three are needed",
             "add a library that has the ladder's compounds, e.g. FAMES_REF.msp",
         )  # fmt: skip
     height = settings.ladder_counts * 10.0 ** rng.uniform(-0.2, 0.2, size=inside.sum())
@@ -160,7 +160,7 @@ def _usable(library: pa.Table, settings: Settings) -> tuple[pa.Table, Floats]:
 
 
 def _distinct(usable: pa.Table, settings: Settings, rng: np.random.Generator) -> NDArray[np.int64]:
-    """One record of each structure, in random order, without ladder rungs.
+    """One record of each structure, in random order, without ladder RI standards.
 
     Records without an InChIKey are told apart by SMILES, those without either by name.
     """

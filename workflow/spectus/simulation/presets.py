@@ -45,7 +45,7 @@ class Settings:
     height_low_counts: float = 1e3  # base peak at the apex, log-uniform between the two
     height_high_counts: float = 2e6
     group_spread_decades: float = 1.3  # within a group, up and down
-    ladder_counts: float = 4e5  # base peak of a rung of the ladder, within 0.2 decades
+    ladder_counts: float = 4e5  # base peak of a RI standard of the ladder, within 0.2 decades
 
     # Background
     bleed_counts: float = 6000.0  # m/z 207 at the end of the run

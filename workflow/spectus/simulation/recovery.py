@@ -32,7 +32,7 @@ class Recovery:
 
 
 def recovered(
-    features: pa.Table, candidates: pa.Table, truth: pa.Table, runs: Collection[str] | None = None
+    features: pa.Table, candidates: pa.Table, ground_truth: pa.Table, runs: Collection[str] | None = None
 ) -> Recovery:
     """Count the simulated compounds that features and candidates (tables of a campaign) give back.
 
@@ -41,10 +41,10 @@ def recovered(
 
     Parameters
     ----------
-    truth: schema TRUTH.
+    ground truth: schema TRUTH.
     runs: runs that count, to leave out the ladder; default all.
     """
-    known = _known(truth, runs)
+    known = _known(ground_truth, runs)
     rt_s = features["rt_s"].to_numpy(zero_copy_only=False)
     names = features["feature"].to_pylist()
     ranks = _ranks(candidates)
@@ -56,11 +56,11 @@ def recovered(
     return Recovery(len(known), seen, int(np.isfinite(best).sum()), sum(rank == 1 for rank in best))
 
 
-def _known(truth: pa.Table, runs: Collection[str] | None) -> dict[int, tuple[str, tuple[float, float]]]:
+def _known(ground_truth: pa.Table, runs: Collection[str] | None) -> dict[int, tuple[str, tuple[float, float]]]:
     """First block of the InChIKey, and earliest and latest time, of each compound that has an InChIKey."""
     known: dict[int, tuple[str, tuple[float, float]]] = {}
-    rows = truth.select(["run", "compound", "inchikey", "rt_s"]).to_pylist()
-    for row, window in zip(rows, half_window(truth), strict=True):
+    rows = ground_truth.select(["run", "compound", "inchikey", "rt_s"]).to_pylist()
+    for row, window in zip(rows, half_window(ground_truth), strict=True):
         if row["inchikey"] and (runs is None or row["run"] in runs):
             _, (earliest, latest) = known.get(row["compound"], ("", (np.inf, -np.inf)))
             span = min(earliest, row["rt_s"] - window), max(latest, row["rt_s"] + window)

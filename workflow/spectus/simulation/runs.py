@@ -1,4 +1,4 @@
-"""The runs of a campaign with a known truth, in memory: what is in each of them and what was recorded."""
+"""The runs of a campaign with a known ground truth, in memory: what is in each of them and what was recorded."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -17,13 +17,13 @@ from spectus.simulation.presets import Settings
 
 @dataclass(frozen=True)
 class SimulatedRun:
-    """One run: its place in the sample sheet, what was recorded, and the truth (schema TRUTH)."""
+    """One run: its place in the sample sheet, what was recorded, and the ground truth (schema TRUTH)."""
 
     name: str
     type: str
     amount: float | None
     run: Run
-    truth: pa.Table
+    ground_truth: pa.Table
 
 
 @dataclass(frozen=True)
@@ -45,17 +45,17 @@ def simulate(library: pa.Table, settings: Settings, seed: int) -> Iterator[Simul
 
     Raises
     ------
-    InputError: the library has too few usable compounds or ladder rungs.
+    InputError: the library has too few usable compounds or ladder RI standards.
     """
     for number, plan in enumerate(_plans(library, settings, seed)):
         rng = np.random.default_rng([seed, 1, number])
         times = drifted(plan.mixture.rt_s, settings, rng)
         mixture = replace(plan.mixture, rt_s=times)
         run = acquire(mixture, settings, rng)
-        yield SimulatedRun(plan.name, plan.type, plan.amount, run, truth_of(plan.name, mixture, settings))
+        yield SimulatedRun(plan.name, plan.type, plan.amount, run, ground_truth_of(plan.name, mixture, settings))
 
 
-def truth_of(name: str, mixture: Mixture, settings: Settings) -> pa.Table:
+def ground_truth_of(name: str, mixture: Mixture, settings: Settings) -> pa.Table:
     """What a run holds, as a table of schema TRUTH; `nearest_s` is null for a compound that is alone."""
     masses = np.arange(settings.mz_low, settings.mz_high + 1)
     distance = nearest(mixture.rt_s)
@@ -80,7 +80,7 @@ def truth_of(name: str, mixture: Mixture, settings: Settings) -> pa.Table:
             row[ions] if settings.resolving_power else None for row, ions in zip(mixture.exact, peaks, strict=True)
         ],
     }
-    return tables.table(tables.TRUTH, columns)
+    return tables.table(tables.GROUND_TRUTH, columns)
 
 
 def _plans(library: pa.Table, settings: Settings, seed: int) -> list[_Plan]:
@@ -90,8 +90,8 @@ def _plans(library: pa.Table, settings: Settings, seed: int) -> list[_Plan]:
         plans.append(_Plan("ladder", "ladder", None, draw_ladder(library, settings, rng)))
     if settings.samples or settings.blanks:
         pool = draw_compounds(library, settings, rng)
-        n_rungs = sum(len(plan.mixture) for plan in plans)
-        pool = replace(pool, compound=pool.compound + n_rungs)
+        n_ri_standards = sum(len(plan.mixture) for plan in plans)
+        pool = replace(pool, compound=pool.compound + n_ri_standards)
         everywhere = np.zeros(len(pool), dtype=bool)
         everywhere[rng.choice(len(pool), size=settings.contaminants, replace=False)] = True
         pool = _with_contaminants(pool, everywhere, settings, rng)

@@ -1,4 +1,4 @@
-"""How well components agree with the truth of simulated runs: what was found, how pure, and what was made up."""
+"""How well components agree with the ground truth of simulated runs: what was found, how pure, and what was made up."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ STRATA = ("isolated", ">= 0.5 FWHM", "< 0.5 FWHM")
 
 @dataclass(frozen=True)
 class Score:
-    """Agreement of components with the truth; shares are 0-1 and NaN where there is nothing to count.
+    """Agreement of components with the ground truth; shares are 0-1 and NaN where there is nothing to count.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Matches:
-    """One-to-one matches of true compounds (rows of the truth) with components (rows of the components).
+    """One-to-one matches of true compounds (rows of the ground truth) with components (rows of the components).
 
     Attributes
     ----------
@@ -76,22 +76,22 @@ class Matches:
     best_of_component: Floats
 
 
-def score(components: pa.Table, truth: pa.Table) -> Score:
-    """Score components (schema COMPONENTS) of one or more runs against the truth of these runs (schema TRUTH).
+def score(components: pa.Table, ground_truth: pa.Table) -> Score:
+    """Score components (schema COMPONENTS) of one or more runs against the ground truth of these runs (schema TRUTH).
 
     Raises
     ------
-    InputError: no run of the components is in the truth, so that the names cannot be those of the same runs.
+    InputError: no run of the components is in the ground truth, so that the names cannot be those of the same runs.
     """
-    found = match(components, truth)
+    found = match(components, ground_truth)
     good = np.flatnonzero(found.cosine >= 0.8)
     mate = found.component[good]
-    apex_error = np.abs(_column(components, "rt_s")[mate] - _column(truth, "rt_s")[good])
-    log_ratio = np.log10(_column(components, "area")[mate] / _column(truth, "area")[good])
+    apex_error = np.abs(_column(components, "rt_s")[mate] - _column(ground_truth, "rt_s")[good])
+    log_ratio = np.log10(_column(components, "area")[mate] / _column(ground_truth, "area")[good])
     false = found.best_of_component < FALSE_BELOW
     matched = np.isin(np.arange(len(components)), found.component)
     return Score(
-        n_true=len(truth),
+        n_true=len(ground_truth),
         n_components=len(components),
         recall_70=_mean(found.cosine >= 0.7),
         recall_80=_mean(found.cosine >= 0.8),
@@ -102,27 +102,27 @@ def score(components: pa.Table, truth: pa.Table) -> Score:
         rt_error_s=_median(apex_error),
         area_ratio=10.0 ** _median(log_ratio),
         area_spread=1.4826 * _median(np.abs(log_ratio - _median(log_ratio))),
-        strata=_strata(found.cosine, truth),
+        strata=_strata(found.cosine, ground_truth),
     )
 
 
-def match(components: pa.Table, truth: pa.Table) -> Matches:
+def match(components: pa.Table, ground_truth: pa.Table) -> Matches:
     """Match components to true compounds, run by run, so that the summed cosine is largest (Hungarian method).
 
     A pair may match if the apexes lie within the larger of half a FWHM and 1 s. The cosine is that of intensity^0.6 x
-    m/z on nominal masses, over the range of masses that the truth of the run has.
+    m/z on nominal masses, over the range of masses that the ground truth of the run has.
 
     Raises
     ------
     InputError: as for `score`.
     """
-    runs, true_runs = _names(components), _names(truth)
+    runs, true_runs = _names(components), _names(ground_truth)
     if len(runs) and len(true_runs) and not np.isin(runs, true_runs).any():
-        raise InputError(runs[0], "no such run in the truth", f"name the runs as there, e.g. {true_runs[0]}")
-    mate = np.full(len(truth), -1, dtype=np.int64)
-    cosine, best = np.zeros(len(truth)), np.zeros(len(components))
+        raise InputError(runs[0], "no such run in the ground truth", f"name the runs as there, e.g. {true_runs[0]}")
+    mate = np.full(len(ground_truth), -1, dtype=np.int64)
+    cosine, best = np.zeros(len(ground_truth)), np.zeros(len(components))
     for true_rows, rows in _by_run(true_runs, runs):
-        agreement = _agreement(components.take(pa.array(rows)), truth.take(pa.array(true_rows)))
+        agreement = _agreement(components.take(pa.array(rows)), ground_truth.take(pa.array(true_rows)))
         best[rows] = agreement.max(axis=0, initial=0.0)
         true_row, row = linear_sum_assignment(agreement, maximize=True)
         seen = agreement[true_row, row] > 0
@@ -131,40 +131,40 @@ def match(components: pa.Table, truth: pa.Table) -> Matches:
     return Matches(mate, cosine, best)
 
 
-def ion_errors(components: pa.Table, truth: pa.Table, least_cosine: float = 0.8) -> tuple[Floats, Floats]:
-    """Doubt of every ion of the components that match a compound this well, and the error it really has.
+def ion_errors(components: pa.Table, ground_truth: pa.Table, least_cosine: float = 0.8) -> tuple[Floats, Floats]:
+    """Relative intensity error of every ion of the components that match a compound this well, and the error it really has.
 
     The error is the difference from the compound's true intensity, in counts at the apex, as a share of the intensity
     found.
     """
-    found = match(components, truth)
+    found = match(components, ground_truth)
     good = np.flatnonzero(found.cosine >= least_cosine)
-    names = ["mz", "intensity", "doubt", "height"]
+    names = ["mz", "intensity", "relative_intensity_error", "height"]
     doubts, errors = [np.empty(0)], [np.empty(0)]
     mates = components.select(names).take(pa.array(found.component[good])).to_pylist()
-    trues = truth.select(["mz", "intensity", "height"]).take(pa.array(good)).to_pylist()
+    trues = ground_truth.select(["mz", "intensity", "height"]).take(pa.array(good)).to_pylist()
     for mate, true in zip(mates, trues, strict=True):
         counts = np.zeros(2001)
         np.add.at(counts, np.minimum(to_nominal_mass(true["mz"]), 2000), true["height"] * np.array(true["intensity"]))
         shares = np.array(mate["intensity"])
         seen = mate["height"] * shares / shares.sum()
-        doubts.append(np.array(mate["doubt"]))
+        doubts.append(np.array(mate["relative_intensity_error"]))
         errors.append(np.abs(seen - counts[np.minimum(to_nominal_mass(mate["mz"]), 2000)]) / seen)
     return np.concatenate(doubts), np.concatenate(errors)
 
 
 def mass_errors(
-    components: pa.Table, truth: pa.Table, least_cosine: float = 0.8, least_intensity: float = 0.01
+    components: pa.Table, ground_truth: pa.Table, least_cosine: float = 0.8, least_intensity: float = 0.01
 ) -> Floats:
     """Errors, ppm, of the accurate m/z of the ions of at least this intensity, in components that match this well.
 
     To each true ion belongs the nearest accurate m/z of the component. A true ion further than 100 ppm from all counts
     as 100: it was not found as such, or not seen apart from another.
     """
-    found = match(components, truth)
+    found = match(components, ground_truth)
     good = np.flatnonzero(found.cosine >= least_cosine)
     mates = components["accurate_mz"].take(pa.array(found.component[good])).to_pylist()
-    trues = truth.select(["exact_mz", "intensity"]).take(pa.array(good)).to_pylist()
+    trues = ground_truth.select(["exact_mz", "intensity"]).take(pa.array(good)).to_pylist()
     errors = [np.empty(0)]
     for mate, true in zip(mates, trues, strict=True):
         if not mate or not true["exact_mz"]:
@@ -176,9 +176,9 @@ def mass_errors(
     return np.concatenate(errors)
 
 
-def half_window(truth: pa.Table) -> Floats:
+def half_window(ground_truth: pa.Table) -> Floats:
     """How far from its apex (n_true,) a compound may be found, s: half a FWHM, at least 1 s."""
-    return np.maximum(0.5 * _column(truth, "fwhm_s"), 1.0)
+    return np.maximum(0.5 * _column(ground_truth, "fwhm_s"), 1.0)
 
 
 def _by_run(
@@ -188,10 +188,13 @@ def _by_run(
         yield np.flatnonzero(true_runs == name), np.flatnonzero(runs == name)
 
 
-def _agreement(components: pa.Table, truth: pa.Table) -> Floats:
+def _agreement(components: pa.Table, ground_truth: pa.Table) -> Floats:
     """Weighted cosines (n_true, n_components), 0 outside the time window."""
-    near = np.abs(_column(truth, "rt_s")[:, None] - _column(components, "rt_s")) <= half_window(truth)[:, None]
-    return np.where(near, _weighted(truth) @ _weighted(components).T, 0.0)
+    near = (
+        np.abs(_column(ground_truth, "rt_s")[:, None] - _column(components, "rt_s"))
+        <= half_window(ground_truth)[:, None]
+    )
+    return np.where(near, _weighted(ground_truth) @ _weighted(components).T, 0.0)
 
 
 def _weighted(rows: pa.Table) -> Floats:
@@ -206,8 +209,8 @@ def _weighted(rows: pa.Table) -> Floats:
     return np.asarray(weighted / np.maximum(np.linalg.norm(weighted, axis=1, keepdims=True), 1e-300))
 
 
-def _strata(cosine: Floats, truth: pa.Table) -> dict[str, tuple[int, float]]:
-    distance = np.nan_to_num(_column(truth, "nearest_s"), nan=np.inf) / _column(truth, "fwhm_s")
+def _strata(cosine: Floats, ground_truth: pa.Table) -> dict[str, tuple[int, float]]:
+    distance = np.nan_to_num(_column(ground_truth, "nearest_s"), nan=np.inf) / _column(ground_truth, "fwhm_s")
     members = (distance > 2.0, (distance >= 0.5) & (distance <= 2.0), distance < 0.5)
     return {
         name: (int(member.sum()), _mean(cosine[member] >= 0.8)) for name, member in zip(STRATA, members, strict=True)

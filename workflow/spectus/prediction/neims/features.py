@@ -1,4 +1,4 @@
-"""Molecules as counts of their substructures: what the forward models and the recogniser know of a structure.
+"""Molecules as counts of their substructures: what the forward models and the dual encoder know of a structure.
 
 A feature is an unfolded substructure: a Morgan environment of radius 0 to 3 (Rogers and Hahn 2010), an atom pair
 (Carhart 1985), a topological torsion (Nilakantan 1987), or one of a few global counts (elements, rings). Unfolded ones

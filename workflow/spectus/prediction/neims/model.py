@@ -17,16 +17,16 @@ from spectus.learning.measured_spectra import STANDARD_EV
 from spectus.learning.quantized_weights import load_weights, save_weights
 from spectus.prediction.neims.features import Molecules, describe
 from spectus.prediction.neims.network import Neims, NeimsConfig, predict
-from spectus.rerank.dual_encoder import Recogniser, RecogniserConfig, embed_molecules, embed_spectra, pair_logits
-from spectus.rerank.reranker import Judge, Pairs, spectral_witnesses
+from spectus.rerank.dual_encoder import DualEncoder, DualEncoderConfig, embed_molecules, embed_spectra, pair_logits
+from spectus.rerank.reranker import Pairs, Reranker, spectral_pair_features
 
 FORWARD, RASSP = "spectus-forward", "spectus-rassp"
-_CONFIG, _NEIMS, _RECOGNISER = "config.json", "neims.safetensors", "recogniser.safetensors"
+_CONFIG, _NEIMS, _DUAL_ENCODER = "config.json", "neims.safetensors", "dual_encoder.safetensors"
 
 
 @dataclass
 class ForwardModel:
-    """Structure to spectrum (`neims`), and what judges candidates of a measured spectrum (the rest).
+    """Structure to spectrum (`neims`), and what reranks candidates of a measured spectrum (the rest).
 
     `name` is the folder's; `sha256` that of the weights of `neims`. `known` (n,) int64, ascending: `compound_number` of
     the compounds it was trained on.
@@ -35,8 +35,8 @@ class ForwardModel:
     name: str
     sha256: str
     neims: Neims
-    recogniser: Recogniser
-    judge: Judge
+    dual_encoder: DualEncoder
+    reranker: Reranker
     known: NDArray[np.int64]
 
     @classmethod
@@ -50,29 +50,29 @@ class ForwardModel:
         config = read_config(folder)
         if threads:
             torch.set_num_threads(threads)
-        forward, backward = load_weights(folder / _NEIMS), load_weights(folder / _RECOGNISER)
+        forward, backward = load_weights(folder / _NEIMS), load_weights(folder / _DUAL_ENCODER)
         try:
             known = backward.pop("known").numpy()
             neims = Neims(NeimsConfig(**config["neims"]), forward["vocabulary"])
             neims.load_state_dict(forward)
-            recogniser = Recogniser(RecogniserConfig(**config["recogniser"]), backward["vocabulary"])
-            recogniser.load_state_dict(backward)
-            judge = Judge(np.array(config["judge"], dtype=np.float64))
+            dual_encoder = DualEncoder(DualEncoderConfig(**config["dual_encoder"]), backward["vocabulary"])
+            dual_encoder.load_state_dict(backward)
+            reranker = Reranker(np.array(config["reranker"], dtype=np.float64))
         except (KeyError, TypeError, RuntimeError) as error:
             raise InputError(
                 folder, f"weights and config.json do not fit ({str(error).splitlines()[0]})", "copy the model again"
             ) from error
         name = folder.resolve().name
-        return cls(name, sha256(folder / _NEIMS), neims.eval(), recogniser.eval(), judge, known)
+        return cls(name, sha256(folder / _NEIMS), neims.eval(), dual_encoder.eval(), reranker, known)
 
     def save(self, folder: Path, more: dict[str, Any] | None = None) -> None:
         """Write the folder; `more` goes into config.json."""
         folder.mkdir(parents=True, exist_ok=True)
         save_weights(self.neims.state_dict(), folder / _NEIMS)
-        save_weights(self.recogniser.state_dict() | {"known": torch.from_numpy(self.known)}, folder / _RECOGNISER)
+        save_weights(self.dual_encoder.state_dict() | {"known": torch.from_numpy(self.known)}, folder / _DUAL_ENCODER)
         config = {
-            "kind": FORWARD, "neims": asdict(self.neims.config), "recogniser": asdict(self.recogniser.config),
-            "judge": self.judge.weights.round(6).tolist(), **(more or {}),
+            "kind": FORWARD, "neims": asdict(self.neims.config), "dual_encoder": asdict(self.dual_encoder.config),
+            "reranker": self.reranker.weights.round(6).tolist(), **(more or {}),
         }  # fmt: skip
         with replacing(folder / _CONFIG) as temporary:
             temporary.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
@@ -107,21 +107,21 @@ class ForwardModel:
         molecules, blocks, predicted: of n_molecules: features, first blocks of the InChIKeys, spectra (n, bins).
         query, candidate: (n_pairs,) rows of both; grouped by query.
         """
-        known = self.recogniser.vocabulary.numpy().astype(np.uint64)
+        known = self.dual_encoder.vocabulary.numpy().astype(np.uint64)
         logits = pair_logits(
-            embed_spectra(self.recogniser, measured),
-            embed_molecules(self.recogniser, molecules.matrix(known)),
+            embed_spectra(self.dual_encoder, measured),
+            embed_molecules(self.dual_encoder, molecules.matrix(known)),
             molecules.mass, query, candidate,
         )  # fmt: skip
         starts = np.flatnonzero(np.diff(query, prepend=-1))
         groups = zip(starts, [*starts[1:], len(query)], strict=True) if len(query) else []
-        witnesses = [
-            spectral_witnesses(
+        pair_features = [
+            spectral_pair_features(
                 measured[query[start]], predicted[candidate[start:stop]], molecules.mass[candidate[start:stop]]
             )
             for start, stop in groups
         ]
-        spectral = np.concatenate([np.zeros((0, 5)), *witnesses])
+        spectral = np.concatenate([np.zeros((0, 5)), *pair_features])
         is_known = np.isin([compound_number(block) for block in blocks], self.known)
         return Pairs(query, candidate, np.concatenate([spectral, logits[:, None]], axis=1), is_known[candidate])
 
@@ -143,7 +143,9 @@ def read_config(folder: Path, *kinds: str) -> dict[str, Any]:
         raise InputError(path, "is not JSON", "copy the model again") from error
     kind = config.get("kind") if isinstance(config, dict) else None
     if kind == RASSP and kind not in kinds:
-        raise InputError(folder, "is a forward model without a judge", "name one with a judge, such as forward-open")
+        raise InputError(
+            folder, "is a forward model without a reranker", "name one with a reranker, such as forward-open"
+        )
     if kind not in (kinds or (FORWARD,)):
         raise InputError(folder, "is no forward model", "name a folder that `spectus train forward` wrote")
     assert isinstance(config, dict)
