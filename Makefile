@@ -9,7 +9,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help example test test-slow test-slurm lint wheel docs coverage bench lock install
+.PHONY: help example test test-slow test-slurm lint wheel wheel-smoke docs coverage bench lock install
 
 INSTALLED := .venv/installed
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -34,22 +34,25 @@ test-slow: $(INSTALLED) ## run the tests that take minutes
 test-slurm: $(INSTALLED) ## run the tests that start a real SLURM on this machine
 	python -m pytest -m slurm tests/slurm
 
-lint: $(INSTALLED) wheel ## check style, types, imports, the workflow, and that the wheel works by itself
+lint: $(INSTALLED) ## check style, types, imports, the workflow, and that the wheel works by itself
 	ruff check .
 	ruff format --check .
 	mypy
 	lint-imports --no-cache
 	snakefmt --check Snakefile workflow/rules
 	python -m snakemake --lint
-	scripts/wheel_smoke.sh build/dist/*.whl
+	$(MAKE) --no-print-directory wheel-smoke
 
 wheel: $(INSTALLED) ## build the source distribution and, from it, the wheel, into build/dist
 	rm -rf build/dist
 	python -m build --no-isolation --outdir build/dist . > build/wheel.log 2>&1 || { cat build/wheel.log >&2; exit 1; }
 	ls -sh build/dist
 
+wheel-smoke: wheel ## install the wheel in an environment of its own and run it outside the checkout
+	scripts/wheel_smoke.sh build/dist/*.whl
+
 docs: $(INSTALLED) ## build the documentation into build/site
-	mkdocs build --strict --site-dir build/site
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --site-dir build/site
 
 coverage: $(INSTALLED) ## run the tests and report which lines they run, also as build/coverage/html
 	python -m pytest --cov --cov-report=term --cov-report=html --cov-report=xml:build/coverage/coverage.xml
