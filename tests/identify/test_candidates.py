@@ -22,6 +22,7 @@ def hit(query: str, smiles: str | None, score: float, **more: Any) -> dict[str, 
         "name": f"the {smiles}",
         "smiles": smiles,
         "score": score,
+        "posterior": None,
         **more,
     }
 
@@ -110,7 +111,7 @@ def test_a_predicted_spectrum_names_a_tentative_structure(tmp_path: Path) -> Non
     assert [row["smiles"] for row in rows] == [PHENOL, ETHANOL, BENZENE]
     assert [row["source"] for row in rows] == ["predicted", "model", "library"]
     assert [row["level"] for row in rows] == ["3", "3", "3"]
-    assert (rows[0]["forward_score"], rows[0]["library_score"], rows[0]["ri_delta"]) == (0.99, None, 0.0)
+    assert (rows[0]["predicted_score"], rows[0]["library_score"], rows[0]["ri_delta"]) == (0.99, None, 0.0)
 
 
 def test_a_measured_spectrum_goes_before_a_predicted_one_of_higher_score(tmp_path: Path) -> None:
@@ -119,8 +120,8 @@ def test_a_measured_spectrum_goes_before_a_predicted_one_of_higher_score(tmp_pat
     assert [(row["smiles"], row["source"], row["level"]) for row in rows] == [
         (TOLUENE, "library+predicted", "2b"), (PHENOL, "predicted+model", "3"),
     ]  # fmt: skip
-    assert (rows[0]["library_score"], rows[0]["forward_score"]) == (0.9, 0.95)
-    assert (rows[1]["forward_score"], rows[1]["log_prob"]) == (0.97, -1.0)
+    assert (rows[0]["library_score"], rows[0]["predicted_score"]) == (0.9, 0.95)
+    assert (rows[1]["predicted_score"], rows[1]["log_prob"]) == (0.97, -1.0)
 
 
 OF_PHENOL = {39.0: 0.18, 40.0: 0.08, 63.0: 0.06, 65.0: 0.22, 66.0: 0.3, 94.0: 1.0, 95.0: 0.07}
@@ -138,15 +139,15 @@ def test_a_forward_model_puts_denovo_candidates_and_predicted_hits_in_one_order(
     assert rows[0]["smiles"] == PHENOL
     assert rows[-1]["smiles"] == BENZENE
     assert [row["source"] for row in rows if row["smiles"] in (PHENOL, TOLUENE)] == ["model", "predicted"]
-    assert sum(row["forward_score"] or 0 for row in rows) == pytest.approx(1, abs=1e-6)
-    assert rows[-1]["forward_score"] is None
+    assert sum(row["posterior"] or 0 for row in rows) == pytest.approx(1, abs=1e-6)
+    assert rows[-1]["posterior"] is None
     assert {row["level"] for row in rows} == {"3"}
 
 
 def test_a_structure_that_cannot_be_predicted_is_the_last_reranked(tmp_path: Path) -> None:
     answers = [answer("q", "C[Sn](C)(C)C", -0.1), answer("q", PHENOL, -5.0, 2)]
     rows = ranked(tmp_path, [], answers, spectrum=OF_PHENOL, forward=FORWARD)
-    assert [(row["smiles"], row["forward_score"]) for row in rows] == [
+    assert [(row["smiles"], row["posterior"]) for row in rows] == [
         (PHENOL, 1.0),
         ("[CH3][Sn]([CH3])([CH3])[CH3]", 0.0),
     ]

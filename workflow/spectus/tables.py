@@ -149,7 +149,12 @@ LIBRARY_HITS = pa.schema(
         _field("score", pa.float64(), "cosine with the RI penalty, 0-1"),
         _field("cosine", pa.float64(), "weighted cosine, 0-1"),
         _field("ri_delta", pa.float64(), "query's RI minus the library's; null unless both have one"),
-        _field("predicted", pa.bool_(), "the library's spectrum was predicted by a forward model, not measured"),
+        _field(
+            "posterior",
+            pa.float64(),
+            "reranker's probability of the hit among the query's predicted hits; null if none",
+        ),
+        _field("predicted", pa.bool_(), "the library's spectrum is predicted, not measured"),
         _field("reason", pa.string(), "why the query has no hits; null otherwise"),
     ]
 )
@@ -175,9 +180,14 @@ CANDIDATES = pa.schema(
         _field("formula", pa.string(), ""),
         _field("name", pa.string(), "of the library record, if there is one"),
         _field("source", pa.string(), "what named it, joined by +: 'library', 'model', 'predicted'"),
-        _field("library_score", pa.float64(), "0-1"),
-        _field("log_prob", pa.float64(), "of the translation"),
-        _field("forward_score", pa.float64(), "score against the spectrum predicted from the structure, 0-1"),
+        _field(
+            "library_score",
+            pa.float64(),
+            "score of the best hit in a measured library: cosine with the RI penalty, 0-1",
+        ),
+        _field("predicted_score", pa.float64(), "the same of the best hit in a predicted library, 0-1"),
+        _field("posterior", pa.float64(), "reranker's probability of the candidate among those of the query, 0-1"),
+        _field("log_prob", pa.float64(), "natural logarithm of the de novo model's probability of the structure"),
         _field("ri_delta", pa.float64(), "query's RI minus the candidate's"),
         _field(
             "probability", pa.float64(), "calibrated probability that the structure is right; null until calibrated"

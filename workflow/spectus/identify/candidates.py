@@ -78,7 +78,9 @@ def _merged(
         candidate = _candidate(query, hit, known)
         held = merged.setdefault(_identity(candidate), candidate)
         held["named_by"].add("predicted" if hit["predicted"] else "library")
-        kind = "forward_score" if hit["predicted"] else "library_score"
+        kind = "predicted_score" if hit["predicted"] else "library_score"
+        if hit["posterior"] is not None:
+            held["posterior"] = max(hit["posterior"], held["posterior"] or 0.0)
         if hit["score"] > (held[kind] or 0.0):
             held[kind] = hit["score"]
             if held["library_score"] is None or not hit["predicted"]:
@@ -92,7 +94,7 @@ def _merged(
 
 
 def _reranker(merged: Sequence[_Candidates], spectra: pa.Table, forward: Path) -> None:
-    """Fill `forward_score` of what predicted spectra and de novo candidates name: the reranker's share among them."""
+    """Fill `posterior` of what predicted spectra and de novo candidates name: the reranker's share among them."""
     from spectus.prediction.neims.model import ForwardModel
     from spectus.rerank.scoring import reranked_structures
 
@@ -105,7 +107,7 @@ def _reranker(merged: Sequence[_Candidates], spectra: pa.Table, forward: Path) -
     scores = reranked_structures(model, peaks, [[row["smiles"] for row in rows] for rows in wanted])
     for rows, of_query in zip(wanted, scores, strict=True):
         for row, score in zip(rows, of_query.round(9).tolist(), strict=True):
-            row["forward_score"] = score
+            row["posterior"] = score
 
 
 def _ranked(candidates: _Candidates, top: int, library_score: float, ri_window: float) -> list[dict[str, Any]]:
@@ -141,7 +143,8 @@ def _candidate(query: str, row: dict[str, Any], known: dict[str, Structure | Non
         "formula": drawn.formula if drawn else row.get("formula"),
         "name": row.get("name"),
         "library_score": None if row.get("predicted") else row.get("score"),
-        "forward_score": row.get("score") if row.get("predicted") else None,
+        "predicted_score": row.get("score") if row.get("predicted") else None,
+        "posterior": row.get("posterior"),
         "log_prob": row.get("log_prob"),
         "ri_delta": row.get("ri_delta"),
         "named_by": set(),
@@ -154,12 +157,13 @@ def _identity(candidate: dict[str, Any]) -> str:
 
 
 def _place(candidate: dict[str, Any], library_score: float) -> tuple[int, float, str]:
-    """Sort key: trusted library hits, what a forward model reranked, de novo candidates, the other hits; each by its score."""
-    score, reranked, log_prob = candidate["library_score"], candidate["forward_score"], candidate["log_prob"]
+    """Sort key: trusted library hits, reranked or predicted candidates, de novo candidates, the other hits."""
+    score, log_prob = candidate["library_score"], candidate["log_prob"]
+    predicted = candidate["predicted_score"] if candidate["posterior"] is None else candidate["posterior"]
     if score is not None and score >= library_score:
         return 0, -score, _identity(candidate)
-    if reranked is not None:
-        return 1, -reranked, _identity(candidate)
+    if predicted is not None:
+        return 1, -predicted, _identity(candidate)
     if log_prob is not None:
         return 2, -log_prob, _identity(candidate)
     return 3, -score, _identity(candidate)

@@ -114,7 +114,7 @@ def _features(campaign: Campaign) -> dict[str, list[Any]]:
         "source": [row.get("source") for row in best],
         "level": [row.get("level") for row in best],
         "score": [decimals(row.get("library_score"), 3) for row in best],
-        "judged": [decimals(row.get("forward_score"), 3) for row in best],
+        "judged": [decimals(row.get("posterior"), 3) for row in best],
         "logProb": [decimals(row.get("log_prob"), 2) for row in best],
         "probability": [decimals(row.get("probability"), 3) for row in best],
     }
