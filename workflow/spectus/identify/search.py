@@ -173,6 +173,7 @@ def _hit_rows(
         "score": of_hits(hits.score),
         "cosine": of_hits(hits.cosine),
         "ri_delta": pc.subtract(asked["ri"], found["ri"]),
+        "posterior": pa.nulls(len(query), pa.float64()),
         "predicted": of_hits(hits.entry >= n_measured),
         "reason": pc.if_else(is_hit, pa.scalar(None, pa.string()), reasons),
     }
