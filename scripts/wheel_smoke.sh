@@ -25,7 +25,7 @@ files() { # of a folder, without what Python writes there by itself
 }
 
 # PyPI takes 100 MB; a model that is too large to ship shows here first.
-(($(stat -c %s "$wheel") < 60000000)) || fail "larger than 60 MB"
+(($(wc -c < "$wheel") < 60000000)) || fail "larger than 60 MB"
 
 dependencies=$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 python -m venv --without-pip "$folder/venv"
