@@ -30,7 +30,7 @@ from spectus.molecules.reading import read_molecules
 from spectus.prediction.library import write_predicted_library
 from spectus.prediction.neims.features import describe
 from spectus.prediction.neims.model import ForwardModel, compound_number
-from spectus.structures import first_block, flat_smiles, quiet_rdkit
+from spectus.structures import flat_smiles, inchikey14, quiet_rdkit
 from spectus.tables import LIBRARY_HITS, SPECTRA
 
 ROOT = Path(__file__).parents[1]
@@ -67,7 +67,7 @@ def queries(library: pa.Table, model: ForwardModel, listed: set[str | None]) -> 
     rows: dict[bool, list[int]] = {True: [], False: []}
     spectra = zip(library["mz"].to_pylist(), library["intensity"].to_pylist(), strict=True)
     for row, (text, mass, (mz, intensity)) in enumerate(zip(smiles, masses, spectra, strict=True)):
-        if text not in listed or not mass or not mz or compound_number(first_block(text or "")) in known:
+        if text not in listed or not mass or not mz or compound_number(inchikey14(text or "")) in known:
             continue
         bins, heights = np.round(mz), np.asarray(intensity) / max(intensity)
         above = heights[bins > mass + 3].sum() / heights.sum()
@@ -104,7 +104,7 @@ def report(title: str, asked: pa.Table, library: Path, model: Path, folder: Path
 
 def _right(smiles: str, derivatised: bool) -> set[str]:
     made = [made.smiles for made in derivatives(smiles, partial=True)] if derivatised else [smiles]
-    return {first_block(text) for text in made}
+    return {inchikey14(text) for text in made}
 
 
 def _options() -> argparse.Namespace:

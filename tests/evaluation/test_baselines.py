@@ -9,7 +9,7 @@ import pytest
 from spectus.errors import InputError
 from spectus.evaluation.baselines import ABOUT, KnownSpectra, nearest, search_all
 from spectus.evaluation.metrics import Scorer
-from spectus.structures import first_block
+from spectus.structures import inchikey14
 
 
 def library(path: Path, *records: tuple[str | None, dict[float, float]]) -> Path:
@@ -29,7 +29,7 @@ def known(path: Path, *records: tuple[str | None, dict[float, float]]) -> KnownS
 
 
 def test_records_without_a_structure_and_held_out_ones_are_left_out_and_counted(tmp_path: Path) -> None:
-    alanine = first_block("CC(N)C(=O)O")
+    alanine = inchikey14("CC(N)C(=O)O")
     path = library(
         tmp_path / "a.parquet",
         ("C[C@H](N)C(=O)O", {44: 1}), (None, {44: 1}), ("no molecule", {44: 1}), ("OCC", {31: 1}), ("CC", {}),
@@ -38,7 +38,7 @@ def test_records_without_a_structure_and_held_out_ones_are_left_out_and_counted(
     spectra = KnownSpectra.read(path, None, frozenset([hashlib.sha1(alanine.encode()).hexdigest()]))
     assert (spectra.smiles, spectra.n_no_structure, spectra.n_held_out) == (["CCO", "CCO"], 2, 1)
     assert spectra.table["entry"].to_pylist() == [3, 5]
-    assert spectra.compounds == [first_block("CCO")] * 2
+    assert spectra.compounds == [inchikey14("CCO")] * 2
     assert spectra.masses().tolist() == [46, 46]
 
 
@@ -54,7 +54,7 @@ def test_records_without_a_structure_and_held_out_ones_are_left_out_and_counted(
 def test_nothing_to_use_is_told(
     tmp_path: Path, records: list[tuple[str | None, dict[float, float]]], split: str | None, problem: str
 ) -> None:
-    held_out = frozenset([hashlib.sha1(first_block("CCO").encode()).hexdigest()])
+    held_out = frozenset([hashlib.sha1(inchikey14("CCO").encode()).hexdigest()])
     with pytest.raises(InputError, match=problem):
         KnownSpectra.read(library(tmp_path / "a.parquet", *records), split, held_out)
 

@@ -15,7 +15,7 @@ from spectus.denovo.modeling import SpectusConfig, SpectusForConditionalGenerati
 from spectus.denovo.tokenizer import SmilesTokenizer
 from spectus.errors import InputError
 from spectus.evaluation.denovo import evaluate_model, true_target
-from spectus.structures import first_block
+from spectus.structures import inchikey14
 
 RECORDS = [
     ("ethanol", "CCO", {31: 1.0, 45: 0.5}, "valid"),
@@ -53,7 +53,7 @@ def library(tmp_path: Path) -> Path:
 @pytest.fixture
 def held_out(tmp_path: Path) -> Path:
     path = tmp_path / "held_out.txt"
-    path.write_text(hashlib.sha1(first_block("CC(C)=O").encode()).hexdigest() + "\n")
+    path.write_text(hashlib.sha1(inchikey14("CC(C)=O").encode()).hexdigest() + "\n")
     return path
 
 

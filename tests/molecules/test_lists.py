@@ -11,7 +11,7 @@ from spectus.cli import main
 from spectus.errors import InputError
 from spectus.molecules.exclusions import Hidden
 from spectus.molecules.reading import Listed, read_molecules
-from spectus.structures import first_block, flat_smiles
+from spectus.structures import flat_smiles, inchikey14
 
 from .test_packages import row
 
@@ -85,7 +85,7 @@ def write_library(path: Path, smiles: list[str], split: list[str]) -> Path:
 def test_no_list_holds_what_training_may_not_see(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Held-out compounds and those of the valid split, as compounds, as parents, and as derivatives."""
     held_out = table.parent / "held_out.txt"
-    hidden = [first_block("CCO"), first_block("CON=C(C)C")]  # ethanol, and the methoxime of acetone
+    hidden = [inchikey14("CCO"), inchikey14("CON=C(C)C")]  # ethanol, and the methoxime of acetone
     held_out.write_text("\n".join(sha1(block.encode()).hexdigest() for block in hidden) + "\n")
     library = write_library(table.parent / "library.parquet", ["N[C@@H](C)C(O)=O", "CC(C)=O"], ["valid", "train"])
     options = ["--derivatives", "tms,meox", "--partial", "--held-out", held_out, "--without", library]
@@ -93,8 +93,8 @@ def test_no_list_holds_what_training_may_not_see(table: Path, capsys: pytest.Cap
     printed = capsys.readouterr().out
     assert "2 left out: held out" in printed  # the table has ethanol twice
     assert "1 left out: in the library that --without names" in printed
-    blocks = {first_block(listed.smiles) for listed in build(table, *options, "--split", "valid") if listed.smiles}
-    assert not blocks & {*hidden, first_block("CC(N)C(=O)O")}
+    blocks = {inchikey14(listed.smiles) for listed in build(table, *options, "--split", "valid") if listed.smiles}
+    assert not blocks & {*hidden, inchikey14("CC(N)C(=O)O")}
     assert Hidden.read(None, library).reason("CC(C)=O") is not None  # without a split, all of the library
 
 
@@ -104,12 +104,12 @@ def test_real_lists_hold_nothing_that_training_may_not_see(tmp_path: Path, share
     rows = pq.read_table(library, columns=["smiles", "split"]).slice(0, 600).to_pylist()
     text = "".join(row(at, f"{at}-0", listed["smiles"], f"c{at}") for at, listed in enumerate(rows))
     (tmp_path / "table.tsv").write_text(text)
-    valid = {first_block(flat_smiles(listed["smiles"]) or "") for listed in rows if listed["split"] == "valid"}
+    valid = {inchikey14(flat_smiles(listed["smiles"]) or "") for listed in rows if listed["split"] == "valid"}
     assert len(valid) > 10
     options = ["--derivatives", "tms,meox", "--held-out", held_out, "--without", library, "--split", "valid"]
     built = build(tmp_path / "table.tsv", *options)
     assert len(built) > 300
-    blocks = [first_block(listed.smiles) for listed in built if listed.smiles]
+    blocks = [inchikey14(listed.smiles) for listed in built if listed.smiles]
     assert not valid & set(blocks)
     sums = set(held_out.read_text().split())
     assert not [block for block in blocks if sha1(block.encode()).hexdigest() in sums]

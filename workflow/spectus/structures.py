@@ -44,7 +44,7 @@ def structure(smiles: str | None) -> Structure | None:
     return Structure(flat, Chem.MolToInchiKey(molecule), CalcMolFormula(molecule))
 
 
-def first_block(smiles: str) -> str:
+def inchikey14(smiles: str) -> str:
     """First block of the InChIKey: the skeleton without stereochemistry."""
     return str(Chem.MolToInchiKey(Chem.MolFromSmiles(smiles)))[:14]
 

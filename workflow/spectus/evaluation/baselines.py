@@ -24,7 +24,7 @@ from spectus.library.hybrid import MassSpectra, hybrid_top
 from spectus.library.similarity import Hits, cosine_top, weighted_matrix
 from spectus.library.splits import read_split_table
 from spectus.molecules.exclusions import is_held_out
-from spectus.structures import first_block, flat_smiles, quiet_rdkit
+from spectus.structures import flat_smiles, inchikey14, quiet_rdkit
 
 ABOUT = {
     "cosine": "plain cosine (SSS: matchms CosineGreedy, tolerance 0.1, intensity power 1, m/z power 0)",
@@ -118,7 +118,7 @@ def _identities(smiles: Sequence[str | None], name: str) -> list[tuple[str, str]
             if text not in known:
                 flat = flat_smiles(text)
                 usable = flat is not None and Chem.MolFromSmiles(flat) is not None
-                known[text] = (str(flat), first_block(str(flat)) or str(flat)) if usable else None
+                known[text] = (str(flat), inchikey14(str(flat)) or str(flat)) if usable else None
     return [known[text] for text in smiles]
 
 

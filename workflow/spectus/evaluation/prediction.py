@@ -19,7 +19,7 @@ from spectus.prediction.neims.model import ForwardModel
 from spectus.rerank.scoring import SHORTLIST
 from spectus.rerank.shortlist import Shortlist, predicted_blocks, weighted
 from spectus.rerank.training import half
-from spectus.structures import first_block
+from spectus.structures import inchikey14
 
 _OF_ONE_MASS = 1000
 NOT_FOUND = 10**9
@@ -127,7 +127,7 @@ def _reranked_ranks(
     query = np.repeat(np.arange(len(ground_truth)), present.sum(axis=1))
     used, candidate = np.unique(shortlist.candidate[present], return_inverse=True)
     molecules = describe(listed[used].tolist(), len(used))
-    blocks = [first_block(smiles) for smiles in listed[used].tolist()]
+    blocks = [inchikey14(smiles) for smiles in listed[used].tolist()]
     predicted = compacted(model.predict(molecules))
     pairs = model.pairs(queries.intensity, molecules, blocks, predicted, query, candidate)
     scores = model.reranker.scores(pairs)

@@ -13,7 +13,7 @@ from spectus.errors import InputError
 from spectus.library.splits import read_split
 from spectus.molecules.exclusions import is_held_out
 from spectus.nominal_mass import to_nominal_mass
-from spectus.structures import first_block, flat_smiles, hashed, quiet_rdkit
+from spectus.structures import flat_smiles, hashed, inchikey14, quiet_rdkit
 
 STANDARD_EV = 70.0
 """Energy of the electrons that libraries assume, eV."""
@@ -88,7 +88,7 @@ def _measured(
             flat = flat_smiles(row["smiles"])
             if flat is None or (fitting and max(row["mz"]) >= bins - 0.5):
                 continue
-            block = first_block(flat)
+            block = inchikey14(flat)
             if is_held_out(block, held_out) or block in not_these:
                 continue
             kept.append(row)

@@ -9,7 +9,7 @@ from spectus import tables
 from spectus.errors import InputError
 from spectus.library.parquet import PREDICTED_BY, predicted_by
 from spectus.library.records import read_spectra, reason_counts, unique_names
-from spectus.library.splits import split
+from spectus.library.splits import assign_split
 from spectus.tables import SPECTRA
 
 _SPLIT = pa.field("split", pa.string(), metadata={"about": "'train' or 'valid', by compound"})
@@ -59,7 +59,7 @@ def build_library(sources: Sequence[Path], out: Path, valid_share: float = 0.0) 
     extra = {"sources": counts, "n_unusable": str(n_unusable)} | ({PREDICTED_BY: models} if models else {})
     schema = SPECTRA
     if valid_share:
-        named, schema = named.append_column(_SPLIT, split(named["smiles"], valid_share)), SPECTRA.append(_SPLIT)
+        named, schema = named.append_column(_SPLIT, assign_split(named["smiles"], valid_share)), SPECTRA.append(_SPLIT)
     tables.write(named, out, schema, extra)
     files = "1 file" if len(parts) == 1 else f"{len(parts)} files"
     print(f"{out}: {len(spectra):,} records of {files}, {n_unusable:,} not usable{why}")

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from spectus.errors import InputError
 from spectus.library.records import read_spectra
-from spectus.structures import first_block, flat_smiles, hashed, quiet_rdkit
+from spectus.structures import flat_smiles, hashed, inchikey14, quiet_rdkit
 
 
 def read_split(library: Path, split: str | None) -> list[dict[str, Any]]:
@@ -30,10 +30,10 @@ def read_split_table(library: Path, split: str | None) -> pa.Table:
     return spectra.filter(wanted)
 
 
-def split(smiles: pa.ChunkedArray, valid_share: float) -> pa.Array:
+def assign_split(smiles: pa.ChunkedArray, valid_share: float) -> pa.Array:
     """`train` or `valid` for each structure, by a hash of its compound (first block of the InChIKey); null for none."""
     with quiet_rdkit():
         flat = {text: flat_smiles(text) for text in smiles.unique().to_pylist()}
-        draw = {text: hashed(first_block(canonical)) for text, canonical in flat.items() if canonical is not None}
+        draw = {text: hashed(inchikey14(canonical)) for text, canonical in flat.items() if canonical is not None}
     named = {text: "valid" if number < valid_share else "train" for text, number in draw.items()}
     return pa.array([named.get(text) for text in smiles.to_pylist()], pa.string())

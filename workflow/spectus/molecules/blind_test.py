@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from spectus.errors import InputError
 from spectus.molecules.reading import read_molecules
-from spectus.structures import first_block, flat_smiles, quiet_rdkit
+from spectus.structures import flat_smiles, inchikey14, quiet_rdkit
 
 
 def leave_out(libraries: Sequence[pa.Table], measured: Sequence[bool], molecules: Path) -> list[pa.Table]:
@@ -43,13 +43,13 @@ def _blocks(molecules: Path) -> frozenset[str]:
         flat = flat_smiles(listed.smiles)
         if flat is None:
             raise InputError(molecules, f"{listed.smiles or listed.name!r} is no molecule", "correct the SMILES")
-        found.add(first_block(flat))
+        found.add(inchikey14(flat))
     return frozenset(found)
 
 
 def _blocks_of(library: pa.Table) -> list[str]:
     """First blocks of the records' InChIKeys, "" where nothing gives one."""
     return [
-        claimed[:14] if claimed else (first_block(flat) if (flat := flat_smiles(smiles)) else "")
+        claimed[:14] if claimed else (inchikey14(flat) if (flat := flat_smiles(smiles)) else "")
         for claimed, smiles in zip(library["inchikey"].to_pylist(), library["smiles"].to_pylist(), strict=True)
     ]

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from spectus.errors import InputError
 from spectus.files import require_file
 from spectus.library.records import read_spectra
-from spectus.structures import first_block, flat_smiles, quiet_rdkit
+from spectus.structures import flat_smiles, inchikey14, quiet_rdkit
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Hidden:
         """Why a molecule (canonical SMILES) is left out; None if it may stay."""
         if not self.held_out and not self.blocks:
             return None
-        block = first_block(smiles)
+        block = inchikey14(smiles)
         if is_held_out(block, self.held_out):
             return "held out"
         return "in the library that --without names" if block in self.blocks else None
@@ -70,7 +70,7 @@ def compounds_of(library: Path, split: str | None = None) -> frozenset[str]:
     with quiet_rdkit():
         for smiles, claimed in zip(records["smiles"].to_pylist(), records["inchikey"].to_pylist(), strict=True):
             flat = flat_smiles(smiles)
-            block = first_block(flat) if flat else (claimed or "")[:14]
+            block = inchikey14(flat) if flat else (claimed or "")[:14]
             if block:
                 found.add(block)
     if not found:

@@ -13,7 +13,7 @@ from spectus.library.similarity import Hits, rank_within
 from spectus.prediction.compact import compacted
 from spectus.prediction.neims.features import Molecules, describe
 from spectus.prediction.neims.model import ForwardModel
-from spectus.structures import first_block, quiet_rdkit
+from spectus.structures import inchikey14, quiet_rdkit
 
 SHORTLIST = 300
 """Hits by cosine of each query that are reranked."""
@@ -95,7 +95,7 @@ def _shares(
         model.predict(molecules)
     )  # as in a library of predicted spectra, which the reranker was fitted on
     with quiet_rdkit():
-        blocks = [first_block(text) for text in smiles]
+        blocks = [inchikey14(text) for text in smiles]
     shares = np.zeros(len(query))
     pairs = model.pairs(measured, molecules, blocks, predicted, query[usable], candidate[usable])
     shares[usable] = model.reranker.shares(pairs)

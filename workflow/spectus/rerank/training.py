@@ -24,7 +24,7 @@ from spectus.rerank.calibration import calibrated_reranker
 from spectus.rerank.reranker import PAIR_FEATURES, Reranker
 from spectus.rerank.settings import ForwardSettings
 from spectus.rerank.tasks import Described, DualEncoderTask, NeimsTask
-from spectus.structures import first_block, flat_smiles, hashed, quiet_rdkit
+from spectus.structures import flat_smiles, hashed, inchikey14, quiet_rdkit
 
 _NOBODY = np.zeros(0, np.int64)
 
@@ -144,7 +144,7 @@ def candidates_of(others: Path | None, train: Measured, valid: Measured, held_ou
             flat = flat_smiles(molecule.smiles)
             if flat is None or flat in kept:
                 continue
-            block = first_block(flat)
+            block = inchikey14(flat)
             if block not in unseen and not is_held_out(block, held_out):
                 kept.add(flat)
     return np.array(sorted(kept), dtype=np.str_)

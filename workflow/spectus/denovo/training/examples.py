@@ -15,7 +15,7 @@ from spectus.denovo.tokenizer import SmilesTokenizer
 from spectus.errors import InputError
 from spectus.library.splits import read_split
 from spectus.molecules.exclusions import is_held_out
-from spectus.structures import first_block, flat_smiles, quiet_rdkit
+from spectus.structures import flat_smiles, inchikey14, quiet_rdkit
 
 MAX_SMILES = 100  # characters of the canonical SMILES, as the published model was trained
 _IGNORED = -100  # label of padding, left out of the loss
@@ -125,13 +125,13 @@ def target_smiles(smiles: str | None, held_out: frozenset[str], not_these: froze
     flat = flat_smiles(smiles)
     if flat is None or len(flat) > MAX_SMILES:
         return None
-    block = first_block(flat)
+    block = inchikey14(flat)
     return None if block in not_these or is_held_out(block, held_out) else flat
 
 
 def blocks(smiles: Iterable[str]) -> frozenset[str]:
     """First blocks of the InChIKeys of structures."""
-    return frozenset(first_block(text) for text in smiles)
+    return frozenset(inchikey14(text) for text in smiles)
 
 
 def similar_lengths(
