@@ -20,7 +20,7 @@ from rdkit import Chem, RDLogger
 from rdkit.Chem import Crippen, Descriptors, rdMolDescriptors
 from scipy.sparse import csr_array
 
-from spectus.library import search
+from spectus.identify import ri_comparison
 from spectus.library.records import read_spectra
 from spectus.library.similarity import cosine_top, weighted_matrix
 
@@ -61,7 +61,7 @@ def _top_1(
 ) -> float:  # fmt: skip
     def factor(query: NDArray[np.int64], entry: NDArray[np.int64]) -> NDArray[np.float64]:
         delta = query_ri[queries[query]] - library_ri[entry]
-        penalty = search.ri_factor(delta, tolerance) ** (weight / search.RI_WEIGHT)
+        penalty = ri_comparison.ri_factor(delta, tolerance) ** (weight / ri_comparison.RI_WEIGHT)
         return np.where(entry == queries[query], 0.0, penalty)
 
     hits = cosine_top(csr_array(matrix[queries]), matrix, 1, factor=factor)

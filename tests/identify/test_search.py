@@ -8,7 +8,8 @@ import pytest
 from spectus import tables
 from spectus.cli import main
 from spectus.errors import InputError
-from spectus.identify.search import library_name, ri_factor, search_libraries
+from spectus.identify.ri_comparison import ri_factor
+from spectus.identify.search import library_name, search_libraries
 from spectus.library.parquet import PREDICTED_BY
 
 BENZENE = "50 20; 51 22; 52 19; 77 28; 78 100"

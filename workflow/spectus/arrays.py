@@ -1,7 +1,7 @@
 """Arrow arrays of plain values, made from their buffers.
 
-`pyarrow.array` imports pandas to see whether it was given one of its objects; that costs half a second of CPU, as much
-as some whole runs. What is not plain goes there.
+`pyarrow.array` imports pandas to check whether it was given one of its objects. That takes half a second of CPU, as
+much as some whole runs. Only values that are not plain go through it.
 """
 
 from collections.abc import Sequence
@@ -21,11 +21,19 @@ _NUMBERS: dict[pa.DataType, type[Any]] = {
 
 
 def array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    """`values`, None for null, as an array of `kind`.
+    """Make an array of a type from values.
+
+    Parameters
+    ----------
+    values
+        Plain values or lists of numbers; None for null.
+    kind
+        Type of the array.
 
     Raises
     ------
-    pa.ArrowInvalid, pa.ArrowTypeError, OverflowError: a value that does not fit, as `pyarrow.array` does.
+    pa.ArrowInvalid, pa.ArrowTypeError, OverflowError
+        A value does not fit the type, as with `pyarrow.array`.
     """
     if not isinstance(values, list | tuple | np.ndarray) or not len(values):
         return pa.array(values, type=kind)
@@ -36,7 +44,7 @@ def array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
 
 
 def _of_scalars(values: Sequence[Any], kind: pa.DataType) -> pa.Array | None:
-    """None where a value is not of the kind the column has."""
+    """Make an array of scalars; None where a value is not of the type."""
     missing = np.array([value is None for value in values])
     if kind == pa.string():
         if not all(value is None or type(value) is str for value in values):
@@ -62,7 +70,7 @@ def _of_scalars(values: Sequence[Any], kind: pa.DataType) -> pa.Array | None:
 
 
 def _of_lists(values: Sequence[Any], kind: pa.DataType) -> pa.Array | None:
-    """None where an item is not of the kind the lists have, or a list is null."""
+    """Make an array of lists; None where an item is not of the lists' type, or a list is null."""
     if any(value is None for value in values) or kind.value_type not in _NUMBERS:
         return None
     parts = [np.asarray(value) for value in values]
@@ -78,7 +86,7 @@ def _of_lists(values: Sequence[Any], kind: pa.DataType) -> pa.Array | None:
 
 
 def _numbers(values: NDArray[Any], kind: pa.DataType) -> NDArray[Any] | None:
-    """Numbers as the type of `kind`; None if they are no numbers, or no whole ones that fit, of a column of these."""
+    """Return numbers in the type of a column; None if they are not numbers, or not whole ones that fit."""
     target = _NUMBERS.get(kind)
     if target is None or values.dtype.kind not in ("iuf" if pa.types.is_floating(kind) else "iu"):
         return None

@@ -1,6 +1,6 @@
 """Structures as text: one canonical form without stereochemistry, and what follows from it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha1
 from typing import NamedTuple
@@ -8,9 +8,28 @@ from typing import NamedTuple
 from rdkit import Chem, rdBase
 from rdkit.Chem.rdMolDescriptors import CalcMolFormula
 
+inchikey_of: Callable[[Chem.Mol], str] = Chem.MolToInchiKey
+"""Full InChIKey of a molecule; empty if InChI cannot write it. (RDKit's function, with its types.)"""
+
+molecule_of_inchi: Callable[[str], Chem.Mol | None] = Chem.MolFromInchi
+"""Molecule of an InChI; None if it is not valid."""
+
+inchikey_of_inchi: Callable[[str], str] = Chem.InchiToInchiKey
+"""Full InChIKey of an InChI; empty if it is not valid."""
+
 
 class Structure(NamedTuple):
-    """A molecule: canonical SMILES without stereochemistry, full InChIKey of that, molecular formula (Hill)."""
+    """A molecule without stereochemistry.
+
+    Attributes
+    ----------
+    smiles : str
+        Canonical SMILES.
+    inchikey : str
+        Full InChIKey of that SMILES.
+    formula : str
+        Molecular formula in Hill order.
+    """
 
     smiles: str
     inchikey: str
@@ -19,13 +38,13 @@ class Structure(NamedTuple):
 
 @contextmanager
 def quiet_rdkit() -> Iterator[None]:
-    """Keep RDKit's messages about unparsable SMILES off stderr: the caller counts them."""
+    """Keep RDKit's messages about unreadable SMILES off stderr: the caller counts them."""
     with rdBase.BlockLogs():
         yield
 
 
 def flat_smiles(smiles: str | None) -> str | None:
-    """Canonical SMILES without stereochemistry; None if it is no molecule."""
+    """Return the canonical SMILES without stereochemistry; None if the text is not a molecule."""
     molecule = Chem.MolFromSmiles(smiles) if smiles else None
     if molecule is None:
         return None
@@ -34,21 +53,31 @@ def flat_smiles(smiles: str | None) -> str | None:
 
 
 def structure(smiles: str | None) -> Structure | None:
-    """The structure a SMILES stands for, stereochemistry left out: an EI spectrum does not show it."""
+    """Return the structure of a SMILES without stereochemistry, which an EI spectrum does not show.
+
+    Returns
+    -------
+    Structure or None
+        None if the text is not a molecule.
+    """
     flat = flat_smiles(smiles)
-    if flat is None:
+    molecule = Chem.MolFromSmiles(flat) if flat is not None else None
+    if flat is None or molecule is None:
         return None
-    molecule = Chem.MolFromSmiles(flat)
-    if molecule is None:
-        return None
-    return Structure(flat, Chem.MolToInchiKey(molecule), CalcMolFormula(molecule))
+    return Structure(flat, inchikey_of(molecule), CalcMolFormula(molecule))
 
 
 def inchikey14(smiles: str) -> str:
-    """First block of the InChIKey: the skeleton without stereochemistry."""
-    return str(Chem.MolToInchiKey(Chem.MolFromSmiles(smiles)))[:14]
+    """Return the first block of the InChIKey, which stands for the skeleton without stereochemistry.
+
+    Parameters
+    ----------
+    smiles
+        A SMILES that RDKit reads, such as one from `flat_smiles`.
+    """
+    return inchikey_of(Chem.MolFromSmiles(smiles))[:14]
 
 
 def hashed(text: str) -> float:
-    """A number from 0 to below 1 that depends on the text only, so that compounds drawn by it are the same anywhere."""
+    """Return a number from 0 to below 1 that depends on the text only, so that draws by it are the same anywhere."""
     return int(sha1(text.encode(), usedforsecurity=False).hexdigest()[:8], 16) / 2**32

@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from spectus import tables
 from spectus.errors import InputError
+from spectus.identify.ri_comparison import CONVERTED, EXTRAPOLATED
 from spectus.library.records import read_spectra
 from spectus.structures import Structure, quiet_rdkit, structure
 
@@ -84,7 +85,9 @@ def _merged(
         if hit["score"] > (held[kind] or 0.0):
             held[kind] = hit["score"]
             if held["library_score"] is None or not hit["predicted"]:
-                held.update({key: candidate[key] for key in ("name", "ri_delta")})
+                held.update({key: candidate[key] for key in ("name", "ri_delta", "ri_basis", "contradiction")})
+        if held["smiles"] is None:  # another record of the compound has its structure
+            held.update({key: candidate[key] for key in ("smiles", "formula")})
     for translation in (row for row in denovo_candidates if row["reason"] is None):
         candidate = _candidate(query, translation, known)
         held = merged.setdefault(_identity(candidate), candidate)
@@ -147,6 +150,8 @@ def _candidate(query: str, row: dict[str, Any], known: dict[str, Structure | Non
         "posterior": row.get("posterior"),
         "log_prob": row.get("log_prob"),
         "ri_delta": row.get("ri_delta"),
+        "ri_basis": row.get("ri_basis"),
+        "contradiction": row.get("contradiction"),
         "named_by": set(),
     }
 
@@ -177,7 +182,9 @@ def _level(candidate: dict[str, Any], library_score: float, ri_window: float, co
     score, ri_delta = candidate["library_score"], candidate["ri_delta"]
     if score is None or score < library_score:
         return "3"
-    if ri_delta is not None:
+    if candidate["contradiction"]:
+        return "3"
+    if ri_delta is not None and candidate["ri_basis"] not in (CONVERTED, EXTRAPOLATED):
         return "2a" if abs(ri_delta) <= ri_window else "3"
     return "3" if contested else "2b"
 

@@ -1,5 +1,6 @@
 """Searching spectral libraries: the best records for each query, by spectrum and, where known, retention index."""
 
+import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,12 +12,12 @@ from numpy.typing import NDArray
 
 from spectus import tables
 from spectus.errors import InputError
+from spectus.identify.ri_comparison import RiComparison
 from spectus.library.parquet import predicted_by
-from spectus.library.records import read_spectra, reason_counts
+from spectus.library.records import not_electron_ionization, read_spectra, reason_counts
 from spectus.library.similarity import (
     MEASURED,
     PREDICTED,
-    Factor,
     Hits,
     Powers,
     cosine_top,
@@ -25,22 +26,21 @@ from spectus.library.similarity import (
     weighted_matrix,
 )
 from spectus.molecules.blind_test import leave_out
-from spectus.tables import LIBRARY_HITS
+from spectus.tables import LIBRARY_HITS, SPECTRA
 
-RI_WEIGHT = 0.05
-_DEGREES_OF_FREEDOM = 3
-_SUFFIXES = re.compile(r"(?:\.(?:msp|msl|mgf|jdx|dx|jcamp|txt|parquet))?(?:\.(?:gz|xz))?$", re.IGNORECASE)
+_LOG = logging.getLogger("spectus")
+_SUFFIXES = re.compile(r"(?:\.(?:msp|msl|mgf|jdx|dx|jcamp|sdf|cdf|txt|parquet))?(?:\.(?:gz|xz))?$", re.IGNORECASE)
 
 
 def search_libraries(
     queries: Path, libraries: Sequence[Path], out: Path, top: int, min_score: float, ri_tolerance: float,
-    forward: Path | None = None, without: Path | None = None,
+    forward: Path | None = None, without: Path | None = None, any_ionization: bool = False,
 ) -> None:  # fmt: skip
     """Search all libraries for each query and write one ranking a query, schema LIBRARY_HITS.
 
-    The score is the weighted cosine (`similarity.weighted_matrix`) times `ri_factor` where query and record both have a
-    retention index. Libraries of predicted spectra have weights of their own. A query without hits gets one row, rank
-    1, with the reason.
+    The score is the weighted cosine (`similarity.weighted_matrix`) times `ri_factor` where the retention indices of
+    query and record can be compared (`ri_comparison`). Libraries of predicted spectra have weights of their own. A
+    query without hits gets one row, rank 1, with the reason.
 
     Parameters
     ----------
@@ -50,15 +50,19 @@ def search_libraries(
     ri_tolerance: scale of `ri_factor`, index units.
     forward: folder of a forward model, which then reranks the hits of predicted spectra (`forward.reranking`).
     without: list of molecules whose measured records are left out (`without.leave_out`), for a blind test.
+    any_ionization: also search records and queries that say they are not from electron ionization.
 
     Raises
     ------
     InputError: a file cannot be read, a library has no usable record or its name twice, a setting is out of range.
     """
     _check(libraries, top, min_score, ri_tolerance)
-    asked = read_spectra(queries)
+    asked, searched = _queries(queries, any_ionization)
     ordered = sorted(libraries, key=lambda path: predicted_by(path) is not None)  # measured ones first
-    parts = [_read_library(path) for path in ordered]
+    parts = [_read_library(path, any_ionization) for path in ordered]
+    for path, part in zip(ordered, parts, strict=True):
+        for note in RiComparison.of(asked, part).notes(library_name(path)):
+            _LOG.warning("%s", note)
     if without is not None:
         parts = leave_out(parts, [predicted_by(path) is None for path in ordered], without)
     records = pa.concat_tables([part.drop_columns(["mz", "intensity"]) for part in parts])
@@ -73,6 +77,7 @@ def search_libraries(
             found = _search_kind(asked, pa.concat_tables(of_kind), top, min_score, ri_tolerance, powers, forward)
             hits.append(found._replace(entry=found.entry + first))
     both = joined(hits)
+    both = both.at(searched[both.query])
     ranked = both.at(np.lexsort((both.entry, -both.score, both.query)))
     rows = _hit_rows(asked, records, names, n_measured, ranked, min_score)
     settings = {"top": str(top), "min_score": str(min_score), "ri_tolerance": str(ri_tolerance)}
@@ -89,7 +94,7 @@ def search(
         weighted_matrix(library["mz"], library["intensity"], **weights),
         top,
         min_score=min_score,
-        factor=_ri_factor_of(_numbers(queries["ri"]), _numbers(library["ri"]), ri_tolerance),
+        factor=RiComparison.of(queries, library).factor(ri_tolerance),
     )
 
 
@@ -106,36 +111,25 @@ def _search_kind(
     return reranked(queries, library, shortlist, forward, top, min_score)
 
 
-def ri_factor(delta: NDArray[np.float64], tolerance: float) -> NDArray[np.float64]:
-    """What a difference of retention indices leaves of a score: 1 at none, 0.97 at `tolerance`, 0.80 at 5 times that.
-
-    The density of Student's t with 3 degrees of freedom over its value at 0, (1 + (delta / tolerance)^2 / 3)^-2, to
-    the power 0.05. Its tails are heavy: a library index may be plainly wrong, and must not hide a match by itself. The
-    power weighs the index against the spectrum. A cosine is no likelihood; at full weight the index overrules the
-    spectrum, and right records that have an index fall behind wrong ones that have none (benchmarks/ri_weight.py).
-
-    Parameters
-    ----------
-    delta: differences, index units; any shape. NaN, where one of the two is not known, gives 1.
-    tolerance: scale, index units.
-    """
-    density = (1 + (delta / tolerance) ** 2 / _DEGREES_OF_FREEDOM) ** (-(_DEGREES_OF_FREEDOM + 1) / 2)
-    return np.where(np.isnan(delta), 1.0, density**RI_WEIGHT)
-
-
 def library_name(path: Path) -> str:
     """The file name without the suffixes of its form and compression."""
     return _SUFFIXES.sub("", path.name) or path.name
 
 
-def _ri_factor_of(query_ri: NDArray[np.float64], library_ri: NDArray[np.float64], tolerance: float) -> Factor:
-    def factor(query: NDArray[np.int64], entry: NDArray[np.int64]) -> NDArray[np.float64]:
-        return ri_factor(query_ri[query] - library_ri[entry], tolerance)
+def _queries(path: Path, any_ionization: bool) -> tuple[pa.Table, NDArray[np.bool_]]:
+    """Return the queries (schema SPECTRA), and which of them are searched: those from electron ionization, or all."""
+    asked = read_spectra(path)
+    foreign, _ = not_electron_ionization(asked)
+    if any_ionization or not pc.any(foreign).as_py():
+        return asked, np.ones(len(asked), dtype=bool)
+    said = pc.binary_join_element_wise("not from electron ionization: ", pc.fill_null(asked["ionization"], ""), "")
+    reasons = pc.coalesce(asked["reason"], pc.if_else(foreign, said, pa.scalar(None, pa.string())))
+    place = SPECTRA.get_field_index("reason")
+    return asked.set_column(place, SPECTRA.field(place), reasons), ~foreign.to_numpy(zero_copy_only=False)
 
-    return factor
 
-
-def _read_library(path: Path) -> pa.Table:
+def _read_library(path: Path, any_ionization: bool) -> pa.Table:
+    """Read a library with at least one usable record, without records that are not from electron ionization."""
     spectra = read_spectra(path)
     if spectra["reason"].null_count == 0:
         why = (
@@ -144,7 +138,14 @@ def _read_library(path: Path) -> pa.Table:
             else "holds no record"
         )
         raise InputError(path, why, "give a library with spectra, or leave it out")
-    return spectra
+    foreign, line = not_electron_ionization(spectra)
+    if line is None or any_ionization:
+        return spectra
+    remaining = spectra.filter(pc.invert(foreign))
+    if remaining["reason"].null_count == 0:
+        raise InputError(path, line, "give an EI library, or search it all the same with --any-ionization")
+    _LOG.warning("%s: %s; they are not searched", path, line)
+    return remaining
 
 
 def _hit_rows(
@@ -165,6 +166,10 @@ def _hit_rows(
 
     entry = of_hits(hits.entry)
     found = records.take(entry)
+    comparison = RiComparison.of(queries, records)
+    none = [None] * len(without)
+    deltas = np.concatenate([comparison.deltas(hits.query, hits.entry), np.full(len(without), np.nan)])
+    bases = [*comparison.bases(hits.query, hits.entry), *none]
     columns = {
         "query": asked["name"],
         "rank": rank_within(query) + 1,
@@ -172,16 +177,14 @@ def _hit_rows(
         **{name: found[name] for name in ("entry", "name", "smiles", "inchikey", "formula")},
         "score": of_hits(hits.score),
         "cosine": of_hits(hits.cosine),
-        "ri_delta": pc.subtract(asked["ri"], found["ri"]),
+        "ri_delta": pa.array(deltas, from_pandas=True),
+        "ri_basis": pa.array(bases, pa.string()),
+        "contradiction": found["contradiction"],
         "posterior": pa.nulls(len(query), pa.float64()),
         "predicted": of_hits(hits.entry >= n_measured),
         "reason": pc.if_else(is_hit, pa.scalar(None, pa.string()), reasons),
     }
     return pa.table(columns).take(np.argsort(query, kind="stable"))
-
-
-def _numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
-    return pc.fill_null(column, np.nan).to_numpy()
 
 
 def _check(libraries: Sequence[Path], top: int, min_score: float, ri_tolerance: float) -> None:

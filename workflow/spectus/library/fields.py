@@ -1,43 +1,113 @@
-"""What the header of a record says, in whatever dialect: name, structure, formula, retention index."""
+"""Header fields of a record in any dialect: name, structure, formula, retention index, ionization, origin."""
 
-import math
 import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
+from spectus.library.ionization import describe_ionization
+from spectus.library.ri_scales import RiScale, parse_retention_index, scale_named, scale_of_pnnl_record
+
 _MEANINGS = {
-    "name": "name", "compoundname": "name", "casname": "casname", "title": "title",
-    "smiles": "smiles", "canonicalsmiles": "smiles", "isomericsmiles": "smiles", "computedsmiles": "smiles",
-    "inchikey": "inchikey", "computedinchikey": "inchikey",
-    "formula": "formula", "molecularformula": "formula", "form": "formula", "molform": "formula",
-    "computedmolecularformula": "formula",
-    "ri": "ri", "retentionindex": "ri", "retindex": "ri", "kovatsri": "ri", "kovatsindex": "ri",
+    "name": "name", "compoundname": "name", "casname": "casname", "title": "title", "recordtitle": "title",
+    "smiles": "smiles", "canonicalsmiles": "smiles", "isomericsmiles": "smiles", "computedsmiles": "computed smiles",
+    "inchi": "inchi", "iupac": "inchi", "inchicode": "inchi", "computedinchi": "computed inchi", "metbinchi": "inchi",
+    "inchikey": "inchikey", "metbinchikey": "inchikey", "computedinchikey": "computed inchikey",
+    "inchiaux": "inchikey", "formula": "formula", "molecularformula": "formula", "form": "formula",
+    "molform": "formula", "computedmolecularformula": "computed formula",
+    "ri": "ri", "retentionindex": "ri", "retindex": "ri", "rti": "ri", "retentionindices": "ri",
+    "kovatsri": "kovats", "kovatsindex": "kovats", "kovats": "kovats", "kovatsretentionindex": "kovats",
+    "kovatsrti": "kovats", "retentionindexkovats": "kovats", "rikovats": "kovats", "rialkane": "kovats",
+    "fiehnri": "fiehn", "fiehnretentionindex": "fiehn", "rifiehn": "fiehn",
+    "fameri": "fame", "rifame": "fame", "retentionindexfame": "fame", "fameretentionindex": "fame",
+    "riscale": "ri scale", "ritype": "ri scale", "retentionindextype": "ri scale", "retentionindexscale": "ri scale",
     "semistdnp": "semistdnp", "stdnp": "stdnp",
-    "comment": "comment", "comments": "comment", "synon": "synon", "synonym": "synon",
+    "comment": "comment", "comments": "comment", "synon": "synon", "synonym": "synon", "synonyms": "synon",
+    "chromatography": "massbank", "massspectrometry": "massbank", "link": "massbank",
+    "ionization": "ionization", "ionisation": "ionization", "ionizationmethod": "ionization",
+    "ionizationmode": "ionization", "ionisationmode": "ionization", "ionsource": "ionization",
+    "ionizationtype": "ionization", "instrumenttype": "instrument type", "instrument": "instrument",
+    "sourceinstrument": "instrument type", "mslevel": "ms level", "mstype": "ms level", "spectrumtype": "ms level",
+    "ionmode": "ion mode", "polarity": "ion mode", "ionpolarity": "ion mode",
+    "precursortype": "adduct", "adduct": "adduct", "adducttype": "adduct", "adductionname": "adduct",
+    "license": "license", "licence": "license", "copyright": "license",
+    "accession": "accession", "db#": "accession", "dbno": "accession", "spectrumid": "accession",
+    "nist#": "nist number", "usi": "usi", "contributor": "contributor", "author": "contributor",
+    "authors": "contributor", "datacollector": "contributor",
+    "mstn": "golm name",
 }  # fmt: skip
-_NOTHING = {"", "-", "N/A", "n/a", "NA", "None", "none", "null", "NULL", "NaN", "nan"}
-_INCHIKEY = re.compile(r"(?<![A-Z])[A-Z]{14}-[A-Z]{10}-[A-Z](?![A-Z])")
+"""What a field's name means, without blanks, `_`, `-`, `.` and the prefixes of MassBank's record format."""
+
+PLACEHOLDERS = frozenset(
+    {
+        "", "-", "--", "?", "*", "0", "-1", "n/a", "na", "n.a.", "none", "null", "nan", "nil", "unknown", "undefined",
+        "not available", "notavailable", "no data", "not applicable", "missing", "inchi=", "inchi=n/a", "inchi=na",
+        "inchi=none", "inchi=1s//", "inchi=nan", "[]", '""',
+    }
+)  # fmt: skip
+"""Values, in lower case, that stand for nothing in a field for a structure, a formula or a name."""
+
+_NAMES = ("name", "casname", "title")
+_NO_NAME = frozenset({"", "-", "n/a", "na", "none", "null", "nan"})
+"""Values, in lower case, that are no name; an unknown compound may be called "unknown"."""
+
+_INCHIKEY = re.compile(r"(?<![A-Za-z])[A-Z]{14}-[A-Z]{10}-[A-Z](?![A-Za-z])", re.IGNORECASE)
+_INCHI = re.compile(r"(?:InChI=)?(1S?/[A-Z0-9.]+(?:/\S*)?)", re.IGNORECASE)
 _QUOTED_PAIR = re.compile(r'"\s*([\w .]+?)\s*=([^"]*)"')
 _BARE_PAIR = re.compile(r"(?:^|\s)(\w+)=(\S+)")
-_NUMBER = re.compile(r"\s*([-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)")
+_SUBFIELD = re.compile(r"([A-Za-z][\w ]*?)\s*:\s*(.*)$")
+_MASSBANK_PREFIX = re.compile(r"^(?:ac|ch|ms|pk|sp)\$")
+_MASSBANK_SUBFIELD = re.compile(r"(?:[A-Z]+\$)?([A-Za-z_]+)[\s:=]+(.+)$")
+_GOLM_NAME = re.compile(r"_(?:ALK|FAME)_")
 
 
 class Identity(NamedTuple):
-    """Who the compound of a record is, as far as the record says; `ri` in index units."""
+    """What a record says about its compound and its measurement.
 
-    name: str | None
-    smiles: str | None
-    inchikey: str | None
-    formula: str | None
-    ri: float | None
+    Attributes
+    ----------
+    name, formula : str or None
+        As the record says.
+    smiles, inchi, inchikey : str or None
+        The structure as the record says, each recognized by its form and not only by its field.
+    ri : float or None
+        Retention index, index units.
+    ri_scale : RiScale or None
+        The scale that the record names.
+    ri_unread : str or None
+        The text of an index that cannot be read without doubt.
+    ionization : str or None
+        From `describe_ionization`.
+    source, license : str or None
+        Accession, identifier or contributor, and license.
+    """
+
+    name: str | None = None
+    smiles: str | None = None
+    inchi: str | None = None
+    inchikey: str | None = None
+    formula: str | None = None
+    ri: float | None = None
+    ri_scale: RiScale | None = None
+    ri_unread: str | None = None
+    ionization: str | None = None
+    source: str | None = None
+    license: str | None = None
 
 
 class Record(NamedTuple):
     """A record of a text library before its peaks are parsed.
 
-    `announced` is the number of peaks the header gives; None: not given, and the peaks stand one a line. `reason`: why
-    the record cannot be used whatever its peaks are.
+    Attributes
+    ----------
+    identity : Identity
+        What the header says.
+    peaks : bytes
+        The text of the peaks.
+    announced : int or None
+        The number of peaks the header gives. None: it gives none, and there is one peak per line.
+    reason : str or None
+        Why the record cannot be used, whatever its peaks are.
     """
 
     identity: Identity
@@ -46,53 +116,92 @@ class Record(NamedTuple):
     reason: str | None = None
 
 
-def identity(pairs: Iterable[tuple[bytes, bytes]]) -> Identity:
-    """Read the key-value pairs of a header. Of keys that mean the same, the first with a value counts.
+def identity(pairs: Iterable[tuple[str | bytes, str | bytes]]) -> Identity:
+    """Read the key-value pairs of a header.
 
-    Pairs inside a comment (MoNA: `"SMILES=CCO"`; NIST: `SEMISTDNP=1234/5/6`) and InChIKeys among the synonyms
-    (`$:28...`) serve where the header has no line of its own.
+    Of fields with the same meaning, the first with a value counts. Pairs inside a comment (MoNA: `"SMILES=CCO"`; NIST:
+    `SEMISTDNP=1234/5/6`), fields inside synonyms (Golm: `Synon: RI: 986,97`) and InChIKeys among the synonyms
+    (`$:28...`) count where the header has no field of its own.
+
+    Parameters
+    ----------
+    pairs
+        Names and values of the fields, in the order of the record.
     """
     found: dict[str, str] = {}
     for key, value in pairs:
-        meaning = _meaning(key)
-        if meaning is None:
-            continue
-        text = decode(value).strip()
+        meaning = meaning_of(key)
+        text = decode(value).strip() if isinstance(value, bytes) else value.strip()
         if meaning == "comment":
             _read_comment(text, found)
         elif meaning == "synon":
-            match = _INCHIKEY.search(text) if text.startswith("$:") else None
-            if match:
-                found.setdefault("comment inchikey", match[0])
-        elif text not in _NOTHING:
+            _read_synonym(text, found)
+        elif meaning == "massbank":
+            _read_massbank(text, found)
+        elif meaning and text.lower() not in (_NO_NAME if meaning in _NAMES else PLACEHOLDERS):
             found.setdefault(meaning, text)
-    inchikey = _INCHIKEY.search(_first(found, "inchikey", "comment inchikey") or "")
+    index, scale, unread = _retention_index(found)
+    name = _first(found, "name", "title", "casname")
+    if name and "golm name" in found and _GOLM_NAME.search(name):
+        scale, name = scale or scale_named(name), found["golm name"]
+    smiles, inchi, inchikey = structure_fields(
+        [_first(found, "smiles", "comment smiles", "computed smiles", "comment computed smiles")],
+        [
+            _first(found, kind, f"comment {kind}", f"computed {kind}", f"comment computed {kind}")
+            for kind in ("inchi", "inchikey")
+        ],
+    )
     return Identity(
-        _first(found, "name", "title", "casname"),
-        _first(found, "smiles", "comment smiles"),
-        inchikey[0] if inchikey else None,
-        _first(found, "formula", "comment formula"),
-        _ri(found),
+        name or found.get("golm name"),
+        smiles,
+        inchi,
+        inchikey,
+        _first(found, "formula", "comment formula", "computed formula", "comment computed formula"),
+        index,
+        scale,
+        unread,
+        describe_ionization(found),
+        _first(found, "accession", "usi", "nist number", "contributor", "comment accession", "comment contributor"),
+        _first(found, "license", "comment license"),
     )
 
 
-def retention_index(text: str) -> float | None:
-    """The index in a header's value, or None.
+def structure_fields(
+    smiles: Iterable[str | None], others: Iterable[str | None]
+) -> tuple[str | None, str | None, str | None]:
+    """Sort the texts of structure fields by their form.
 
-    `1234.5`, `1234 (DB-5)` and NIST's `SemiStdNP=1158/4/15 StdNP=1132/3/2 StdPolar=1650/9/8` (median/deviation/number)
-    are understood. Of the latter the semi-standard non-polar value counts, else the standard non-polar one; an index
-    on a polar column says nothing about the columns used here. Values that are not positive mean "none".
+    Programs write an InChI into a field for SMILES and a key into a field for an InChI. What looks like an InChI or
+    an InChIKey is one, wherever it stands; only a field for SMILES can hold SMILES.
+
+    Parameters
+    ----------
+    smiles
+        Values of fields for SMILES.
+    others
+        Values of fields for an InChI or an InChIKey.
+
+    Returns
+    -------
+    smiles, inchi, inchikey : str or None
+        The first of each form; None where there is none.
     """
-    named = {key.lower(): value for key, value in _BARE_PAIR.findall(text)}
-    if named:
-        text = named.get("semistdnp") or named.get("stdnp") or ""
-    match = _NUMBER.match(text)
-    value = float(match[1]) if match else math.nan
-    return value if 0 < value < math.inf else None
+    drawn = inchi = key = None
+    for text, is_smiles_field in [*((text, True) for text in smiles), *((text, False) for text in others)]:
+        if text is None or text.strip().lower() in PLACEHOLDERS:
+            continue
+        if _INCHI.match(text.strip()):
+            whole = _INCHI.match(text.strip())
+            inchi = inchi or (f"InChI={whole[1]}" if whole else None)
+        elif found := _INCHIKEY.search(text):
+            key = key or found[0].upper()
+        elif is_smiles_field:
+            drawn = drawn or text.strip()
+    return drawn, inchi, key
 
 
 def decode(raw: bytes) -> str:
-    """UTF-8, or Latin-1 where that fails: libraries are glued together from files of several programs."""
+    """Decode UTF-8, or Latin-1 where that fails: libraries are joined from files of several programs."""
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
@@ -100,26 +209,107 @@ def decode(raw: bytes) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _meaning(key: str | bytes) -> str | None:
-    key = key.decode("latin-1") if isinstance(key, bytes) else key
-    return _MEANINGS.get(key.strip(" \t$.").lower().replace("_", "").replace(" ", "").replace("-", ""))
+def meaning_of(key: str | bytes) -> str | None:
+    """Return the meaning of a field's name; None for a field that is not used."""
+    text = (key.decode("latin-1") if isinstance(key, bytes) else key).strip(" \t.").lower()
+    text = _MASSBANK_PREFIX.sub("", text.lstrip("$")).strip(" $.")
+    return _MEANINGS.get(re.sub(r"[\s_.\-]", "", text))
 
 
 def _read_comment(text: str, found: dict[str, str]) -> None:
+    """Add the pairs of a comment to what was found, as "comment MEANING"."""
     if "=" not in text:
         return
     for key, value in _QUOTED_PAIR.findall(text) or _BARE_PAIR.findall(text):
-        meaning = _meaning(key)
-        if meaning and meaning != "comment" and value.strip() not in _NOTHING:
+        meaning = meaning_of(key)
+        if meaning and meaning not in ("comment", "synon") and value.strip().lower() not in PLACEHOLDERS:
             found.setdefault(f"comment {meaning}", value.strip().strip('"'))
 
 
-def _ri(found: dict[str, str]) -> float | None:
-    for key in ("ri", "semistdnp", "comment semistdnp", "comment ri", "stdnp", "comment stdnp"):
-        value = retention_index(found[key]) if key in found else None
+def _read_synonym(text: str, found: dict[str, str]) -> None:
+    """Read what NIST's and Golm's libraries put into synonyms."""
+    if text.startswith("$:"):
+        if match := _INCHIKEY.search(text):
+            found.setdefault("comment inchikey", match[0].upper())
+        return
+    field = _SUBFIELD.match(text)
+    if not field:
+        return
+    meaning = meaning_of(field[1])
+    if field[1].upper().startswith("RI ") and (scale := scale_named(field[1])):  # "RI VAR5 ALK: TRUE"
+        found.setdefault("ri scale", scale)
+    elif meaning in ("inchi", "inchikey", "ri", "golm name") and field[2].lower() not in PLACEHOLDERS:
+        found.setdefault(meaning, field[2])
+
+
+def _read_massbank(text: str, found: dict[str, str]) -> None:
+    """Read the subfield in the value of a MassBank field, such as `RETENTION_INDEX 1051.2` or `INCHIKEY QTBSB...`."""
+    field = _MASSBANK_SUBFIELD.match(text)
+    meaning = meaning_of(field[1]) if field else None
+    if field and meaning and field[2].strip().lower() not in PLACEHOLDERS:
+        found.setdefault(meaning, field[2].strip())
+
+
+_INDEX_FIELDS: tuple[tuple[str, RiScale | None], ...] = (
+    ("ri", None),
+    ("kovats", RiScale.ALKANE),
+    ("fame", RiScale.FAME),
+    ("semistdnp", RiScale.ALKANE),
+    ("comment semistdnp", RiScale.ALKANE),
+    ("comment ri", None),
+    ("comment kovats", RiScale.ALKANE),
+    ("stdnp", RiScale.ALKANE),
+    ("comment stdnp", RiScale.ALKANE),
+    ("fiehn", RiScale.FAME),
+    ("comment fiehn", RiScale.FAME),
+    ("comment fame", RiScale.FAME),
+)
+"""Fields that may hold an index, in the order they are tried, with the scale that the field's name tells."""
+
+
+def _retention_index(found: dict[str, str]) -> tuple[float | None, RiScale | None, str | None]:
+    """Return the index, its scale, and the text of an index that cannot be read."""
+    declared = scale_named(_first(found, "ri scale", "comment ri scale") or "")
+    unread = None
+    for field, scale in _INDEX_FIELDS:
+        if field not in found:
+            continue
+        value, named, text = index_of_field(found[field])
         if value is not None:
-            return value
-    return None
+            return value, named or scale or declared or scale_of_pnnl_record(found.get("usi", ""), value), None
+        if scale is not RiScale.FAME:  # PNNL's files have Fiehn indices of a scale of their own beside the index
+            unread = unread or text
+    return None, None, unread
+
+
+def index_of_field(text: str) -> tuple[float | None, RiScale | None, str | None]:
+    """Read a retention index from the value of a field.
+
+    Parameters
+    ----------
+    text
+        As the file has it.
+
+    Returns
+    -------
+    index : float or None
+        Index units.
+    scale : RiScale or None
+        The scale that the text names.
+    unread : str or None
+        The text, if it holds an index that cannot be read without doubt.
+    """
+    value, scale = parse_retention_index(text)
+    doubtful = value is None and "=" not in text and not _says_none(text)
+    return value, scale, text if doubtful else None
+
+
+def _says_none(text: str) -> bool:
+    """Tell whether a text for an index means that there is none: a placeholder, zero, or a negative number."""
+    try:
+        return not float(text.replace(",", ".")) > 0
+    except ValueError:
+        return text.strip().lower() in PLACEHOLDERS
 
 
 def _first(found: dict[str, str], *keys: str) -> str | None:

@@ -1,8 +1,9 @@
-"""Hybrid similarity search: peaks may match as they stand or shifted by the difference of the molecular masses.
+"""Hybrid similarity search: peaks may match at their own m/z or shifted by the difference of the molecular masses.
 
-The modified cosine of Watrous et al. (PNAS 2012, 109, E1743) on nominal masses, with the greedy assignment of matchms
-(`ModifiedCosineGreedy`, m/z power 0, intensity power 1): all pairs of peaks that match either way, the largest product
-of intensities first, each peak used once. On integers its tolerance of 0.1 means equality.
+The score is the modified cosine of Watrous et al. (PNAS 2012, 109, E1743) on nominal masses, with the greedy assignment
+of matchms (`ModifiedCosineGreedy`, m/z power 0, intensity power 1): of all pairs of peaks that match either way, the
+largest product of intensities is taken first, and each peak is used once. On integers the tolerance of 0.1 means
+equality.
 """
 
 from typing import NamedTuple, TypeVar
@@ -14,28 +15,54 @@ from tqdm import tqdm
 
 from spectus.library.similarity import Hits
 
-_BOUNDS_AT_ONCE = 2**23  # pairs
-_CELLS_AT_ONCE = 2**22  # of the dense library rows that are assigned together
-_FIRST = 64  # library rows that set what the others must reach
+_BOUNDS_AT_ONCE = 2**23
+"""Pairs of a query and a library row whose bounds are held at once; chosen: 64 MB."""
+
+_CELLS_AT_ONCE = 2**22
+"""Cells of the dense library rows that are assigned together; chosen: 32 MB."""
+
+_FIRST = 64
+"""Library rows that are assigned first, to set the score that the others must reach; chosen."""
+
 _SLACK = 1e-4
-"""More than a sum of float32 products of unit vectors can be off."""
+"""More than the rounding error of a sum of float32 products of unit vectors."""
 
 Number = TypeVar("Number", bound=np.generic)
 
 
 class MassSpectra(NamedTuple):
-    """Spectra as rows of length 1 over nominal masses (n, n_masses), with the masses of their molecules (n,)."""
+    """Spectra with the masses of their molecules.
+
+    Attributes
+    ----------
+    peaks : csr_array, (n, n_masses)
+        Spectra over nominal masses, rows of length 1.
+    mass : ndarray of int64, (n,)
+        Nominal masses of the molecules, Da.
+    """
 
     peaks: csr_array
     mass: NDArray[np.int64]
 
 
 def hybrid_top(queries: MassSpectra, library: MassSpectra, k: int) -> Hits:
-    """The `k` best library rows of each query by modified cosine; pairs of score 0 are no hits.
+    """Find the `k` best library rows of each query by modified cosine; pairs of score 0 are no hits.
 
-    Exact, yet few pairs are assigned: the sum of the cosine and of the cosine of the neutral losses (mass of the
-    molecule minus m/z, which is what a shifted match compares) is never below the score, and rules out most pairs.
-    Equal scores are ranked by library row. `score` and `cosine` of the hits are both the modified cosine.
+    The result is exact, although few pairs are assigned. The sum of the cosine and of the cosine of the neutral losses
+    (mass of the molecule minus m/z, which a shifted match compares) is never below the score, and rules out most pairs.
+    Equal scores are ranked by library row.
+
+    Parameters
+    ----------
+    queries, library
+        Spectra with the masses of their molecules.
+    k
+        Hits of each query.
+
+    Returns
+    -------
+    Hits
+        `score` and `cosine` are both the modified cosine.
     """
     width = max(queries.peaks.shape[1], library.peaks.shape[1])
     queries, library = (MassSpectra(_widened(part.peaks, width), part.mass) for part in (queries, library))
@@ -66,12 +93,28 @@ def hybrid_top(queries: MassSpectra, library: MassSpectra, k: int) -> Hits:
 def modified_cosines(
     mz: NDArray[np.int64], intensity: NDArray[np.float64], mass: int, library: MassSpectra, rows: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Modified cosine of one spectrum, (n_peaks,) at different nominal masses and of length 1, with library rows.
+    """Compute the modified cosine of one spectrum with library rows.
 
     A peak at m matches the library's peak at m, and the one at m - shift, where the shift is the difference of the
-    masses. So each peak has at most two matches, and the greedy assignment is the same as taking, again and again, all
+    masses. So each peak has at most two matches. The greedy assignment is then the same as repeatedly taking all
     matches whose product is above that of every match that shares a peak with them. Where products tie, the shifted
     match goes first, as in matchms.
+
+    Parameters
+    ----------
+    mz, intensity
+        The spectrum, (n_peaks,): different nominal masses, intensities of length 1.
+    mass
+        Nominal mass of its molecule, Da.
+    library
+        The library.
+    rows
+        Rows of the library, (n_rows,).
+
+    Returns
+    -------
+    ndarray of float64, (n_rows,)
+        Modified cosines, 0-1.
     """
     width, n_peaks = library.peaks.shape[1], len(mz)
     place = np.full(width, n_peaks)
@@ -98,11 +141,16 @@ def _assigned(
     rival_plain: NDArray[np.int64],
     rival_shifted: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    """Sum of the products that a greedy assignment takes, (n_rows,).
+    """Return the sum of the products that a greedy assignment takes, (n_rows,).
 
-    plain, shifted: (n_rows, n_peaks) products of the two matches of each query peak, 0 where there is none.
-    rival_plain: which peak's plain match shares the library's peak with the shifted match; n_peaks: none.
-    rival_shifted: the same the other way round.
+    Parameters
+    ----------
+    plain, shifted
+        Products of the two matches of each query peak, (n_rows, n_peaks), 0 where there is none.
+    rival_plain
+        The peak whose plain match shares the library's peak with the shifted match; n_peaks: none.
+    rival_shifted
+        The peak whose shifted match shares the library's peak with the plain match; n_peaks: none.
     """
     total = np.zeros(len(plain))
     left = np.arange(len(plain))
@@ -120,13 +168,13 @@ def _assigned(
 
 
 def _rivals(values: NDArray[Number], which: NDArray[np.int64]) -> NDArray[Number]:
-    """Values at the rivals; 0 where there is none."""
+    """Return the values at the rivals; 0 where there is none."""
     padded = np.concatenate([values, np.zeros((len(values), 1), values.dtype)], axis=1)
     return np.take_along_axis(padded, which, axis=1)
 
 
 def _at(values: NDArray[Number], mz: NDArray[np.int64], otherwise: int) -> NDArray[Number]:
-    """Values (n_rows, n_masses) at masses (n_rows, n_peaks), some of which may lie outside."""
+    """Return values (n_rows, n_masses) at masses (n_rows, n_peaks), some of which may lie outside."""
     inside = (mz >= 0) & (mz < values.shape[1])
     found = np.take_along_axis(values, np.where(inside, mz, 0), axis=1)
     found[~inside] = otherwise
@@ -156,7 +204,7 @@ def _best(
 
 
 def _losses(spectra: MassSpectra, lowest: int, width: int) -> csr_array:
-    """The spectra over neutral losses, the mass of the molecule minus m/z, from `lowest` (negative: isotope peaks)."""
+    """Return the spectra over neutral losses, molecular mass minus m/z, from `lowest` (negative: isotope peaks)."""
     peaks = spectra.peaks
     loss = np.repeat(spectra.mass, np.diff(peaks.indptr)) - peaks.indices - lowest
     return csr_array((peaks.data, loss, peaks.indptr), shape=(peaks.shape[0], width))

@@ -1,6 +1,6 @@
 """Mass spectra in JCAMP-DX (Lampen et al., Appl. Spectrosc. 48, 1545 (1994)): blocks from ##TITLE= to ##END=.
 
-Every data table is a record, so a file whose pages are the scans of a run gives a record a scan.
+Every data table is a record. A file whose pages are the scans of a run gives one record per scan.
 """
 
 import re
@@ -17,13 +17,22 @@ _Pairs = list[tuple[bytes, bytes]]
 
 
 def records(data: bytes) -> Iterator[Record]:
-    """The records of the file's text (line ends `\\n`), in order."""
+    """Yield the records of a file in order.
+
+    Parameters
+    ----------
+    data
+        Text of the file with line feeds as line ends.
+    """
     for block in re.split(rb"\n##[ \t]*TITLE[ \t]*=", b"\n" + data, flags=re.IGNORECASE)[1:]:
         yield from _block_records(b"TITLE=" + block)
 
 
 def _block_records(block: bytes) -> Iterator[Record]:
-    """The block's data tables. What stands before the first holds for all, what stands between two for the second."""
+    """Yield the block's data tables as records.
+
+    Fields before the first table hold for all tables; fields between two tables hold for the second.
+    """
     common: _Pairs | None = None
     header: _Pairs = []
     for part in block.split(b"\n##"):

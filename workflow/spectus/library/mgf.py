@@ -9,10 +9,15 @@ _FIELD = re.compile(rb"^[ \t]*([A-Za-z][^=\n]*)=[ \t]*(.*)$", re.MULTILINE)
 
 
 def records(data: bytes) -> Iterator[Record]:
-    """The records of the file's text (line ends `\\n`), in order."""
+    """Yield the records of a file in order. Fields may stand before, amid or after the peaks.
+
+    Parameters
+    ----------
+    data
+        Text of the file with line feeds as line ends.
+    """
     for part in data.split(b"BEGIN IONS")[1:]:
         block, end, _ = part.partition(b"END IONS")
-        fields = list(_FIELD.finditer(block))
-        peaks = block[fields[-1].end() :] if fields else block
+        fields = _FIELD.findall(block)
         reason = None if end else "cut short: no END IONS"
-        yield Record(identity((field[1], field[2]) for field in fields), peaks, None, reason)
+        yield Record(identity(fields), _FIELD.sub(b"", block), None, reason)

@@ -1,38 +1,87 @@
 """Spectra in Parquet: the project's own tables, and anyone's table with the columns `mz` and `intensity`."""
 
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from spectus import tables
 from spectus.errors import InputError
-from spectus.library.fields import Identity, retention_index
+from spectus.library.fields import PLACEHOLDERS, Identity, index_of_field, structure_fields
+from spectus.library.ionization import describe_ionization
 from spectus.library.peaks import Peaks
+from spectus.library.ri_scales import RiScale, scale_named
 from spectus.raw.content import first_line, head
 from spectus.tables import SPECTRA
+from spectus.types import Ints, Singles
 
 _OPTIONAL = {
-    "name": ("feature", "name", "accession"),
+    "name": ("feature", "name", "query", "id", "accession"),
     "smiles": ("smiles",),
+    "inchi": ("inchi",),
     "inchikey": ("inchikey",),
     "formula": ("formula",),
     "ri": ("ri", "retention_index"),
+    "ri_scale": ("ri_scale", "ri_type"),
+    "ri_extrapolated": ("ri_extrapolated",),
+    "ionization": ("ionization", "ionisation", "ion_source", "ionization_mode"),
+    "instrument type": ("instrument_type",),
+    "ms level": ("ms_level", "mslevel"),
+    "ion mode": ("ion_mode", "ionmode", "polarity"),
+    "adduct": ("adduct", "precursor_type"),
+    "source": ("source", "accession", "contributor"),
+    "license": ("license", "licence"),
     "reason": ("reason",),
 }
+"""Columns that a table may have, in the order they are looked for; upper or lower case does not matter."""
+
+_IONIZATION = ("ionization", "instrument type", "ms level", "ion mode", "adduct")
+
 PREDICTED_BY = "predicted_by"
 """Key of a library's metadata that says its spectra were predicted, and by which model."""
 
 _UNEQUAL = "m/z and intensity differ in number"
 
 
+class SpectraTable(NamedTuple):
+    """The contents of a foreign table, one row per record.
+
+    Attributes
+    ----------
+    identities : list of Identity, length n
+        Names, structures, indices.
+    peaks : Peaks
+        Of n records, as the table has them.
+    extrapolated : list of bool or None, length n
+        Whether the retention index lies outside the ladder.
+    has_names : bool
+        The table has a column with names.
+    """
+
+    identities: list[Identity]
+    peaks: Peaks
+    extrapolated: list[bool | None]
+    has_names: bool
+
+
 def read_library(path: Path) -> pa.Table | None:
-    """A library of schema SPECTRA that this project wrote, as it stands; None if the file is another table.
+    """Read a library of schema SPECTRA that this project wrote, as it stands.
 
     Its spectra were checked when it was made. Rows may have been taken out since: `entry` is counted anew.
+
+    Returns
+    -------
+    pa.Table or None
+        None if the file is another table.
+
+    Raises
+    ------
+    InputError
+        The file is not a readable Parquet file.
     """
     try:
         schema = pq.read_schema(path)
@@ -45,8 +94,8 @@ def read_library(path: Path) -> pa.Table | None:
 
 
 def predicted_by(path: Path) -> str | None:
-    """The forward model that made a library of predicted spectra; None for every other file."""
-    if head(path, 4) != b"PAR1":
+    """Return the prediction model that made a library of predicted spectra; None for every other file."""
+    if path.is_dir() or head(path, 4) != b"PAR1":
         return None
     try:
         made = (pq.read_schema(path).metadata or {}).get(PREDICTED_BY.encode())
@@ -55,15 +104,16 @@ def predicted_by(path: Path) -> str | None:
     return made.decode() if made else None
 
 
-def read_table(path: Path) -> tuple[list[Identity], Peaks]:
-    """Names, structures and peak lists of a table, one row a record.
+def read_table(path: Path) -> SpectraTable:
+    """Read names, structures and peak lists of a table, one row per record.
 
-    The name is `feature`, "`run`/`component`", `name` or `accession`, whichever the table has first. Columns not needed
-    are not read.
+    The name is `feature`, "`run`/`component`", `name`, `query`, `id` or `accession`, whichever the table has first.
+    Columns that are not needed are not read.
 
     Raises
     ------
-    InputError: no readable Parquet file, or `mz` or `intensity` is missing or holds no lists of numbers.
+    InputError
+        The file is not a readable Parquet file, or `mz` or `intensity` is missing or holds no lists of numbers.
     """
     try:
         found = {name.lower(): name for name in reversed(pq.read_schema(path).names)}
@@ -81,19 +131,60 @@ def read_table(path: Path) -> tuple[list[Identity], Peaks]:
         rows = pq.read_table(path, columns=sorted(columns))
     except (pa.ArrowInvalid, OSError) as error:
         raise _unreadable(path, error) from error
-    texts = {meaning: _texts(rows[name], path, name) for meaning, name in chosen.items() if meaning != "ri"}
+    texts = {
+        meaning: _texts(rows[name], path, name)
+        for meaning, name in chosen.items()
+        if meaning not in ("ri", "ri_extrapolated")
+    }
     if len(of_run) == 2 and "feature" not in found:
         run, component = (_texts(rows[name], path, name) for name in of_run)
         texts["name"] = [f"{a}/{b}" for a, b in zip(run, component, strict=True)]
     nothing: list[str | None] = [None] * len(rows)
-    identities = list(
-        map(
-            Identity,
-            *(texts.get(meaning, nothing) for meaning in ("name", "smiles", "inchikey", "formula")),
-            _indices(rows[chosen["ri"]]) if "ri" in chosen else nothing,
-        )
+    return SpectraTable(
+        _identities(rows, chosen.get("ri"), texts),
+        _peaks(rows, found, texts.get("reason", nothing), path),
+        _flags(rows[chosen["ri_extrapolated"]]) if "ri_extrapolated" in chosen else [None] * len(rows),
+        "name" in texts,
     )
-    return identities, _peaks(rows, found, texts.get("reason", nothing), path)
+
+
+def _identities(rows: pa.Table, ri: str | None, texts: dict[str, list[str | None]]) -> list[Identity]:
+    """Bring the text columns of a table together as the fields of a text library are."""
+    nothing: list[str | None] = [None] * len(rows)
+    indices = _indices(rows[ri]) if ri else [(None, None, None)] * len(rows)
+    methods = {meaning: texts[meaning] for meaning in _IONIZATION if meaning in texts}
+    said = zip(*methods.values(), strict=True) if methods else [()] * len(rows)
+    ionizations = [_ionization(tuple(methods), values) for values in said]
+    found = []
+    for place, (index, named, unread) in enumerate(indices):
+        smiles, inchi, inchikey = structure_fields(
+            [texts.get("smiles", nothing)[place]],
+            [texts.get("inchi", nothing)[place], texts.get("inchikey", nothing)[place]],
+        )
+        formula = texts.get("formula", nothing)[place]
+        found.append(
+            Identity(
+                texts.get("name", nothing)[place],
+                smiles,
+                inchi,
+                inchikey,
+                None if formula is None or formula.lower() in PLACEHOLDERS else formula,
+                index,
+                named or scale_named(texts.get("ri_scale", nothing)[place] or ""),
+                unread,
+                ionizations[place],
+                texts.get("source", nothing)[place] or None,
+                texts.get("license", nothing)[place] or None,
+            )
+        )
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _ionization(meanings: tuple[str, ...], values: tuple[str | None, ...]) -> str | None:
+    """Name the ionization by the values of some columns; few records of a library differ in them."""
+    said = {meaning: value for meaning, value in zip(meanings, values, strict=True) if value}
+    return describe_ionization(said)
 
 
 def _peaks(rows: pa.Table, found: dict[str, str], given: list[str | None], path: Path) -> Peaks:
@@ -105,8 +196,8 @@ def _peaks(rows: pa.Table, found: dict[str, str], given: list[str | None], path:
     return Peaks(mz[np.repeat(equal, n_mz)], intensity[np.repeat(equal, n_intensity)], offsets, reasons)
 
 
-def _lists(column: pa.ChunkedArray, path: Path, name: str) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """All values of a list column (nulls as NaN), and how many each row has (a null row none)."""
+def _lists(column: pa.ChunkedArray, path: Path, name: str) -> tuple[Singles, Ints]:
+    """Return all values of a list column (nulls as NaN), and how many each row has (a null row none)."""
     try:
         values = column.cast(pa.list_(pa.float32()), safe=False)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
@@ -119,21 +210,27 @@ def _lists(column: pa.ChunkedArray, path: Path, name: str) -> tuple[NDArray[np.f
 
 def _texts(column: pa.ChunkedArray, path: Path, name: str) -> list[str | None]:
     try:
-        return pc.utf8_trim_whitespace(column.cast(pa.string())).to_pylist()
+        texts: list[str | None] = pc.utf8_trim_whitespace(column.cast(pa.string())).to_pylist()
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise InputError(
             path, f"the column {name} holds {column.type}, not text", "store it as text or leave it out"
         ) from error
+    return texts
 
 
-def _indices(column: pa.ChunkedArray) -> list[float | None]:
-    """Retention indices; numbers, or text as libraries write them."""
+def _indices(column: pa.ChunkedArray) -> list[tuple[float | None, RiScale | None, str | None]]:
+    """Return index, scale and unread text of each row; the column holds numbers, or text as libraries write it."""
     if pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
         values = column.cast(pa.float64())
         usable = pc.fill_null(pc.and_(pc.greater(values, 0), pc.is_finite(values)), False)
-        return pc.if_else(usable, values, pa.scalar(None, pa.float64())).to_pylist()
-    texts = column.cast(pa.string()).to_pylist()
-    return [None if text is None else retention_index(text) for text in texts]
+        return [(value, None, None) for value in pc.if_else(usable, values, pa.scalar(None, pa.float64())).to_pylist()]
+    return [index_of_field(text or "") for text in column.cast(pa.string()).to_pylist()]
+
+
+def _flags(column: pa.ChunkedArray) -> list[bool | None]:
+    """Return a column of booleans; null where the column holds something else."""
+    flags: list[bool | None] = column.to_pylist() if pa.types.is_boolean(column.type) else [None] * len(column)
+    return flags
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:

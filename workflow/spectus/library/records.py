@@ -1,57 +1,87 @@
-"""Reading spectral libraries and query spectra of any supported form into one table."""
+"""Reading spectral libraries and query spectra of any supported format into one table."""
 
+import logging
 import lzma
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
 from tqdm import tqdm
 
 from spectus.errors import InputError
-from spectus.library import jcamp, mgf, msp
+from spectus.library import andi, jcamp, mgf, msp, sdf
 from spectus.library.fields import Identity, Record
+from spectus.library.ionization import is_electron_ionization
 from spectus.library.parquet import read_library, read_table
-from spectus.library.peaks import Peaks, clean_peaks, parse_peaks
+from spectus.library.peak_text import parse_peaks
+from spectus.library.peaks import Peaks, clean_peaks
+from spectus.library.ri_scales import scale_of_file
+from spectus.library.structure_fields import resolve_structure, structure_notes
 from spectus.raw.content import contents, damaged, head
+from spectus.structures import quiet_rdkit
 from spectus.tables import SPECTRA
 
-_REMEDY = "give .msp, .msl, .mgf, .jdx or .parquet; of a raw run, the components that `spectus deconvolve` writes"
+_LOG = logging.getLogger("spectus")
+_REMEDY = (
+    "give .msp, .msl, .mgf, .jdx, .sdf, .cdf, .parquet or MassBank records; of a raw run, the components that "
+    "`spectus deconvolve` writes"
+)
 _XZ = b"\xfd7zXZ\x00"
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 def read_spectra(path: Path) -> pa.Table:
-    """The records of a spectral file, in its order.
+    """Read the records of a spectral file, in its order.
 
-    MSP (NIST, MoNA, MassBank, MS-DIAL), MSL (AMDIS), MGF, JCAMP-DX, each also gzip- or xz-compressed, and Parquet: the
-    project's own spectra, features and components tables, or any table with list columns `mz` and `intensity`. The
-    form is found by content, whatever the suffix.
+    MSP (NIST, MoNA, MassBank, MS-DIAL, Golm), MSL (AMDIS), MGF, JCAMP-DX, SDF, MassBank records (a file, or a folder of
+    them), each file also gzip- or xz-compressed; ANDI libraries; and Parquet: the project's own spectra, features and
+    components tables, or any table with list columns `mz` and `intensity`. The format is detected from the content.
+
+    What the file leaves open or contradicts is logged in one line each: indices that cannot be read, structures that
+    contradict each other, spectra that are not from electron ionization, missing names, peaks at m/z 0.
+
+    Parameters
+    ----------
+    path
+        The file, or a folder of MassBank records.
 
     Returns
     -------
-    (n_records,) table of schema SPECTRA. A record that cannot be used keeps its row, with the reason and without peaks.
-    Names that come again get "#2", "#3", ...; peaks of intensity 0 are left out.
+    pa.Table
+        Schema SPECTRA, one row per record. A record that cannot be used keeps its row, with the reason and without
+        peaks. Names that come again get "#2", "#3", ...; peaks of intensity 0 are left out.
 
     Raises
     ------
-    InputError: the file is missing, empty, damaged, or holds no record in any of these forms.
+    InputError
+        The file is missing, empty or damaged, or holds no record in any of these formats.
     """
-    if head(path, 4) == b"PAR1":
+    if path.is_dir():
+        return _parsed(_folder(path), msp.records, path)
+    start = head(path, 8)
+    if start.startswith(b"PAR1"):
         library = read_library(path)
-        return _table(*read_table(path)) if library is None else library
+        if library is not None:
+            return library
+        found = read_table(path)
+        if not found.has_names and len(found.identities):
+            _warn_once(
+                f"{path}: has no column with names (feature, name, query, id or accession); "
+                "its spectra are called entry 0, entry 1, ..."
+            )
+        return _table(found.identities, found.peaks, path, found.extrapolated)
+    if start.startswith(andi.MAGIC):
+        return _table(*andi.read_andi_library(contents(path), path), path)
     data = _text(path)
-    found = tqdm(_parser(data, path)(data), desc=path.name, unit=" records", disable=None, leave=False, delay=1)
-    records = list(found)
-    if not records:
-        raise InputError(path, "holds no record", _REMEDY)
-    peaks = parse_peaks([record.peaks for record in records], [record.announced for record in records])
-    reasons = [record.reason or reason for record, reason in zip(records, peaks.reasons, strict=True)]
-    return _table([record.identity for record in records], Peaks(peaks.mz, peaks.intensity, peaks.offsets, reasons))
+    return _parsed(data, _parser(data, path), path)
 
 
 def unique_names(names: Sequence[str | None]) -> list[str]:
-    """The names with "#2", "#3", ... on those that come again; "entry 7" where record 7 has none."""
+    """Make names unique: "#2", "#3", ... on those that come again, "entry 7" where record 7 has none."""
     given = [name or f"entry {position}" for position, name in enumerate(names)]
     taken, seen, unique = set(given), dict.fromkeys(given, 0), []
     for name in given:
@@ -65,29 +95,115 @@ def unique_names(names: Sequence[str | None]) -> list[str]:
 
 
 def reason_counts(spectra: pa.Table) -> str:
-    """How many records of a SPECTRA table cannot be used, by kind: "no peaks: 3, negative intensity: 1"."""
+    """Count the records of a SPECTRA table that cannot be used, by kind: "no peaks: 3, a negative intensity: 1"."""
     kinds = Counter(reason.partition(":")[0] for reason in spectra["reason"].drop_null().to_pylist())
     return ", ".join(f"{kind}: {n:,}" for kind, n in kinds.most_common())
 
 
-def _table(identities: Sequence[Identity], peaks: Peaks) -> pa.Table:
-    names, smiles, inchikeys, formulas, indices = zip(*identities, strict=True) if identities else [()] * 5
+def not_electron_ionization(spectra: pa.Table) -> tuple[pa.Array, str | None]:
+    """Tell which records of a SPECTRA table are not from electron ionization (EI).
+
+    Returns
+    -------
+    mask : pa.Array of bool, (n_records,)
+        True for these records.
+    line : str or None
+        How many of how many, and of which kinds; None if there are none.
+    """
+    kinds = [None if is_electron_ionization(kind) else kind for kind in spectra["ionization"].to_pylist()]
+    counted = Counter(kind for kind in kinds if kind)
+    mask = pa.array([kind is not None for kind in kinds], pa.bool_())
+    if not counted:
+        return mask, None
+    told = ", ".join(f"{kind}: {n:,}" for kind, n in counted.most_common())
+    return mask, f"{counted.total():,} of {len(kinds):,} records are not from electron ionization ({told})"
+
+
+@cache
+def _warn_once(line: str) -> None:
+    """Log a line about a file; a command that reads a file twice tells it once."""
+    _LOG.warning("%s", line)
+
+
+def _parsed(data: bytes, parser: Callable[[bytes], Iterator[Record]], path: Path) -> pa.Table:
+    """Read the records of a text with one of the parsers."""
+    with quiet_rdkit():
+        found = tqdm(parser(data), desc=path.name, unit=" records", disable=None, leave=False, delay=1)
+        records = list(found)
+    if not records:
+        raise InputError(path, "holds no record", _REMEDY)
+    peaks = parse_peaks([record.peaks for record in records], [record.announced for record in records])
+    reasons = [record.reason or reason for record, reason in zip(records, peaks.reasons, strict=True)]
+    identities = [record.identity for record in records]
+    if not any(record.name for record in identities):
+        _warn_once(f"{path}: none of its records has a name; they are called entry 0, entry 1, ...")
+    return _table(identities, Peaks(peaks.mz, peaks.intensity, peaks.offsets, reasons), path)
+
+
+def _table(
+    identities: Sequence[Identity], peaks: Peaks, path: Path, extrapolated: Sequence[bool | None] | None = None
+) -> pa.Table:
+    """Make the table SPECTRA, and log what is wrong with the file's fields."""
     cleaned = clean_peaks(peaks)
+    with quiet_rdkit():
+        structures = [
+            resolve_structure(record, heaviest)
+            for record, heaviest in zip(identities, cleaned.heaviest().tolist(), strict=True)
+        ]
+    scales, notes = _ri_scales(identities, path)
     mz, intensity = cleaned.columns()
-    columns = [
-        pa.array(range(len(identities)), pa.int32()),
-        pa.array(unique_names(names), pa.string()),
-        *(pa.array(values, pa.string()) for values in (smiles, inchikeys, formulas)),
-        pa.array(indices, pa.float64()),
-        mz,
-        intensity,
-        pa.array(cleaned.reasons, pa.string()),
-    ]
-    return pa.Table.from_arrays(columns, schema=SPECTRA)
+    n = len(identities)
+    texts: dict[str, Sequence[str | None]] = {
+        "name": unique_names([record.name for record in identities]),
+        "smiles": [found.smiles for found in structures],
+        "inchikey": [found.inchikey for found in structures],
+        "formula": [found.formula for found in structures],
+        "ri_scale": scales,
+        "ionization": [record.ionization for record in identities],
+        "contradiction": [found.contradiction for found in structures],
+        "source": [record.source for record in identities],
+        "license": [record.license for record in identities],
+        "reason": cleaned.reasons,
+    }
+    columns = {name: pa.array(values, pa.string()) for name, values in texts.items()} | {
+        "entry": pa.array(range(n), pa.int32()),
+        "ri": pa.array([record.ri for record in identities], pa.float64()),
+        "ri_extrapolated": pa.array([None] * n if extrapolated is None else extrapolated, pa.bool_()),
+        "mz": mz,
+        "intensity": intensity,
+    }
+    table = pa.Table.from_arrays([columns[name] for name in SPECTRA.names], schema=SPECTRA)
+    if cleaned.n_at_zero:
+        notes.append(f"{cleaned.n_at_zero:,} peaks at m/z 0 are left out")
+    wrong = [*structure_notes(structures), *filter(None, [not_electron_ionization(table)[1]])]
+    for note in [*notes, *wrong]:
+        _warn_once(f"{path}: {note}")
+    return table
+
+
+def _ri_scales(identities: Sequence[Identity], path: Path) -> tuple[list[str | None], list[str]]:
+    """Return the scale of each record's retention index, and lines about indices that cannot be read."""
+    indexed = [(record.name, record.smiles, record.ri) for record in identities if record.ri and not record.ri_scale]
+    of_file = scale_of_file(path.name, indexed) if indexed else None
+    scales: list[str | None] = [None if record.ri is None else record.ri_scale or of_file for record in identities]
+    unread = [record.ri_unread for record in identities if record.ri_unread]
+    line = f"{len(unread):,} retention indices cannot be read without doubt, such as {unread[0]!r}" if unread else None
+    return scales, [f"{line}; they are left out"] if line else []
+
+
+def _folder(path: Path) -> bytes:
+    """Join the MassBank records of a folder, by name."""
+    files = sorted(chain(path.glob("*.txt"), path.glob("*/*.txt")))
+    texts = [_text(file) for file in files if head(file, 2**12).lstrip(b"\xef\xbb\xbf").startswith(b"ACCESSION:")]
+    if not texts:
+        raise InputError(
+            path, "is a folder without MassBank records", "name a file, or a folder of MassBank's .txt files"
+        )
+    return b"\n\n".join(texts)
 
 
 def _text(path: Path) -> bytes:
-    """The file's text, uncompressed, with line ends `\\n` and no byte order mark."""
+    """Return the file's text, uncompressed, with line feeds as line ends and no byte order mark."""
     data = contents(path)
     if data.startswith(_XZ):
         try:
@@ -96,18 +212,37 @@ def _text(path: Path) -> bytes:
             raise damaged(path, f"xz: {error}") from error
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         data = data.decode("utf-16", errors="replace").encode()
+    elif (unmarked := _unmarked_utf16(data)) is not None:
+        data = data.decode(unmarked, errors="replace").encode()
     data = data.removeprefix(b"\xef\xbb\xbf")
     return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in data else data
 
 
+def _unmarked_utf16(data: bytes) -> str | None:
+    """Return the encoding of a UTF-16 text without a byte order mark, in which every other byte is 0; else None."""
+    for encoding, high, low in (("utf-16-le", data[1:400:2], data[:400:2]), ("utf-16-be", data[:400:2], data[1:400:2])):
+        if high and high.count(0) >= 0.9 * len(high) and not low.count(0):
+            return encoding
+    return None
+
+
 def _parser(data: bytes, path: Path) -> Callable[[bytes], Iterator[Record]]:
+    """Choose the parser by the file's content."""
     start = data[:65536]
+    if data.startswith(_HDF5):
+        raise InputError(path, "is an HDF5 file and no spectral library", _REMEDY)
     if b"\0" in start:
         raise InputError(path, "is no spectral library: its content is binary", _REMEDY)
     if re.search(rb"^##[ \t]*(?:TITLE|JCAMP)", start, re.MULTILINE | re.IGNORECASE):
         return jcamp.records
     if b"BEGIN IONS" in data:
         return mgf.records
+    if sdf.PEAKS_FIELD.search(data):
+        return sdf.records
     if msp.NUM_PEAKS.search(data):
         return msp.records
-    raise InputError(path, "is no spectral library: no 'Num Peaks:', 'BEGIN IONS' or '##TITLE=' in it", _REMEDY)
+    raise InputError(
+        path,
+        "is no spectral library: no 'Num Peaks:', 'BEGIN IONS', '##TITLE=' or 'MASS SPECTRAL PEAKS' in it",
+        _REMEDY,
+    )

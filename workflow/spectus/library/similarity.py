@@ -1,9 +1,10 @@
 """Weighted unit-mass spectra and their cosine: which library spectra are nearest to a query.
 
 A spectrum becomes a vector over nominal masses with entries intensity^0.53 * mass^1.3, scaled to length 1. Stein and
-Scott (J. Am. Soc. Mass Spectrom. 1994, 5, 859) found such weights to matter more than the measure; these exponents rank
-replicate EI spectra best (benchmarks/library_search.py compares them). Predicted spectra have the right peaks with
-heights that are often wrong, so heights count for less: intensity^0.35 * mass^0.5 (benchmarks/insilico.py compares).
+Scott (J. Am. Soc. Mass Spectrom. 1994, 5, 859) found that such weights matter more than the measure. These exponents
+rank replicate EI spectra best (measured with benchmarks/library_search.py). Predicted spectra have the right peaks, but
+often wrong intensities. Intensities therefore count for less: intensity^0.35 * mass^0.5 (measured with
+benchmarks/insilico.py).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,13 +18,14 @@ from scipy.sparse import csr_array
 from tqdm import tqdm
 
 from spectus.nominal_mass import to_nominal_mass
+from spectus.types import Ints
 
 INTENSITY_POWER = 0.53
 MASS_POWER = 1.3
 
 
 class Powers(NamedTuple):
-    """Exponents of the weights of a peak."""
+    """Exponents of the weight of a peak: intensity^intensity_power * mass^mass_power."""
 
     intensity_power: float
     mass_power: float
@@ -35,16 +37,25 @@ PREDICTED = Powers(0.35, 0.5)
 QUERIES_AT_ONCE = 256
 LIBRARY_AT_ONCE = 8192
 _PAIRS_AT_ONCE = 16384
+"""Rows and pairs of a block; chosen: dense blocks of some 10 MB, which stay in a processor's cache."""
+
 _SLACK = 1e-4
-"""More than float32 products of unit vectors can be off: what comes this near to a limit is computed again, exactly."""
+"""More than the rounding error of float32 products of unit vectors: pairs this near to a limit are computed again."""
 
 Factor = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]
 
 
 class Hits(NamedTuple):
-    """Pairs of a query and a library spectrum, by query, then rank. All (n_hits,).
+    """Pairs of a query and a library spectrum, by query, then rank.
 
-    `query` and `entry` are rows of the two matrices; `score` is the cosine times the factor.
+    Attributes
+    ----------
+    query, entry : ndarray of int64, (n_hits,)
+        Rows of the two matrices.
+    score : ndarray of float64, (n_hits,)
+        The cosine times the factor, 0-1.
+    cosine : ndarray of float64, (n_hits,)
+        0-1.
     """
 
     query: NDArray[np.int64]
@@ -53,7 +64,7 @@ class Hits(NamedTuple):
     cosine: NDArray[np.float64]
 
     def at(self, which: NDArray[np.int64] | NDArray[np.bool_]) -> "Hits":
-        """The pairs at these positions."""
+        """Return the pairs at these positions, or where a mask is true."""
         return Hits(self.query[which], self.entry[which], self.score[which], self.cosine[which])
 
 
@@ -65,22 +76,28 @@ def weighted_matrix(
     mass_power: float = MASS_POWER,
     n_masses: int | None = None,
 ) -> csr_array:
-    """Spectra as rows of length 1 over nominal masses, floor(m/z + 0.3).
+    """Return spectra as rows of length 1 over nominal masses, floor(m/z + 0.3).
 
     Peaks that share a nominal mass are summed before they are weighted. A row without peaks stays empty.
 
     Parameters
     ----------
-    mz, intensity: list columns, n_spectra long; m/z in Th, intensities not negative.
-    n_masses: columns of the matrix; None: up to the highest nominal mass. Matrices to be multiplied need the same.
+    mz, intensity
+        List columns, n_spectra long; m/z in Th, intensities not negative.
+    intensity_power, mass_power
+        Exponents of the weights (Stein and Scott 1994).
+    n_masses
+        Columns of the matrix; None: up to the highest nominal mass.
 
     Returns
     -------
-    (n_spectra, n_masses) csr_array of float32, column indices ascending in each row.
+    csr_array of float32, (n_spectra, n_masses)
+        Column indices ascend in each row.
 
     Raises
     ------
-    ValueError: a peak lies beyond `n_masses`.
+    ValueError
+        A peak lies beyond `n_masses`.
     """
     lengths = pc.fill_null(pc.list_value_length(mz), 0).to_numpy()
     mass = to_nominal_mass(pc.list_flatten(mz).to_numpy()).astype(np.int32)
@@ -102,17 +119,27 @@ def weighted_matrix(
 def cosine_top(
     queries: csr_array, library: csr_array, k: int, *, min_score: float = 0.0, factor: Factor | None = None
 ) -> Hits:
-    """The `k` best library rows of each query by cosine, or by cosine times a factor.
+    """Find the `k` best library rows of each query by cosine, or by cosine times a factor.
 
-    Works on blocks, in bounded memory beyond the two matrices. The result depends neither on the blocks nor on the
-    number of threads: dense float32 products only choose the pairs that can be among the best, whose cosines are then
-    summed in one fixed order in float64. Equal scores are ranked by library row.
+    The search works on blocks, in bounded memory beyond the two matrices. The result depends neither on the blocks nor
+    on the number of threads: dense float32 products only choose the pairs that can be among the best, whose cosines are
+    then summed in one fixed order in float64. Equal scores are ranked by library row.
 
     Parameters
     ----------
-    queries, library: from `weighted_matrix`; their numbers of columns may differ.
-    min_score: pairs below are no hits; neither are pairs of cosine 0.
-    factor: called with query rows and library rows (n_pairs,) of pairs, gives a number of 0-1 for each.
+    queries, library
+        From `weighted_matrix`; their numbers of columns may differ.
+    k
+        Hits of each query.
+    min_score
+        Pairs below are no hits; neither are pairs of cosine 0.
+    factor
+        Called with query rows and library rows (n_pairs,) of pairs, it gives a number of 0-1 for each.
+
+    Returns
+    -------
+    Hits
+        By query, then by descending score.
     """
     best = [_Best(at, k, min_score) for at in _blocks(queries.shape[0], QUERIES_AT_ONCE)]
     masses = np.unique(queries.indices)
@@ -126,7 +153,7 @@ def cosine_top(
 
 
 class _Best:
-    """The best pairs met so far for a block of queries, and the score a new pair of each must reach."""
+    """The best pairs so far for a block of queries, and the score that a new pair of each must reach."""
 
     def __init__(self, queries: slice, k: int, min_score: float) -> None:
         self.queries, self.k, self.min_score = queries, k, min_score
@@ -136,7 +163,7 @@ class _Best:
     def add(
         self, queries: NDArray[np.float32], library: NDArray[np.float32], first: int, factor: Factor | None
     ) -> None:
-        """Compare with a block of the library that begins at row `first`."""
+        """Compare the queries with a block of the library that begins at row `first`."""
         row, column, cosine = _above(queries @ library.T, self.limit)
         query, entry = row + self.queries.start, column + first
         weight = np.ones(len(query)) if factor is None else factor(query, entry)
@@ -152,7 +179,7 @@ class _Best:
 
 
 def joined(parts: Sequence[Hits]) -> Hits:
-    """The pairs of all parts, in their order."""
+    """Join the pairs of all parts, in their order."""
     none = np.zeros(0, np.int64)
     parts = [Hits(none, none, np.zeros(0), np.zeros(0)), *parts]
     return Hits(
@@ -168,7 +195,7 @@ def _blocks(n: int, size: int) -> Iterator[slice]:
 
 
 def _growing_blocks(n: int) -> Iterator[slice]:
-    """Small blocks first: they raise the limits, so that the large ones leave few pairs to be looked at."""
+    """Yield small blocks first: they raise the limits, so that large blocks leave few pairs to compute again."""
     start, size = 0, LIBRARY_AT_ONCE // 16
     while start < n:
         yield slice(start, min(start + size, n))
@@ -176,7 +203,7 @@ def _growing_blocks(n: int) -> Iterator[slice]:
 
 
 def _dense(matrix: csr_array, at: slice, masses: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Rows `at` of the matrix, only the columns `masses`: (n_rows, n_masses) float32."""
+    """Return rows `at` of the matrix, only the columns `masses`: (n_rows, n_masses) float32."""
     column = np.full(max(matrix.shape[1], int(masses.max(initial=0)) + 1), -1)
     column[masses] = np.arange(len(masses))
     peaks = slice(matrix.indptr[at.start], matrix.indptr[at.stop])
@@ -191,7 +218,7 @@ def _dense(matrix: csr_array, at: slice, masses: NDArray[np.int32]) -> NDArray[n
 def _above(
     cosine: NDArray[np.float32], limit: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """Row, column and value of the entries that may reach their row's limit."""
+    """Return row, column and value of the entries that may reach their row's limit."""
     lowest = np.maximum(limit - _SLACK, 0).astype(np.float32)[:, None]
     at = np.flatnonzero(cosine > lowest)
     row, column = np.divmod(at, cosine.shape[1])
@@ -199,7 +226,7 @@ def _above(
 
 
 def _likely(row: NDArray[np.int64], score: NDArray[np.float64], k: int) -> NDArray[np.int64]:
-    """Positions of the pairs that may be among the `k` best of their row; ties with the last all stay."""
+    """Return positions of the pairs that may be among the `k` best of their row; ties with the last all stay."""
     order = np.lexsort((-score, row))
     row, score = row[order], score[order]
     last = np.flatnonzero(rank_within(row) == k - 1)
@@ -211,7 +238,7 @@ def _likely(row: NDArray[np.int64], score: NDArray[np.float64], k: int) -> NDArr
 def _exact(
     queries: NDArray[np.float32], library: NDArray[np.float32], row: NDArray[np.int64], column: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """The cosines of pairs in float64, rounded to what no order of summation changes."""
+    """Compute the cosines of pairs in float64, rounded to what no order of summation changes."""
     cosine = np.empty(len(row))
     for at in _blocks(len(row), _PAIRS_AT_ONCE):
         cosine[at] = np.einsum("ij,ij->i", queries[row[at]], library[column[at]], dtype=np.float64)
@@ -219,7 +246,8 @@ def _exact(
 
 
 def rank_within(group: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Position within its group, from 0, of each element of a grouped array."""
+    """Return the position within its group, from 0, of each element of a grouped array (n,)."""
     start = np.ones(len(group), dtype=bool)
     start[1:] = np.diff(group) != 0
-    return np.arange(len(group)) - np.flatnonzero(start)[np.cumsum(start) - 1]
+    rank: Ints = np.arange(len(group)) - np.flatnonzero(start)[np.cumsum(start) - 1]
+    return rank

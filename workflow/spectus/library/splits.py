@@ -1,4 +1,4 @@
-"""The column `split` of a library: which compounds serve to train and which to validate."""
+"""The column `split` of a library: which compounds are for training and which for validation."""
 
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,31 @@ from spectus.structures import flat_smiles, hashed, inchikey14, quiet_rdkit
 
 
 def read_split(library: Path, split: str | None) -> list[dict[str, Any]]:
-    """Usable records of a library as rows of the SPECTRA schema, of one value of its column `split` if named."""
+    """Read the usable records of a library as rows; parameters and errors as `read_split_table`."""
     rows: list[dict[str, Any]] = read_split_table(library, split).to_pylist()
     return rows
 
 
 def read_split_table(library: Path, split: str | None) -> pa.Table:
-    """The same as a table of the SPECTRA schema."""
+    """Read the usable records of a library.
+
+    Parameters
+    ----------
+    library
+        A file that `read_spectra` reads.
+    split
+        Only records with this value in the column `split`; None: all.
+
+    Returns
+    -------
+    pa.Table
+        Schema SPECTRA.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or has no column `split` where one is asked for.
+    """
     spectra = read_spectra(library)
     wanted = pc.is_null(spectra["reason"])
     if split is not None:
@@ -31,7 +49,20 @@ def read_split_table(library: Path, split: str | None) -> pa.Table:
 
 
 def assign_split(smiles: pa.ChunkedArray, valid_share: float) -> pa.Array:
-    """`train` or `valid` for each structure, by a hash of its compound (first block of the InChIKey); null for none."""
+    """Assign each structure to a split by a hash of its compound, so that a compound is in one split everywhere.
+
+    Parameters
+    ----------
+    smiles
+        Structures, (n,); the compound is the first block of the InChIKey.
+    valid_share
+        Share of the compounds that are for validation, 0-1.
+
+    Returns
+    -------
+    pa.Array of string, (n,)
+        `train` or `valid`; null where there is no structure.
+    """
     with quiet_rdkit():
         flat = {text: flat_smiles(text) for text in smiles.unique().to_pylist()}
         draw = {text: hashed(inchikey14(canonical)) for text, canonical in flat.items() if canonical is not None}

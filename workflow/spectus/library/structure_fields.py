@@ -1,0 +1,134 @@
+"""Structure of a record from SMILES, InChI and InChIKey, and what these fields contradict each other in."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from rdkit import Chem
+from rdkit.Chem.rdMolDescriptors import CalcExactMolWt, CalcMolFormula
+
+from spectus.library.fields import Identity
+from spectus.structures import inchikey_of, inchikey_of_inchi, molecule_of_inchi
+
+SMILES_BELOW_PEAKS = 5.0
+"""Da. Isotope peaks lie up to M+4 with two chlorine or bromine atoms; a peak further above the molecular mass is of
+another molecule. Chosen."""
+
+_KNOWN = 2**17
+"""Structures remembered between files, some 20 MB: training reads the same library several times."""
+
+
+class RecordStructure(NamedTuple):
+    """The structure of a record.
+
+    Attributes
+    ----------
+    smiles, inchikey, formula : str or None
+        Columns of SPECTRA.
+    contradiction : str or None
+        What the record's fields contradict each other in.
+    unreadable : bool
+        The record has a SMILES or InChI that is no molecule, and no other that is.
+    below_peaks : bool
+        The molecule is lighter than a peak of the spectrum, as where a derivative was measured.
+    """
+
+    smiles: str | None
+    inchikey: str | None
+    formula: str | None
+    contradiction: str | None = None
+    unreadable: bool = False
+    below_peaks: bool = False
+
+
+class _Molecule(NamedTuple):
+    """A molecule that RDKit could read: SMILES, first block of the InChIKey, Hill formula, monoisotopic mass in Da."""
+
+    smiles: str
+    inchikey14: str
+    formula: str
+    mass: float
+
+
+def resolve_structure(record: Identity, heaviest: float) -> RecordStructure:
+    """Bring the structure fields of a record together.
+
+    A record with an InChI only gets a SMILES. Where SMILES, InChI and InChIKey are of different skeletons, the record
+    keeps them and the contradiction is told; a SMILES that is lighter than the spectrum's peaks is then left out, with
+    the formula that was made from it.
+
+    Parameters
+    ----------
+    record
+        Fields of the record.
+    heaviest
+        m/z, Th, of the heaviest peak of at least 1 % of the base peak; 0 without peaks.
+
+    Returns
+    -------
+    RecordStructure
+        The columns of SPECTRA, and what is wrong with the fields.
+    """
+    drawn, written = _of_smiles(record.smiles), _of_inchi(record.inchi)
+    inchikey = record.inchikey or _key_of_inchi(record.inchi)
+    if drawn is None and written is None:
+        unreadable = bool(record.smiles or record.inchi)
+        return RecordStructure(record.smiles, inchikey, record.formula, unreadable=unreadable)
+    contradiction = _contradiction(drawn, written, record.inchikey)
+    smiles, formula = record.smiles if drawn else written.smiles if written else None, record.formula
+    molecule = drawn or written
+    assert molecule is not None
+    below = heaviest > molecule.mass + SMILES_BELOW_PEAKS
+    if contradiction and drawn and below:
+        contradiction = f"{contradiction}; its peaks lie above the mass of the SMILES, which is left out"
+        replacement = written if written and heaviest <= written.mass + SMILES_BELOW_PEAKS else None
+        smiles = replacement.smiles if replacement else None
+        formula = None if formula == molecule.formula else formula
+    return RecordStructure(smiles, inchikey, formula, contradiction, below_peaks=below)
+
+
+def _contradiction(drawn: _Molecule | None, written: _Molecule | None, inchikey: str | None) -> str | None:
+    """Name the fields whose skeletons differ."""
+    if drawn and written and drawn.inchikey14 != written.inchikey14:
+        return "SMILES contradicts InChI"
+    for kind, molecule in (("SMILES", drawn), ("InChI", written)):
+        if molecule and inchikey and molecule.inchikey14 and molecule.inchikey14 != inchikey[:14]:
+            return f"{kind} contradicts InChIKey"
+    return None
+
+
+@lru_cache(maxsize=_KNOWN)
+def _of_smiles(smiles: str | None) -> _Molecule | None:
+    molecule = Chem.MolFromSmiles(smiles) if smiles else None
+    return _described(molecule, smiles or "") if molecule is not None and molecule.GetNumAtoms() else None
+
+
+@lru_cache(maxsize=_KNOWN)
+def _of_inchi(inchi: str | None) -> _Molecule | None:
+    molecule = molecule_of_inchi(inchi) if inchi else None
+    return _described(molecule, Chem.MolToSmiles(molecule)) if molecule is not None else None
+
+
+@lru_cache(maxsize=_KNOWN)
+def _key_of_inchi(inchi: str | None) -> str | None:
+    return (inchikey_of_inchi(inchi) or None) if inchi else None
+
+
+def _described(molecule: Chem.Mol, smiles: str) -> _Molecule:
+    key = inchikey_of(molecule)[:14]
+    return _Molecule(smiles, key, CalcMolFormula(molecule), float(CalcExactMolWt(molecule)))
+
+
+def structure_notes(structures: Sequence[RecordStructure]) -> list[str]:
+    """Count what is wrong with the structures of a file, one line for each kind.
+
+    Parameters
+    ----------
+    structures
+        Of all records of the file.
+    """
+    counted = (
+        ("the structure fields contradict each other", sum(s.contradiction is not None for s in structures)),
+        ("the structure cannot be read", sum(s.unreadable for s in structures)),
+    )
+    return [f"{what} in {n:,} of {len(structures):,} records" for what, n in counted if n]
