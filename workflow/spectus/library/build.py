@@ -1,5 +1,6 @@
-"""Making one library of several files, in the form that loads at once."""
+"""Joining several files into one library, in the format that loads fastest."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,29 +9,39 @@ import pyarrow as pa
 from spectus import tables
 from spectus.errors import InputError
 from spectus.library.parquet import PREDICTED_BY, predicted_by
+from spectus.library.peaks import heaviest_peaks
 from spectus.library.records import read_spectra, reason_counts, unique_names
 from spectus.library.splits import assign_split
+from spectus.library.structure_fields import count_below_peaks
+from spectus.structures import quiet_rdkit
 from spectus.tables import SPECTRA
 
+_LOG = logging.getLogger("spectus")
 _SPLIT = pa.field("split", pa.string(), metadata={"about": "'train' or 'valid', by compound"})
 
 
 def build_library(sources: Sequence[Path], out: Path, valid_share: float = 0.0) -> None:
-    """Write the records of all files, in order, as one Parquet library (schema SPECTRA), and print what is in it.
+    """Write the records of all files, in order, as one Parquet library (schema SPECTRA), and print what it holds.
 
     Records that cannot be used keep their row with the reason. Names are made unique over all files. Libraries of
-    predicted spectra may be joined too, but not with measured ones: a hit must say which it is.
+    predicted spectra can be joined too, but not with measured ones: a hit must tell which it is.
 
     Parameters
     ----------
-    sources: files that `records.read_spectra` reads.
-    valid_share: add the column `split`, `valid` for about this share of the compounds and `train` for the others, all
-        records of a compound alike and in every library the same; null for records without a structure. 0: no column.
+    sources
+        Files that `records.read_spectra` reads.
+    out
+        The Parquet file.
+    valid_share
+        Add the column `split`, `valid` for about this share of the compounds and `train` for the others. All records of
+        a compound are in one split, the same in every library; the column is null for records without a structure.
+        0: no column.
 
     Raises
     ------
-    InputError: a share that is none, a file cannot be read, or there is no usable record in any of them; nothing is
-        written then.
+    InputError
+        The share is not from 0 to below 1, a file cannot be read, or none holds a usable record. Nothing is written
+        then.
     """
     if not 0 <= valid_share < 1:
         raise InputError(f"--valid {valid_share}", "is no share of the compounds", "give a number from 0 to below 1")
@@ -42,6 +53,7 @@ def build_library(sources: Sequence[Path], out: Path, valid_share: float = 0.0) 
         )
     parts = [read_spectra(path) for path in sources]
     spectra = pa.concat_tables(parts)
+    _tell_derivatives(sources, parts)
     n_unusable = len(spectra) - spectra["reason"].null_count
     why = f" ({reason_counts(spectra)})" if n_unusable else ""
     if n_unusable == len(spectra):
@@ -63,3 +75,15 @@ def build_library(sources: Sequence[Path], out: Path, valid_share: float = 0.0) 
     tables.write(named, out, schema, extra)
     files = "1 file" if len(parts) == 1 else f"{len(parts)} files"
     print(f"{out}: {len(spectra):,} records of {files}, {n_unusable:,} not usable{why}")
+
+
+def _tell_derivatives(sources: Sequence[Path], parts: Sequence[pa.Table]) -> None:
+    """Log how many records of each file have peaks above the mass of their structure."""
+    for path, spectra in zip(sources, parts, strict=True):
+        with quiet_rdkit():
+            n = count_below_peaks(spectra["smiles"].to_pylist(), heaviest_peaks(spectra["mz"], spectra["intensity"]))
+        if n:
+            _LOG.warning(
+                "%s: %s of %s records have peaks above the mass of their structure, as spectra of derivatives do",
+                path, f"{n:,}", f"{len(spectra):,}",
+            )  # fmt: skip

@@ -44,6 +44,9 @@ _IONIZATION = ("ionization", "instrument type", "ms level", "ion mode", "adduct"
 PREDICTED_BY = "predicted_by"
 """Key of a library's metadata that says its spectra were predicted, and by which model."""
 
+_ALWAYS = {"entry", "name", "smiles", "inchikey", "formula", "ri", "mz", "intensity", "reason"}
+"""Columns of SPECTRA in all versions of this project."""
+
 _UNEQUAL = "m/z and intensity differ in number"
 
 
@@ -71,7 +74,8 @@ class SpectraTable(NamedTuple):
 def read_library(path: Path) -> pa.Table | None:
     """Read a library of schema SPECTRA that this project wrote, as it stands.
 
-    Its spectra were checked when it was made. Rows may have been taken out since: `entry` is counted anew.
+    Its spectra were checked when it was made. Rows may have been taken out since: `entry` is counted anew. Columns that
+    the version which wrote it did not have are null.
 
     Returns
     -------
@@ -87,9 +91,14 @@ def read_library(path: Path) -> pa.Table | None:
         schema = pq.read_schema(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise _unreadable(path, error) from error
-    if b"spectus_version" not in (schema.metadata or {}) or not set(SPECTRA.names) <= set(schema.names):
+    if b"spectus_version" not in (schema.metadata or {}) or _ALWAYS - set(schema.names):
         return None
-    spectra = tables.read(path, SPECTRA)
+    present = [name for name in SPECTRA.names if name in schema.names]
+    spectra = tables.read(path, SPECTRA, present)
+    columns = [
+        spectra[field.name] if field.name in present else pa.nulls(len(spectra), field.type) for field in SPECTRA
+    ]
+    spectra = pa.Table.from_arrays(columns, schema=SPECTRA)
     return spectra.set_column(0, SPECTRA.field("entry"), pa.array(range(len(spectra)), pa.int32()))
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spectus.types import Ints, Singles
@@ -16,6 +17,9 @@ LOWEST_MZ = 0.7
 are left out and counted."""
 
 NO_PEAKS = "no peaks"
+
+_TALL = 0.01
+"""Of the base peak: a peak below may be noise; chosen."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +55,22 @@ class Peaks:
             pa.ListArray.from_arrays(offsets, pa.array(self.intensity), mask=unusable),
         )
 
-    def heaviest(self, least: float = 0.01) -> NDArray[np.float64]:
-        """Return the highest m/z of each record, Th, of peaks of at least `least` of the base peak; 0 without peaks."""
-        record = np.repeat(np.arange(len(self.reasons)), np.diff(self.offsets))
-        tall = self.intensity >= least
-        highest = np.zeros(len(self.reasons))
-        np.maximum.at(highest, record[tall], self.mz[tall])
-        return highest
+
+def heaviest_peaks(mz: pa.Array | pa.ChunkedArray, intensity: pa.Array | pa.ChunkedArray) -> list[float]:
+    """Return the m/z, Th, of the heaviest peak of at least 1 % of the base peak of each record; 0 without peaks.
+
+    Parameters
+    ----------
+    mz, intensity
+        List columns, n records long, base peak 1.0.
+    """
+    lengths = pc.fill_null(pc.list_value_length(mz), 0).to_numpy()
+    record = np.repeat(np.arange(len(lengths)), lengths)
+    tall = pc.list_flatten(intensity).to_numpy() >= _TALL
+    highest = np.zeros(len(lengths))
+    np.maximum.at(highest, record[tall], pc.list_flatten(mz).to_numpy()[tall])
+    heaviest: list[float] = highest.tolist()
+    return heaviest
 
 
 def clean_peaks(peaks: Peaks) -> Peaks:

@@ -18,7 +18,7 @@ from spectus.library.fields import Identity, Record
 from spectus.library.ionization import is_electron_ionization
 from spectus.library.parquet import read_library, read_table
 from spectus.library.peak_text import parse_peaks
-from spectus.library.peaks import Peaks, clean_peaks
+from spectus.library.peaks import Peaks, clean_peaks, heaviest_peaks
 from spectus.library.ri_scales import scale_of_file
 from spectus.library.structure_fields import resolve_structure, structure_notes
 from spectus.raw.content import contents, damaged, head
@@ -145,13 +145,13 @@ def _table(
 ) -> pa.Table:
     """Make the table SPECTRA, and log what is wrong with the file's fields."""
     cleaned = clean_peaks(peaks)
+    mz, intensity = cleaned.columns()
     with quiet_rdkit():
         structures = [
             resolve_structure(record, heaviest)
-            for record, heaviest in zip(identities, cleaned.heaviest().tolist(), strict=True)
+            for record, heaviest in zip(identities, heaviest_peaks(mz, intensity), strict=True)
         ]
     scales, notes = _ri_scales(identities, path)
-    mz, intensity = cleaned.columns()
     n = len(identities)
     texts: dict[str, Sequence[str | None]] = {
         "name": unique_names([record.name for record in identities]),

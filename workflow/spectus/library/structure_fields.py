@@ -29,8 +29,6 @@ class RecordStructure(NamedTuple):
         What the record's fields contradict each other in.
     unreadable : bool
         The record has a SMILES or InChI that is no molecule, and no other that is.
-    below_peaks : bool
-        The molecule is lighter than a peak of the spectrum, as where a derivative was measured.
     """
 
     smiles: str | None
@@ -38,7 +36,6 @@ class RecordStructure(NamedTuple):
     formula: str | None
     contradiction: str | None = None
     unreadable: bool = False
-    below_peaks: bool = False
 
 
 class _Molecule(NamedTuple):
@@ -84,7 +81,7 @@ def resolve_structure(record: Identity, heaviest: float) -> RecordStructure:
         replacement = written if written and heaviest <= written.mass + SMILES_BELOW_PEAKS else None
         smiles = replacement.smiles if replacement else None
         formula = None if formula == molecule.formula else formula
-    return RecordStructure(smiles, inchikey, formula, contradiction, below_peaks=below)
+    return RecordStructure(smiles, inchikey, formula, contradiction)
 
 
 def _contradiction(drawn: _Molecule | None, written: _Molecule | None, inchikey: str | None) -> str | None:
@@ -117,6 +114,20 @@ def _key_of_inchi(inchi: str | None) -> str | None:
 def _described(molecule: Chem.Mol, smiles: str) -> _Molecule:
     key = inchikey_of(molecule)[:14]
     return _Molecule(smiles, key, CalcMolFormula(molecule), float(CalcExactMolWt(molecule)))
+
+
+def count_below_peaks(smiles: Sequence[str | None], heaviest: Sequence[float]) -> int:
+    """Count the records whose SMILES is lighter than the spectrum's peaks, as where a derivative was measured.
+
+    Parameters
+    ----------
+    smiles
+        Structures of the records.
+    heaviest
+        m/z, Th, of the heaviest peak of at least 1 % of the base peak of each record; 0 without peaks.
+    """
+    molecules = zip(map(_of_smiles, smiles), heaviest, strict=True)
+    return sum(molecule is not None and mz > molecule.mass + SMILES_BELOW_PEAKS for molecule, mz in molecules)
 
 
 def structure_notes(structures: Sequence[RecordStructure]) -> list[str]:

@@ -1,13 +1,13 @@
-"""Virtual derivatives: what a laboratory makes of a molecule before gas chromatography, as structures.
+"""Virtual derivatives: the structures that a laboratory makes of a molecule before gas chromatography.
 
 Polar groups are silylated (an active hydrogen becomes a trimethylsilyl group, TMS); before that, carbonyl groups are
-methoximated (C=O becomes C=N-OCH3, MeOx), which opens cyclic hemiacetals and stops enolisation. Order and scope follow
+methoximated (C=O becomes C=N-OCH3, MeOx), which opens cyclic hemiacetals and stops enolization. Order and scope follow
 the two-step protocol of metabolomics (methoxyamine in pyridine, then MSTFA; Fiehn et al. 2000, Anal. Chem. 72, 3573;
-Kind et al. 2009, Anal. Chem. 81, 10038), what reacts at all and how readily Knapp, Handbook of Analytical
+Kind et al. 2009, Anal. Chem. 81, 10038). Which groups react, and how readily, follows Knapp, Handbook of Analytical
 Derivatization Reactions (Wiley 1979): alcohols, phenols, acids, then thiols, amines, and last amides.
 
-Not made, since they are rarely seen: TMS on secondary amides and guanidines, enol forms of ketones that were not
-methoximated, decarboxylated or dehydrated products.
+Rare products are not made: TMS on secondary amides and guanidines, enol forms of ketones that were not methoximated,
+decarboxylated or dehydrated products.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ from spectus.structures import flat_smiles, quiet_rdkit
 
 KINDS = ("meox", "tms")
 MAX_TMS = 8
-"""Groups of one molecule; with more the spectrum is that of the silyl groups, and the mass beyond most columns."""
+"""TMS groups of one molecule. Chosen: with more, silyl ions dominate the spectrum, and few columns elute it."""
 
 # What reacts fully. An OH on carbon, phosphorus, sulfur, nitrogen, boron or silicon; never that of a peroxide.
 _READY = tuple(map(Chem.MolFromSmarts, ("[OX2H1;$(O[#6,#7,#15,#16,#5,#14])]", "[SX2H1;$(S[#6])]")))
@@ -48,7 +48,17 @@ _HEMIACETAL = Chem.MolFromSmarts("[OX2H1][CX4;R;$([CH1][#6]),$([CH0]([#6])[#6])]
 
 
 class Derivative(NamedTuple):
-    """A derivative: canonical SMILES without stereochemistry, what to add to the name ("MeOx 3 TMS"), nominal mass."""
+    """A derivative.
+
+    Attributes
+    ----------
+    smiles : str
+        Canonical SMILES without stereochemistry.
+    suffix : str
+        What to add to the compound's name, such as "MeOx 3 TMS".
+    mass : int
+        Nominal mass, Da.
+    """
 
     smiles: str
     suffix: str
@@ -67,23 +77,34 @@ class _Sites(NamedTuple):
 def derivatives(
     smiles: str, kinds: Sequence[str] = KINDS, *, partial: bool = False, max_mass: int = 500, max_tms: int = MAX_TMS
 ) -> list[Derivative]:
-    """Derivatives of one molecule, the fullest first; none if it has no group that reacts, or cannot be predicted.
+    """Make the derivatives of one molecule, the fullest first.
 
     All carbonyl groups become methoximes and all reactive groups are silylated, an amino group on a saturated carbon
     twice: glycine gives "3 TMS", glucose "MeOx 5 TMS". The same input gives the same list.
 
     Parameters
     ----------
-    smiles: the molecule as it is before; stereochemistry plays no part.
-    kinds: of `KINDS`. With "meox" alone nothing is silylated; with "tms" alone carbonyl groups and rings stay.
-    partial: also what is commonly seen beside the full form: amino groups with one TMS (glycine, 2 TMS), and amines,
-        amides and the NH of rings left free (glycine, TMS).
-    max_mass: nominal mass, Da, from which on a derivative is left out.
-    max_tms: a derivative with more TMS groups is left out.
+    smiles
+        The molecule before derivatization; stereochemistry plays no part.
+    kinds
+        Of `KINDS`. With "meox" alone nothing is silylated; with "tms" alone carbonyl groups and rings stay.
+    partial
+        Also make the forms that are commonly seen beside the full one: amino groups with one TMS (glycine, 2 TMS), and
+        amines, amides and the NH of rings left free (glycine, TMS).
+    max_mass
+        Nominal mass, Da, from which on a derivative is left out.
+    max_tms
+        A derivative with more TMS groups is left out.
+
+    Returns
+    -------
+    list of Derivative
+        Empty if the molecule has no group that reacts, or cannot be predicted.
 
     Raises
     ------
-    InputError: another kind.
+    InputError
+        A kind that is none of `KINDS`.
     """
     check_kinds(kinds)
     with quiet_rdkit():
@@ -106,7 +127,7 @@ def derivatives(
 
 
 def check_kinds(kinds: Sequence[str]) -> None:
-    """Raises an `InputError` for a kind that is none of `KINDS`."""
+    """Raise an `InputError` for a kind that is none of `KINDS`."""
     for kind in kinds:
         if kind not in KINDS:
             raise InputError(f"derivatives {kind}", "no such kind", f"take of {', '.join(KINDS)}")
@@ -118,7 +139,7 @@ def _suffix(n_meox: int, n_tms: int) -> str:
 
 
 def _methoximated(molecule: Chem.Mol) -> tuple[Chem.Mol, int]:
-    """The molecule with hemiacetals opened and every aldehyde and ketone a methoxime, and how many these are."""
+    """Open hemiacetals, make every aldehyde and ketone a methoxime, and count the methoximes."""
     opened = _opened(molecule)
     carbonyls = opened.GetSubstructMatches(_CARBONYL)
     edited = Chem.RWMol(opened)
@@ -132,7 +153,7 @@ def _methoximated(molecule: Chem.Mol) -> tuple[Chem.Mol, int]:
 
 
 def _opened(molecule: Chem.Mol) -> Chem.Mol:
-    """The molecule with its cyclic hemiacetals as hydroxy aldehydes or ketones; each ring oxygen opens once."""
+    """Open cyclic hemiacetals to hydroxy aldehydes or ketones; each ring oxygen opens once."""
     edited, used = Chem.RWMol(molecule), set[int]()
     for oxygen, carbon, ring_oxygen in molecule.GetSubstructMatches(_HEMIACETAL):
         if not used & {oxygen, carbon, ring_oxygen}:
@@ -143,7 +164,7 @@ def _opened(molecule: Chem.Mol) -> Chem.Mol:
 
 
 def _silylated(molecule: Chem.Mol, partial: bool) -> Iterator[tuple[Chem.Mol, int]]:
-    """The forms, fullest first, with the number of their TMS groups; the molecule itself if nothing reacts."""
+    """Yield the silylated forms, fullest first, with their number of TMS groups; the molecule if nothing reacts."""
     sites = _sites(molecule)
     easy = [*sites.ready, *(oxygen for _, _, oxygen in sites.lactim)]
     forms = [[*easy, *sites.amino, *sites.amino, *sites.reluctant]]
@@ -166,8 +187,10 @@ def _sites(molecule: Chem.Mol) -> _Sites:
 
 
 def _lactims(molecule: Chem.Mol) -> list[tuple[int, int, int]]:
-    """Pairs of a ring NH and a carbonyl beside it, none in two pairs; an NH with fewer carbonyls chooses first, so that
-    uracil makes two."""
+    """Pair each ring NH with a carbonyl beside it, none in two pairs.
+
+    An NH with fewer carbonyls is paired first, so that uracil gives two pairs.
+    """
     beside: dict[int, list[tuple[int, int, int]]] = {}
     for match in molecule.GetSubstructMatches(_RING_CARBONYL):
         beside.setdefault(match[0], []).append(match)
@@ -182,7 +205,7 @@ def _lactims(molecule: Chem.Mol) -> list[tuple[int, int, int]]:
 
 
 def _with_tms(molecule: Chem.Mol, lactims: Sequence[tuple[int, int, int]], places: Sequence[int]) -> Chem.Mol | None:
-    """A TMS group on each of the places (an atom may stand twice), the lactams among them as lactims."""
+    """Put a TMS group on each of the places (an atom may be named twice), and make lactims of the lactams there."""
     edited = Chem.RWMol(molecule)
     if lactims:
         Chem.Kekulize(edited, clearAromaticFlags=True)
@@ -202,7 +225,7 @@ def _with_tms(molecule: Chem.Mol, lactims: Sequence[tuple[int, int, int]], place
 
 
 def _to_lactim(edited: Chem.RWMol, nitrogen: int, carbon: int, oxygen: int) -> None:
-    """HN-C=O, in a Kekule structure, becomes N=C-O."""
+    """Turn HN-C=O, in a Kekule structure, into N=C-O."""
     edited.GetAtomWithIdx(nitrogen).SetNumExplicitHs(0)
     edited.GetBondBetweenAtoms(nitrogen, carbon).SetBondType(Chem.BondType.DOUBLE)
     edited.GetBondBetweenAtoms(carbon, oxygen).SetBondType(Chem.BondType.SINGLE)

@@ -1,4 +1,4 @@
-"""The command `spectus molecules`: a list of molecules that gas chromatography can see, to predict or to train with."""
+"""Lists of molecules that are amenable to gas chromatography, for prediction or training."""
 
 import csv
 from collections import Counter
@@ -27,12 +27,18 @@ class Choice:
 
     Attributes
     ----------
-    max_mass: nominal mass, Da, from which on a molecule is left out.
-    kinds: of derivatives (`spectus.molecules.derivatives.KINDS`) that follow the compounds; none: the compounds only.
-    partial: also derivatives that are less than full.
-    hidden: compounds that the list must not hold, themselves or as the parent of a derivative.
-    sample: so many compounds drawn at random, in the order drawn; 0: all, in the order of the sources.
-    seed: of the draw.
+    max_mass : int
+        Nominal mass, Da, from which on a molecule is left out. Chosen: few heavier compounds elute.
+    kinds : sequence of str
+        Kinds of derivatives (`spectus.molecules.derivatives.KINDS`) that follow the compounds; none: compounds only.
+    partial : bool
+        Also partly derivatized forms.
+    hidden : Hidden
+        Compounds that the list must not hold, themselves or as the parent of a derivative.
+    sample : int
+        So many compounds drawn at random, in the order drawn; 0: all, in the order of the sources.
+    seed : int
+        Of the draw.
     """
 
     max_mass: int = 500
@@ -44,21 +50,28 @@ class Choice:
 
 
 def write_molecules(out: Path, sources: Sequence[str], choice: Choice, table: Path | None = None) -> None:
-    """Write smiles, name and cas of the compounds that a forward model can take, and of their derivatives, to a .csv
-    file, and print how many were left out and why. Each structure stands once.
+    """Write the compounds that a prediction model can take, and their derivatives, to a .csv file.
 
-    The derivatives come after all compounds: one that is a compound of the list keeps that name and CAS number. Others
-    are called as their compound and what was made of it ("glycine, 3 TMS"), without its CAS number.
+    The columns are smiles, name and cas; each structure is listed once. The function prints how many were left out and
+    why. Derivatives come after all compounds. A derivative that is itself a compound of the list keeps that name and
+    CAS number. Others are named after their compound ("glycine, 3 TMS"), without its CAS number.
 
     Parameters
     ----------
-    sources: of `packages.SOURCES`, in the order of the list.
-    table: the table of the package chemicals, if that is not installed.
+    out
+        The .csv file.
+    sources
+        Of `packages.SOURCES`, in the order of the list.
+    choice
+        What goes into the list.
+    table
+        The table of the package chemicals, if that is not installed.
 
     Raises
     ------
-    InputError: a source or kind that does not exist, a package that is not installed, `out` is no .csv, fewer
-        compounds than asked for. Nothing is written then.
+    InputError
+        A source or kind does not exist, a package is not installed, `out` is no .csv file, or there are fewer compounds
+        than asked for. Nothing is written then.
     """
     if out.suffix.lower() != ".csv":
         raise InputError(out, "is no .csv by its name", "name it so")
@@ -92,7 +105,7 @@ def write_molecules(out: Path, sources: Sequence[str], choice: Choice, table: Pa
 
 
 class _Chosen:
-    """What has gone into the list so far."""
+    """The structures that are in the list so far, and the counts of those left out."""
 
     def __init__(self, choice: Choice) -> None:
         self.choice = choice
@@ -101,7 +114,7 @@ class _Chosen:
         self._seen: dict[str, str | None] = {}  # canonical SMILES to name
 
     def compound(self, compound: Listed) -> Listed | None:
-        """The row of a compound, or None if it is left out."""
+        """Return the row of a compound, or None if it is left out."""
         flat = flat_smiles(compound.smiles)
         reason = self._reason(flat)
         if reason is not None or flat is None:
@@ -112,7 +125,7 @@ class _Chosen:
         return compound._replace(smiles=flat)
 
     def derivatives(self) -> Iterator[Listed]:
-        """The rows of the derivatives of all compounds so far."""
+        """Yield the rows of the derivatives of all compounds so far."""
         kinds, partial, max_mass = self.choice.kinds, self.choice.partial, self.choice.max_mass
         if not kinds:
             return
@@ -135,7 +148,7 @@ class _Chosen:
 
 
 def _drawn(compounds: Iterator[Listed], choice: Choice) -> Iterator[Listed]:
-    """All compounds in their order, or in a random one if some are to be drawn."""
+    """Yield all compounds in their order, or in a random one if some are to be drawn."""
     if not choice.sample:
         yield from compounds
         return

@@ -1,9 +1,10 @@
-"""Compounds that PyPI packages carry: chemicals (some 70,000 with names and CAS numbers; Bell et al., MIT licence) and
-molsets (MOSES, 1.94 million drug-like ones without names; Polykovskiy et al. 2020, Front. Pharmacol. 11, 565644; MIT
-licence).
+"""Compounds of two PyPI packages.
 
-Only their tables are read. The packages are found but never imported, and what they depend on is not needed: molsets
-asks for packages that no longer build.
+chemicals has some 70,000 compounds with names and CAS numbers (Bell et al., MIT license). molsets (MOSES) has 1.94
+million drug-like ones without names (Polykovskiy et al. 2020, Front. Pharmacol. 11, 565644; MIT license).
+
+Only their tables are read. The packages are not imported, and their dependencies are not needed: molsets depends on
+packages that no longer build.
 """
 
 import csv
@@ -23,15 +24,19 @@ _INSTALL = {"chemicals": "pip install --no-deps chemicals==1.5.2", "molsets": "p
 
 
 def read_package(source: str, table: Path | None = None) -> Iterator[Listed]:
-    """The compounds of one of `SOURCES`, in its order, one at a time.
+    """Yield the compounds of one of `SOURCES`, in its order.
 
     Parameters
     ----------
-    table: the table of chemicals, if the package is not installed.
+    source
+        Name of the package.
+    table
+        The table of chemicals, if the package is not installed.
 
     Raises
     ------
-    InputError: no such source, the package is not installed, or its table is not as expected.
+    InputError
+        There is no such source, the package is not installed, or its table is not as expected.
     """
     if source not in SOURCES:
         raise InputError(f"source {source}", "no such source", f"take of {', '.join(SOURCES)}")
@@ -61,7 +66,7 @@ SOURCES: dict[str, Callable[[Path | None], Iterator[Listed]]] = {"chemicals": _c
 
 
 def _installed(package: str, module: str, table: Path) -> Path:
-    """A file of an installed package, which is not imported for it."""
+    """Return the path of a file of an installed package, without importing the package."""
     found = find_spec(module)
     path = Path(found.origin).parent / table if found and found.origin else None
     if path is None or not path.exists():

@@ -4,17 +4,32 @@ from rdkit import Chem
 from rdkit.Chem.rdMolDescriptors import CalcNumRings, CalcNumRotatableBonds
 
 ELEMENTS = (6, 1, 7, 8, 16, 15, 9, 17, 35, 53, 14, 5)
-"""Atomic numbers a forward model may know: C H N O S P F Cl Br I Si B."""
+"""Atomic numbers that a prediction model may know: C H N O S P F Cl Br I Si B."""
 
 MAX_MASS = 1000
-"""Nominal mass of the heaviest molecule that is predicted, as in NEIMS."""
+"""Nominal mass, Da, of the heaviest molecule that is predicted, as in NEIMS (Wei et al. 2019)."""
 
 _NOMINAL = {number: round(Chem.GetPeriodicTable().GetMostCommonIsotopeMass(number)) for number in ELEMENTS}
 
 
 def survey(molecule: Chem.Mol | None) -> tuple[str | None, int, list[int]]:
-    """Why a molecule cannot be predicted, its nominal mass, and the counts of the whole of it: elements, rings,
-    rotatable bonds, kinds of atoms. One walk over the atoms, which is what takes the time."""
+    """Tell why a molecule cannot be predicted, and count its parts in one pass over the atoms.
+
+    Parameters
+    ----------
+    molecule
+        None where a SMILES could not be read.
+
+    Returns
+    -------
+    reason : str or None
+        None if it can be predicted.
+    mass : int
+        Nominal mass, Da; 0 where an element is not known.
+    counts : list of int
+        Elements in the order of `ELEMENTS`, rings, rotatable bonds, and atoms that are aromatic, in a ring, branched,
+        quaternary, heavy; empty where an element is not known.
+    """
     if molecule is None or molecule.GetNumAtoms() == 0:
         return "no molecule", 0, []
     elements = dict.fromkeys(ELEMENTS, 0)
