@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spectus.report.campaign import Campaign
+from spectus.report.campaign import CampaignResults
 
 from .synthetic import Rows, make_library, make_rows, make_sheet
 
@@ -20,8 +20,8 @@ class Made:
     library: Path
     settings: Path
 
-    def read(self, ground_truth: Path | None = None) -> Campaign:
-        return Campaign.read(self.files, self.sheet, [self.library], ground_truth, self.settings)
+    def read(self, ground_truth: Path | None = None) -> CampaignResults:
+        return CampaignResults.read(self.files, self.sheet, [self.library], ground_truth, self.settings)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A small campaign made up for the tests of the report: a ladder, two samples, a blank, one run that failed."""
+"""A small synthetic campaign for the tests of the report: a ladder, two samples, a blank, one run that failed."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,7 +34,7 @@ class Rows:
     ri_standards: list[dict[str, Any]] = field(default_factory=list)
     features: list[dict[str, Any]] = field(default_factory=list)
     peak_areas: list[dict[str, Any]] = field(default_factory=list)
-    hits: list[dict[str, Any]] = field(default_factory=list)
+    library_hits: list[dict[str, Any]] = field(default_factory=list)
     denovo_candidates: list[dict[str, Any]] = field(default_factory=list)
     candidates: list[dict[str, Any]] = field(default_factory=list)
 
@@ -58,7 +58,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     "ri_standards": tables.RI_STANDARDS,
     "features": tables.FEATURES,
     "peak_areas": tables.PEAK_AREAS,
-    "hits": tables.LIBRARY_HITS,
+    "library_hits": tables.LIBRARY_HITS,
     "denovo_candidates": tables.DENOVO_CANDIDATES,
     "candidates": tables.CANDIDATES,
 }
@@ -100,7 +100,7 @@ def make_rows(folder: Path, n_features: int = 12, seed: int = 3) -> Rows:
 def make_library(path: Path, rows: Rows) -> Path:
     """An MSP library that holds the records which the hits name."""
     records = []
-    for feature, hit in zip(rows.features, rows.hits, strict=False):
+    for feature, hit in zip(rows.features, rows.library_hits, strict=False):
         peaks = "\n".join(f"{mz:.0f} {y * 999:.0f}" for mz, y in zip(feature["mz"], feature["intensity"], strict=True))
         records.append(f"NAME: {hit.get('name', 'unused')}\nNum Peaks: {len(feature['mz'])}\n{peaks}\n")
     path.write_text("\n".join(records), encoding="utf-8")
@@ -110,8 +110,8 @@ def make_library(path: Path, rows: Rows) -> Path:
 def make_sheet(path: Path) -> Path:
     """The sample sheet of the campaign."""
     types = ["ladder", "sample", "sample", "blank", "sample"]
-    lines = [f"{run}\traw/{run}.cdf\t{kind}" for run, kind in zip(RUNS, types, strict=True)]
-    path.write_text("\n".join(["run\tpath\ttype", *lines]) + "\n", encoding="utf-8")
+    lines = [f"{run}\traw/{run}.cdf\t{kind}\t\tday1" for run, kind in zip(RUNS, types, strict=True)]
+    path.write_text("\n".join(["run\tpath\ttype\tamount\tbatch", *lines]) + "\n", encoding="utf-8")
     return path
 
 
@@ -162,15 +162,17 @@ def _add_feature(rows: Rows, i: int, rt_s: float, spectrum: Spectrum, tall: dict
              "area": height * 3.2 * (0.02 if gap else 1), "gap_filled": gap}
         )  # fmt: skip
     first = _add_hit(rows, feature, i) if kind in (0, 1, 2, 5) else 1
+    if kind == 3:
+        first = _add_predicted_hit(rows, feature, i)
     if kind == 4:
-        untranslated = "heavier than m/z 500, which the model does not know"
-        rows.denovo_candidates.append({"query": feature, "rank": 1, "model": "tiny", "reason": untranslated})
-        why = "no library hit and no translation"
+        refused = "heavier than m/z 500, which the model does not know"
+        rows.denovo_candidates.append({"query": feature, "rank": 1, "model": "tiny", "reason": refused})
+        why = "no library hit and no de novo candidate"
         rows.candidates.append({"query": feature, "rank": 1, "level": "5", "reason": why})
     else:
         _add_denovo_candidates(rows, feature, i, first)
-    if kind in (3, 4):
-        rows.hits.append({"query": feature, "rank": 1, "reason": "no library spectrum scores 0.5 or more"})
+    if kind == 4:
+        rows.library_hits.append({"query": feature, "rank": 1, "reason": "no library spectrum scores 0.5 or more"})
 
 
 def _add_hit(rows: Rows, feature: str, i: int) -> int:
@@ -178,12 +180,26 @@ def _add_hit(rows: Rows, feature: str, i: int) -> int:
     name, smiles, formula, inchikey = COMPOUNDS[i % len(COMPOUNDS)]
     both = i % 6 == 1
     hit = {"query": feature, "rank": 1, "name": name, "smiles": smiles, "inchikey": inchikey, "formula": formula}
-    rows.hits.append(hit | {"library": "known", "entry": i, "score": 0.91, "cosine": 0.93, "ri_delta": -2.1})
+    rows.library_hits.append(
+        hit | {"library": "known", "entry": i, "score": 0.91, "cosine": 0.93, "ri_delta": -2.1, "predicted": False}
+    )
     known: dict[str, Any] = {"smiles": None, "inchikey": None} if i % 6 == 2 else {}
     rows.candidates.append(
         hit | known | {"source": "library+model" if both else "library", "library_score": 0.91,
                        "log_prob": -0.7 if both else None, "ri_delta": -2.1, "level": "2b" if both else "2a"}
     )  # fmt: skip
+    return 2
+
+
+def _add_predicted_hit(rows: Rows, feature: str, i: int) -> int:
+    """A hit in a library of predicted spectra, which is a tentative candidate. Returns the next rank."""
+    name, smiles, formula, inchikey = COMPOUNDS[i % len(COMPOUNDS)]
+    hit = {"query": feature, "rank": 1, "name": f"{name} (50-78-2)#2", "smiles": smiles, "inchikey": inchikey}
+    hit |= {"formula": formula, "posterior": 0.62, "ri_delta": None}
+    rows.library_hits.append(
+        hit | {"library": "predicted", "entry": i, "score": 0.71, "cosine": 0.71, "predicted": True}
+    )
+    rows.candidates.append(hit | {"source": "predicted", "predicted_score": 0.71, "level": "3"})
     return 2
 
 
@@ -193,4 +209,5 @@ def _add_denovo_candidates(rows: Rows, feature: str, i: int, first: int) -> None
         guess = {"query": feature, "rank": rank, "smiles": smiles, "log_prob": -1.2 * rank}
         rows.denovo_candidates.append(guess | {"n_invalid": 1, "model": "tiny"})
         place = {"rank": first + rank - 1, "formula": formula, "inchikey": inchikey, "source": "model", "level": "3"}
+        place["posterior"] = 0.2 / rank
         rows.candidates.append(guess | place)

@@ -5,23 +5,48 @@ import pytest
 from spectus import tables
 from spectus.cli import main
 from spectus.errors import InputError
-from spectus.report.campaign import Campaign, identified_by, summary
+from spectus.report.campaign import CampaignResults, evidence_of_features, summary_lines
 from spectus.report.write import write_report
 
 from .conftest import Made
 from .synthetic import COMPOUNDS, MEASURED
 
 
-def test_features_are_counted_by_how_they_were_identified(made: Made) -> None:
-    ways = identified_by(made.read())
-    assert ways[:6] == ["2a", "2b", "2a", "model", "nothing", "2a"]
-    lines = summary(made.read())
-    assert lines[0] == "5 runs (1 failed), 12 features, 38 candidates"
-    assert lines[1] == (
-        "identified by: 6 library spectrum and retention index (2a), 2 library spectrum (2b), 2 model only, "
-        "2 not identified"
+def test_features_are_counted_by_their_evidence(made: Made) -> None:
+    assert evidence_of_features(made.read())[:6] == ["2a", "2b", "2a", "predicted", "nothing", "2a"]
+    assert summary_lines(made.read()) == [
+        "5 runs (1 failed), 12 features, 40 candidates",
+        "features by evidence: 6 measured spectrum and retention index (level 2a), 2 measured spectrum (level 2b), "
+        "2 predicted spectrum, tentative (level 3), 2 unknown (level 4 or 5)",
+    ]
+
+
+def test_a_tentative_structure_is_never_called_identified(made: Made, tmp_path: Path) -> None:
+    said = write_report(made.read(), tmp_path, "A campaign").splitlines()
+    report = (tmp_path / "report.html").resolve()
+    assert said[-1] == (
+        f"8 identified (level 1 or 2), 2 tentative (level 3), 2 unknown (level 4 or 5); report: {report}"
     )
-    assert len(lines) == 2
+    assert "<strong>8</strong> identified (level 1 or 2), <strong>2</strong> tentative (level 3)" in report.read_text(
+        encoding="utf-8"
+    )
+
+
+def test_the_absolute_path_is_printed_for_a_relative_folder(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert write_report(made.read(), Path("out"), "x").endswith(f"; report: {tmp_path.resolve() / 'out/report.html'}")
+
+
+def test_tables_may_be_absent(made: Made, tmp_path: Path) -> None:
+    files = {name: made.files[name] for name in ("runs", "components", "features", "peak_areas")}
+    said = write_report(CampaignResults.read(files), tmp_path, "A campaign")
+    assert "0 identified (level 1 or 2), 0 tentative (level 3), 12 unknown" in said
+    assert sorted(path.stem for path in (tmp_path / "dataset").glob("*.parquet")) == sorted(files)
+    assert "no table of candidates" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    with pytest.raises(InputError, match="table features: is missing"):
+        CampaignResults.read({name: made.files[name] for name in ("runs", "components")})
 
 
 def test_known_compounds_are_counted_where_a_ground_truth_is_given(made: Made, tmp_path: Path) -> None:
@@ -34,7 +59,7 @@ def test_known_compounds_are_counted_where_a_ground_truth_is_given(made: Made, t
     ]  # fmt: skip
     tables.write(tables.table(tables.GROUND_TRUTH, rows), ground_truth, tables.GROUND_TRUTH)
     campaign = made.read(ground_truth)
-    assert summary(campaign)[-1] == "2 of 3 known compounds found, 1 of them at rank 1"
+    assert summary_lines(campaign)[-1] == "2 of 3 known compounds found, 1 of them at rank 1"
     write_report(campaign, tmp_path / "out", "A campaign")
     page = (tmp_path / "out" / "report.html").read_text()
     assert "<dt>simulated compounds found</dt><dd>2 <small>of 3</small>" in page
@@ -42,11 +67,16 @@ def test_known_compounds_are_counted_where_a_ground_truth_is_given(made: Made, t
 
 
 def test_the_command_prints_where_the_report_is(made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = [part for name, paths in made.files.items() for part in (f"--{name}", *map(str, paths))]
+    options = {"library_hits": "hits", "denovo_candidates": "denovo"}
+    arguments = [
+        part
+        for name, paths in made.files.items()
+        for part in (f"--{options.get(name, name).replace('_', '-')}", *map(str, paths))
+    ]
     arguments += ["--samples", str(made.sheet), "--library", str(made.library), "--settings", str(made.settings)]
     assert main(["report", *arguments, "--out", str(tmp_path / "out")]) == 0
-    out = capsys.readouterr().out
-    assert out.startswith(f"report: {tmp_path / 'out' / 'report.html'}\n5 runs (1 failed), 12 features")
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.endswith(f"; report: {(tmp_path / 'out' / 'report.html').resolve()}")
     assert (tmp_path / "out" / "dataset" / "candidates.parquet").is_file()
 
 
@@ -54,11 +84,11 @@ def test_settings_that_are_no_text_are_refused(made: Made, tmp_path: Path) -> No
     settings = tmp_path / "config.yaml"
     settings.write_bytes(b"title: \xff\xfe")
     with pytest.raises(InputError, match=r"config\.yaml: is not UTF-8 text"):
-        Campaign.read(made.files, settings=settings)
+        CampaignResults.read(made.files, settings=settings)
 
 
 def test_only_the_spectra_of_the_best_hits_are_kept(made: Made) -> None:
     campaign = made.read()
-    assert len(campaign.spectra) == sum("library" in row for row in made.rows.hits)
+    assert len(campaign.spectra) == sum(row.get("library") == "known" for row in made.rows.library_hits)
     assert campaign.libraries[0].records == len(made.rows.features)
     assert campaign.libraries[0].name == "known"

@@ -1,4 +1,6 @@
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -7,31 +9,32 @@ import pytest
 
 from spectus import tables
 from spectus.errors import InputError
-from spectus.report.campaign import Campaign
-from spectus.report.dataset import KINDS, merge
+from spectus.report.campaign import CampaignResults
+from spectus.report.dataset import KINDS, merge_tables
 from spectus.report.write import write_report
-from spectus.samples import read_samples
+from spectus.samples import Sample, read_samples
 
 from .conftest import Made
 from .synthetic import RUNS, SCHEMAS, Rows, make_rows
 
 
 def written(rows: Rows, folder: Path, sheet: Path | None = None) -> Path:
-    write_report(Campaign.read(rows.write(folder), sheet), folder / "out", "A campaign")
+    write_report(CampaignResults.read(rows.write(folder), sheet), folder / "out", "A campaign")
     return folder / "out" / "dataset"
 
 
 def test_pandas_reads_back_what_went_in(made: Made, tmp_path: Path) -> None:
     write_report(made.read(), tmp_path, "A campaign")
     for name, schema in SCHEMAS.items():
-        kind = "library_hits" if name == "hits" else name
         expected = tables.table(schema, getattr(made.rows, name)).to_pandas()
         if name == "denovo_candidates":  # its files hold every second query, as --part does
             place = {feature["feature"]: i for i, feature in enumerate(made.rows.features)}
             order = expected["query"].map(place) * 100 + expected["rank"]
             expected = expected.loc[order.sort_values().index].reset_index(drop=True)
-        found = pd.read_parquet(tmp_path / "dataset" / f"{kind}.parquet")
+        found = pd.read_parquet(tmp_path / "dataset" / f"{name}.parquet")
         assert len(found) > 0
+        if name == "runs":
+            found = found[expected.columns]
         pd.testing.assert_frame_equal(found, expected)
 
 
@@ -76,9 +79,9 @@ def test_reordered_components_keep_their_rows_whole(made: Made, tmp_path: Path) 
 
 
 def test_a_row_given_twice_is_named(made: Made) -> None:
-    files = {**made.files, "library_hits": made.files["hits"], "denovo_candidates": made.files["denovo_candidates"] * 2}
+    files = {**made.files, "denovo_candidates": made.files["denovo_candidates"] * 2}
     with pytest.raises(InputError, match="query 'F0001', rank 1 occurs twice"):
-        merge(files, [])
+        merge_tables(files, [])
 
 
 @pytest.mark.parametrize(
@@ -92,11 +95,39 @@ def test_a_row_given_twice_is_named(made: Made) -> None:
 def test_tables_of_two_campaigns_are_refused(table: str, change: dict[str, str], stranger: str, tmp_path: Path) -> None:
     rows = make_rows(tmp_path, 3)
     getattr(rows, table)[0].update(change)
-    with pytest.raises(InputError, match=rf"{table}.*names '{stranger}'.*one campaign"):
-        Campaign.read(rows.write(tmp_path))
+    with pytest.raises(InputError, match=rf"{table}.*names '{stranger}', which is missing.*one campaign"):
+        CampaignResults.read(rows.write(tmp_path))
 
 
 def test_runs_that_the_sheet_does_not_name_come_last(made: Made) -> None:
     sheet = [sample for sample in read_samples(made.sheet) if sample.run not in ("ladder", "blank")]
-    parts = merge({**made.files, "library_hits": made.files["hits"]}, sheet)
+    parts = merge_tables(made.files, sheet)
     assert parts["runs"].rows["run"].to_pylist() == ["river_up", "river_down", "broken", "ladder", "blank"]
+
+
+def test_the_runs_have_the_columns_of_the_sheet(made: Made, tmp_path: Path) -> None:
+    runs = pd.read_parquet(written(made.rows, tmp_path, made.sheet) / "runs.parquet")
+    assert dict(zip(runs["run"], runs["type"], strict=True)) == dict(
+        zip(RUNS, ["ladder", "sample", "sample", "blank", "sample"], strict=True)
+    )
+    assert runs["amount"].isna().all() and (runs["batch"] == "day1").all()
+    about = json.loads((tmp_path / "out" / "dataset" / "dataset.json").read_text())["runs"]["columns"]
+    assert list(about) == runs.columns.tolist() and "sample sheet" in about["type"]["about"]
+
+
+def test_columns_that_only_the_user_knows_are_kept(made: Made) -> None:
+    @dataclass(frozen=True)
+    class Extended(Sample):
+        extra: Mapping[str, str] = field(default_factory=dict)
+
+    sheet = [Extended("river_up", Path("x"), "sample", 2.5, "b1", {"site": "km 12", "path": "P", "run": "R"})]
+    runs = merge_tables(made.files, sheet)["runs"].rows
+    assert runs.column_names[-6:] == ["type", "amount", "batch", "site", "sheet_path", "sheet_run"]
+    row = next(row for row in runs.to_pylist() if row["run"] == "river_up")
+    assert (row["amount"], row["site"], row["sheet_path"], row["path"]) == (2.5, "km 12", "P", "raw/river_up.cdf")
+    assert [row["site"] for row in runs.to_pylist() if row["run"] != "river_up"] == [None] * 4
+
+
+def test_runs_without_a_sheet_have_empty_columns(made: Made) -> None:
+    runs = merge_tables(made.files, [])["runs"].rows
+    assert runs["type"].null_count == runs.num_rows == 5

@@ -5,7 +5,15 @@ import pytest
 
 from spectus import tables
 from spectus.report import figures
-from spectus.report.figures import Amounts, apexes, chromatogram, decimals, decimate, significant, spectrum
+from spectus.report.figures import (
+    PeakAreaMatrix,
+    apexes,
+    chromatogram,
+    decimals,
+    decimate,
+    rounded_spectrum,
+    significant,
+)
 
 from .conftest import Made
 from .synthetic import MEASURED, RUNS
@@ -53,7 +61,7 @@ def test_a_chromatogram_that_cannot_be_read_says_why(tmp_path: Path) -> None:
 def test_apexes_know_their_feature(made: Made) -> None:
     rows = made.rows
     components = tables.table(tables.COMPONENTS, rows.components)
-    amounts = Amounts.of(
+    amounts = PeakAreaMatrix.of(
         tables.table(tables.PEAK_AREAS, rows.peak_areas), [row["feature"] for row in rows.features], RUNS
     )
     assert amounts.runs == MEASURED
@@ -84,7 +92,7 @@ def test_model_peaks_are_those_of_their_components(tmp_path: Path) -> None:
     assert len(hundredths) == figures.MODEL_POINTS
     assert at[0] == 100.0 and at[-1] == pytest.approx(112, abs=0.3)
     assert np.array(hundredths) / 100 == pytest.approx(np.exp(-(((at - 105) / 2) ** 2)), abs=0.02)
-    nothing = Amounts.of(tables.table(tables.PEAK_AREAS, []), [], ["a", "b"])
+    nothing = PeakAreaMatrix.of(tables.table(tables.PEAK_AREAS, []), [], ["a", "b"])
     found = apexes(components, nothing, ["a", "b"], models)
     assert found["a"]["m"] == [models["a"][1], None] and found["a"]["h"] == [1230, 1230]
     assert "m" not in found["b"]
@@ -107,7 +115,7 @@ def test_amounts_hold_what_was_filled_and_what_is_missing() -> None:
         {"feature": "b", "run": "one", "component": None, "area": 0.5, "gap_filled": True},
         {"feature": "b", "run": "two", "component": None, "area": None, "gap_filled": True},
     ]
-    amounts = Amounts.of(tables.table(tables.PEAK_AREAS, rows), ["a", "b"], ["one", "none", "two"])
+    amounts = PeakAreaMatrix.of(tables.table(tables.PEAK_AREAS, rows), ["a", "b"], ["one", "none", "two"])
     assert amounts.runs == ["one", "two"]
     np.testing.assert_equal(amounts.area, [[np.nan, 5.0], [0.5, np.nan]])
     assert amounts.filled.tolist() == [[False, False], [True, True]]
@@ -126,7 +134,7 @@ def test_amounts_hold_what_was_filled_and_what_is_missing() -> None:
     ],
 )
 def test_spectra_are_short(mz: list[float] | None, intensity: list[float] | None, expected: list[list[float]]) -> None:
-    assert spectrum(mz, intensity) == expected
+    assert rounded_spectrum(mz, intensity) == expected
 
 
 def test_numbers_lose_only_what_they_may() -> None:

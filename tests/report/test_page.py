@@ -7,13 +7,16 @@ from typing import Any
 import pytest
 
 from spectus.report import content as content_module
-from spectus.report.campaign import Campaign
-from spectus.report.page import render
+from spectus.report.campaign import CampaignResults
+from spectus.report.content import CANDIDATE_FIELDS, HIT_FIELDS
+from spectus.report.page import render_report
 from spectus.report.write import write_report
 
 from .conftest import Made
 from .pages import Page, read_page
 from .synthetic import HOSTILE, MEASURED, Rows, make_rows
+
+C = {name: place for place, name in enumerate(CANDIDATE_FIELDS)}
 
 
 @pytest.fixture(scope="module")
@@ -24,13 +27,14 @@ def page(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Page:
 
 
 def page_of(rows: Rows, folder: Path, **more: Any) -> Page:
-    return Page(render(Campaign.read(rows.write(folder), **more), "A campaign"))
+    return Page(render_report(CampaignResults.read(rows.write(folder), **more), "A campaign"))
 
 
 def test_the_document_has_every_feature(page: Page, made: Made) -> None:
     features = page.document["features"]
     assert features["id"] == [row["feature"] for row in made.rows.features]
-    assert features["way"][:6] == ["2a", "2b", "2a", "model", "nothing", "2a"]
+    assert features["evidence"][:6] == ["2a", "2b", "2a", "predicted", "nothing", "2a"]
+    assert features["finding"][:5] == ["identified", "identified", "identified", "tentative", "unknown"]
     assert {len(column) for column in features.values()} == {len(made.rows.features)}
     assert [page.document["runs"][place]["name"] for place in page.document["axis"]] == MEASURED
     assert features["rt"][0] == pytest.approx(made.rows.features[0]["rt_s"], abs=0.006)
@@ -43,10 +47,11 @@ def test_every_structure_is_drawn_once(page: Page, made: Made) -> None:
     drawn = {}
     for detail in page.document["details"]:
         for candidate in detail["candidates"]:
-            if candidate[9] is not None:
-                drawn[candidate[9]] = drawings[candidate[10]]
+            structure, place = candidate[C["smiles"]], candidate[C["drawing"]]
+            if structure is not None:
+                drawn[structure] = drawings[place]
             else:
-                assert candidate[10] is None
+                assert place is None
     assert set(drawn) == smiles
     assert len(set(drawn.values())) == len(smiles)
     assert all(drawing.startswith("<svg") for drawing in drawings)
@@ -55,22 +60,29 @@ def test_every_structure_is_drawn_once(page: Page, made: Made) -> None:
 def test_a_feature_is_shown_with_its_hit_candidates_areas_and_profile(page: Page, made: Made) -> None:
     detail, feature = page.document["details"][1], made.rows.features[1]
     assert detail["spectrum"][0] == feature["mz"]
-    library, entry, name, score, cosine, delta, place, why = detail["hits"][0]
-    assert (library, entry, name, score, cosine, delta, why) == ("known", 1, "Naphthalene", 0.91, 0.93, -2.1, None)
-    assert page.document["spectra"][place][0] == feature["mz"]
-    first = detail["candidates"][0]
-    assert first[:9] == [1, "Naphthalene", "C10H8", "library+model", 0.91, -0.7, -2.1, None, "2b"]
+    hit = dict(zip(HIT_FIELDS, detail["hits"][0], strict=True))
+    assert page.document["spectra"][hit.pop("spectrum")][0] == feature["mz"]
+    assert hit == {
+        "library": "known", "entry": 1, "name": "Naphthalene", "cas": None, "score": 0.91, "cosine": 0.93,
+        "riDelta": -2.1, "predicted": 0, "why": None,
+    }  # fmt: skip
+    first = dict(zip(CANDIDATE_FIELDS, detail["candidates"][0], strict=True))
+    assert isinstance(first.pop("drawing"), int)
+    assert first == {
+        "rank": 1, "name": "Naphthalene", "cas": None, "formula": "C10H8", "source": "library+model",
+        "probability": None, "posterior": None, "libraryScore": 0.91, "predictedScore": None, "logProb": -0.7,
+        "riDelta": -2.1, "level": "2b", "smiles": "c1ccc2ccccc2c1", "inchikey": "UFWIBTONFRDIAS-UHFFFAOYSA-N",
+    }  # fmt: skip
     assert [candidate[0] for candidate in detail["candidates"]] == [1, 2, 3, 4]
     areas = [row["area"] for row in made.rows.peak_areas if row["feature"] == feature["feature"]]
     assert detail["areas"] == pytest.approx(areas, rel=0.005)
-    assert detail["filled"] == "001"
+    assert detail["gapFilled"] == "001"
     assert page.document["runs"][detail["elution"][0][0]]["name"] == "river_up"
     assert len(detail["elution"]) == 2 and max(detail["elution"][0][2]) == 1000
 
 
 def test_reasons_are_given(page: Page) -> None:
-    assert page.document["details"][4]["reasons"] == ["no library hit and no translation"]
-    assert page.document["details"][3]["reasons"] == ["library: no library spectrum scores 0.5 or more"]
+    assert page.document["details"][4]["reasons"] == ["no library hit and no de novo candidate"]
     assert page.document["details"][0]["reasons"] == []
 
 
@@ -101,7 +113,7 @@ def test_nothing_is_fetched(page: Page, made: Made) -> None:
         assert (attributes.get("href") or "#").startswith("#")
     policy = [attributes["content"] for tag, attributes in page.elements if "http-equiv" in attributes]
     assert policy == ["default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"]
-    html = render(made.read(), "A campaign")
+    html = render_report(made.read(), "A campaign")
     assert "url(http" not in html and "@import" not in html and "fetch(" not in html
 
 
@@ -127,12 +139,12 @@ def test_header_and_provenance(page: Page, made: Made) -> None:
 
 @pytest.mark.parametrize("text", ["", "\u2028", "<!--", "</SCRIPT>", "{{css}}", "\\1"])
 def test_titles_come_back_as_they_are(made: Made, text: str) -> None:
-    assert Page(render(made.read(), f"x{text}y")).texts["h1"] == [f"x{text}y"]
+    assert Page(render_report(made.read(), f"x{text}y")).texts["h1"] == [f"x{text}y"]
 
 
 def test_zero_features(tmp_path: Path) -> None:
     rows = make_rows(tmp_path, 3)
-    rows.features, rows.peak_areas, rows.hits, rows.denovo_candidates, rows.candidates = [], [], [], [], []
+    rows.features, rows.peak_areas, rows.library_hits, rows.denovo_candidates, rows.candidates = [], [], [], [], []
     page = page_of(rows, tmp_path)
     assert "No feature was found in any run." in page.text
     assert page.document["features"]["id"] == [] and page.document["details"] == []
@@ -159,7 +171,7 @@ def test_several_ladders_are_folded(tmp_path: Path) -> None:
     rows = make_rows(tmp_path, 3)
     rows.ri_standards += [row | {"run": "river_up", "series": "fame"} for row in rows.ri_standards]
     page = page_of(rows, tmp_path)
-    assert [("open" in attributes) for tag, attributes in page.elements if tag == "details"] == [True, False]
+    assert [("open" in attributes) for tag, attributes in page.elements if tag == "details"] == [False, True, False]
     assert "river_up: fatty acid methyl esters" in page.text
     assert [ladder["series"] for ladder in page.document["ladders"]] == ["alkane", "fame"]
 
@@ -182,7 +194,7 @@ def test_null_and_broken_structures(tmp_path: Path) -> None:
         {"query": "F0001", "rank": 2, "smiles": "C1CC(", "source": "model", "log_prob": -1.0, "level": "3"},
     ]
     candidates = page_of(rows, tmp_path).document["details"][0]["candidates"]
-    assert [candidate[10] for candidate in candidates] == [None, None]
+    assert [candidate[C["drawing"]] for candidate in candidates] == [None, None]
 
 
 def test_accurate_masses_stand_beside_the_spectrum(tmp_path: Path) -> None:
@@ -198,22 +210,22 @@ def test_accurate_masses_stand_beside_the_spectrum(tmp_path: Path) -> None:
 
 def test_features_without_a_row_of_candidates(tmp_path: Path) -> None:
     rows = make_rows(tmp_path, 3)
-    rows.candidates, rows.hits, rows.denovo_candidates = [], [], []
+    rows.candidates, rows.library_hits, rows.denovo_candidates = [], [], []
     page = page_of(rows, tmp_path)
-    assert page.document["features"]["way"] == ["nothing"] * 3
-    assert "3 not identified" in page.text
+    assert page.document["features"]["evidence"] == ["nothing"] * 3
+    assert "3 unknown (level 4 or 5)" in page.text
 
 
 def test_hits_whose_library_is_absent_or_has_changed(made: Made, tmp_path: Path) -> None:
     rows = make_rows(tmp_path, 3)
     page = page_of(rows, tmp_path)
-    assert page.document["details"][0]["hits"][0][6:] == [None, "the library was not given to the report"]
-    rows.hits[0]["name"] = "Xylene"
-    rows.hits[1]["entry"] = 4000
+    assert page.document["details"][0]["hits"][0][-2:] == [None, "the library was not given to the report"]
+    rows.library_hits[0]["name"] = "Xylene"
+    rows.library_hits[1]["entry"] = 4000
     page = page_of(rows, tmp_path, libraries=[made.library])
-    why = [detail["hits"][0][6:] for detail in page.document["details"]]
-    assert why[0] == [None, "the library has another record at that place now"]
-    assert why[1] == [None, "the library has no such record any more"]
+    why = [detail["hits"][0][-2:] for detail in page.document["details"]]
+    assert why[0] == [None, "the library now has another record at this position"]
+    assert why[1] == [None, "the library no longer has this record"]
     assert why[2][1] is None
 
 
@@ -222,7 +234,7 @@ def test_what_is_left_out_of_a_large_campaign_is_said(tmp_path: Path, monkeypatc
     monkeypatch.setattr(content_module, "MOST_CHROMATOGRAMS", 2)
     rows = make_rows(tmp_path, 9)
     page = page_of(rows, tmp_path)
-    assert "for the 4 features of largest area; the other 5 stand in the table only" in page.text
+    assert "for the 4 features of largest area. The other 5 are in the table only" in page.text
     assert "for the first 2 of 4 runs" in page.text
     largest: dict[str, float] = {}
     for row in rows.peak_areas:
@@ -241,12 +253,12 @@ def test_runs_of_the_sheet_that_no_table_has(made: Made, tmp_path: Path) -> None
     rows = make_rows(tmp_path, 3)
     rows.runs.pop()
     page = page_of(rows, tmp_path, samples=made.sheet)
-    assert "1 run of the sample sheet, but in none of the tables: broken." in page.text
+    assert "1 run of the sample sheet missing in the tables: broken." in page.text
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node to check the script's syntax")
 def test_the_script_is_sound(made: Made, tmp_path: Path) -> None:
-    scripts = re.findall(r"<script>(.*?)</script>", render(made.read(), "A campaign"), re.DOTALL)
+    scripts = re.findall(r"<script>(.*?)</script>", render_report(made.read(), "A campaign"), re.DOTALL)
     (tmp_path / "page.js").write_text(scripts[-1], encoding="utf-8")
     done = subprocess.run(["node", "--check", tmp_path / "page.js"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

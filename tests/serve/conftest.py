@@ -11,7 +11,7 @@ from spectus.denovo.elucidate import Translator
 from spectus.denovo.modeling import SpectusConfig, SpectusForConditionalGeneration
 from spectus.denovo.tokenizer import SmilesTokenizer
 from spectus.serve.api import create_app
-from spectus.serve.limits import Limits
+from spectus.serve.limits import ServerLimits
 
 SMALL = SpectusConfig(
     d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2, decoder_attention_heads=2,
@@ -39,7 +39,7 @@ def start(translator: Translator) -> Iterator[Start]:
     clients: list[TestClient] = []
 
     def started(translator: Any = translator, **limits: Any) -> TestClient:
-        client = TestClient(create_app(translator, Limits(**limits)))
+        client = TestClient(create_app(translator, ServerLimits(**limits)))
         client.__enter__()
         clients.append(client)
         return client

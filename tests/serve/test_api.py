@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 from spectus import __version__
 from spectus.denovo.elucidate import Answer, Translator
 from spectus.errors import InputError
-from spectus.serve.limits import Limits
+from spectus.serve.limits import ServerLimits
 from spectus.serve.predictions import Predictions
 from spectus.serve.worker import confidences, make_workers
 
@@ -84,12 +84,12 @@ def test_answers_do_not_depend_on_what_else_waits(start: Start, workers: int) ->
         ({"mz": [50, 51], "intensity": [1, float("nan")]}, "intensity, value 2: .*finite"),
         ({"mz": [50, 51], "intensity": [float("inf"), 2]}, "intensity, value 1: .*finite"),
         ({"mz": [50, 51], "intensity": [1e39, 2]}, "finite"),
-        ({"mz": [50, 51], "intensity": [True, "a"]}, r"intensity, value 1: .*valid number \(and 1 more faults\)"),
+        ({"mz": [50, 51], "intensity": [True, "a"]}, r"intensity, value 1: .*valid number \(and 1 more errors\)"),
         ({"mz": [0, 51], "intensity": [1, 2]}, "mz, value 1: .*greater than 0"),
         ({"mz": [50, 501], "intensity": [1, 2]}, "m/z 501 lies above the model's limit of 500"),
-        ({"mz": list(range(1, 202)), "intensity": [1] * 201}, "201 peaks are more than the 200 taken here"),
+        ({"mz": list(range(1, 202)), "intensity": [1] * 201}, "201 peaks are more than this server accepts"),
         ({**BENZENE, "num_candidates": 0}, "num_candidates: .*greater than or equal to 1"),
-        ({**BENZENE, "num_candidates": 51}, "num_candidates is 51; this server gives 50 at most"),
+        ({**BENZENE, "num_candidates": 51}, "num_candidates is 51; this server returns at most 50"),
         ({**BENZENE, "num_candidates": 2.5}, "num_candidates: .*integer"),
         ([1, 2], "body: "),
     ],
@@ -107,7 +107,7 @@ def test_a_body_that_is_no_json_or_too_large_is_refused(start: Start) -> None:
     client = start(max_body=1000)
     header = {"Content-Type": "application/json"}
     answer = client.post("/predictions", content="mz=50", headers=header)
-    assert (answer.status_code, answer.json()["detail"][:21]) == (422, "the body is not JSON:")
+    assert (answer.status_code, answer.json()["detail"][:21]) == (422, "the body is not valid")
     answer = client.post("/predictions", content=b"[" * 1000, headers=header)
     assert 400 <= answer.status_code < 500
     large = json.dumps(BENZENE).encode() + b" " * 1000
@@ -175,7 +175,7 @@ def test_a_full_queue_says_when_to_come_again(start: Start, translator: Translat
     refused = answers[-1]
     assert refused.status_code == 503
     assert int(refused.headers["Retry-After"]) >= 1
-    assert "2 requests wait already" in refused.json()["detail"]
+    assert "the queue is full (2 requests)" in refused.json()["detail"]
     moody.go.set()
     for answer in answers:
         if answer.status_code == 202:
@@ -201,7 +201,7 @@ def test_unknown_and_dropped_answers_are_not_found(start: Start) -> None:
     assert finished(client, second)["status"] == "completed"
     for name in (first, "absent"):
         answer = client.get(f"/predictions/{name}")
-        assert (answer.status_code, "kept for 4 h, 1 at most" in answer.json()["detail"]) == (404, True)
+        assert (answer.status_code, "at most 1 answers, each for 4 h" in answer.json()["detail"]) == (404, True)
 
 
 def test_health_says_what_answers(start: Start) -> None:
@@ -223,8 +223,8 @@ def test_health_says_that_nothing_is_decoded_any_more(start: Start) -> None:
 def test_there_are_as_many_workers_as_cores(translator: Translator, monkeypatch: pytest.MonkeyPatch) -> None:
     for told, number in (("1", 1), ("64", min(4, len(os.sched_getaffinity(0))))):
         monkeypatch.setenv("OMP_NUM_THREADS", told)
-        assert len(make_workers(translator, Predictions(Limits()), Limits())) == number
-    assert len(make_workers(translator, Predictions(Limits()), Limits(workers=7))) == 7
+        assert len(make_workers(translator, Predictions(ServerLimits()), ServerLimits())) == number
+    assert len(make_workers(translator, Predictions(ServerLimits()), ServerLimits(workers=7))) == 7
 
 
 def test_the_interface_describes_itself(start: Start) -> None:

@@ -3,7 +3,7 @@ import threading
 import pytest
 
 from spectus.errors import InputError
-from spectus.serve.limits import Limits
+from spectus.serve.limits import ServerLimits
 from spectus.serve.predictions import Predictions, QueueFull, Status
 
 ROW = {"mz": [78.0], "intensity": [1.0], "reason": None}
@@ -17,7 +17,7 @@ class Clock:
 
 
 def test_a_batch_has_one_width_and_the_oldest_comes_first() -> None:
-    predictions = Predictions(Limits(beams=4, max_candidates=20))
+    predictions = Predictions(ServerLimits(beams=4, max_candidates=20))
     wide, *narrow = [predictions.add(ROW, candidates) for candidates in (5, 1, 4, 2)]
     late = predictions.add(ROW, 8)
     assert predictions.take(8) == [wide, late]
@@ -28,12 +28,12 @@ def test_a_batch_has_one_width_and_the_oldest_comes_first() -> None:
 
 
 def test_the_width_follows_from_the_request_alone() -> None:
-    limits = Limits(beams=10, max_candidates=50)
+    limits = ServerLimits(beams=10, max_candidates=50)
     assert [limits.width(n) for n in (1, 8, 10, 11, 20, 21, 41, 50)] == [10, 10, 10, 20, 20, 40, 50, 50]
 
 
 def test_only_so_many_may_wait() -> None:
-    predictions = Predictions(Limits(max_waiting=2))
+    predictions = Predictions(ServerLimits(max_waiting=2))
     predictions.seconds_each = 1.6
     for _ in range(2):
         predictions.add(ROW, 1)
@@ -46,7 +46,7 @@ def test_only_so_many_may_wait() -> None:
 
 def test_answers_are_dropped_by_age_and_number_but_requests_never() -> None:
     clock = Clock()
-    predictions = Predictions(Limits(keep_s=60, max_kept=2), clock)
+    predictions = Predictions(ServerLimits(keep_s=60, max_kept=2), clock)
     waiting = predictions.add(ROW, 50)
     running = [predictions.add(ROW, 1) for _ in range(3)]
     for name in (waiting.id, *(prediction.id for prediction in running)):
@@ -69,7 +69,7 @@ def test_answers_are_dropped_by_age_and_number_but_requests_never() -> None:
 
 
 def test_closing_ends_the_wait() -> None:
-    predictions = Predictions(Limits())
+    predictions = Predictions(ServerLimits())
     taken: list[object] = []
     thread = threading.Thread(target=lambda: taken.append(predictions.take(4)))
     thread.start()
@@ -81,4 +81,4 @@ def test_closing_ends_the_wait() -> None:
 @pytest.mark.parametrize("wrong", [{"max_waiting": 0}, {"beams": 51}, {"batch_size": -1}, {"keep_s": float("nan")}])
 def test_a_limit_that_makes_no_sense_is_named(wrong: dict[str, float]) -> None:
     with pytest.raises(InputError, match=f"--{next(iter(wrong)).removesuffix('_s').replace('_', '-')} "):
-        Limits(**wrong)  # type: ignore[arg-type]
+        ServerLimits(**wrong)  # type: ignore[arg-type]

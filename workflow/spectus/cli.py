@@ -285,12 +285,12 @@ def _add_report(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 
 def _report(options: argparse.Namespace) -> None:
-    from spectus.report.campaign import Campaign
+    from spectus.report.campaign import CampaignResults
     from spectus.report.write import write_report
 
     tables = ("runs", "components", "ri_standards", "features", "peak_areas", "hits", "denovo_candidates", "candidates")
-    campaign = Campaign.read(
-        {name: getattr(options, name) for name in tables},
+    campaign = CampaignResults.read(
+        {"library_hits" if name == "hits" else name: getattr(options, name) for name in tables},
         options.samples,
         options.library,
         options.ground_truth,
@@ -551,10 +551,10 @@ def _add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _serve(options: argparse.Namespace) -> None:
-    from spectus.serve.limits import Limits
+    from spectus.serve.limits import ServerLimits
     from spectus.serve.server import serve
 
-    limits = Limits(
+    limits = ServerLimits(
         beams=options.beams, max_candidates=options.max_candidates, batch_size=options.batch_size,
         workers=options.workers, max_peaks=options.max_peaks, max_body=options.max_body,
         max_waiting=options.max_waiting, max_kept=options.max_kept, keep_s=3600 * options.keep,

@@ -1,4 +1,4 @@
-"""A whole campaign in memory, and the report made of it."""
+"""The results of a whole campaign in memory, and what a reader wants to know first."""
 
 import hashlib
 from collections import Counter
@@ -13,24 +13,32 @@ import pyarrow.compute as pc
 from spectus import tables
 from spectus.errors import InputError
 from spectus.files import require_file
-from spectus.report.dataset import Merged, merge
+from spectus.identify.search import library_name
+from spectus.library.records import read_spectra
+from spectus.report.dataset import CampaignTable, merge_tables
+from spectus.report.terms import FINDINGS, IDENTIFIED_BY, evidence, finding
 from spectus.samples import Sample, read_samples
 from spectus.simulation.recovery import Recovery, recovered
 
 HITS_PER_FEATURE = 3
-IDENTIFIED_BY = {
-    "2a": "library spectrum and retention index (2a)",
-    "2b": "library spectrum (2b)",
-    "library": "library spectrum, tentative",
-    "predicted": "predicted spectrum, tentative",
-    "model": "model only",
-    "nothing": "not identified",
-}
+"""Library hits of a feature that the page shows with their spectra. Chosen: they fit beside the structures."""
 
 
 @dataclass(frozen=True)
 class LibraryFile:
-    """A spectral library as the report met it."""
+    """A spectral library as the report read it.
+
+    Attributes
+    ----------
+    name : str
+        File name without suffixes, as in the table of hits.
+    path : Path
+        The file.
+    sha256 : str
+        Hash of its bytes.
+    records : int
+        Number of its records.
+    """
 
     name: str
     path: Path
@@ -39,20 +47,26 @@ class LibraryFile:
 
 
 @dataclass(frozen=True)
-class Campaign:
-    """What a campaign gave, read and checked.
+class CampaignResults:
+    """The results of a campaign, read and checked.
 
     Attributes
     ----------
-    parts: the tables by their names in the data set.
-    samples: the rows of the sample sheet; empty without one.
-    libraries: the libraries given for the mirror plots.
-    spectra: of the best library hits, by library and entry: name, mz, intensity.
-    ground truth: the simulated compounds (schema TRUTH), or None.
-    settings: the configuration's text, or None.
+    parts : mapping of str to CampaignTable
+        The tables by their names in the data set.
+    samples : sequence of Sample
+        The rows of the sample sheet; empty without one.
+    libraries : sequence of LibraryFile
+        The libraries given for the mirror plots.
+    spectra : mapping of (str, int) to mapping
+        The spectra of the best library hits by library and entry: name, mz, intensity.
+    ground_truth : pyarrow.Table or None
+        The simulated compounds, schema GROUND_TRUTH; None for real runs.
+    settings : str or None
+        The text of the configuration.
     """
 
-    parts: Mapping[str, Merged]
+    parts: Mapping[str, CampaignTable]
     samples: Sequence[Sample]
     libraries: Sequence[LibraryFile]
     spectra: Mapping[tuple[str, int], Mapping[str, Any]]
@@ -67,23 +81,29 @@ class Campaign:
         libraries: Sequence[Path] = (),
         ground_truth: Path | None = None,
         settings: Path | None = None,
-    ) -> "Campaign":
+    ) -> "CampaignResults":
         """Read the tables of a campaign.
 
         Parameters
         ----------
-        files: runs, components, RI standards, features, peak areas, hits, de novo candidates and candidates: the files of each.
-        samples: the sample sheet, for the order and the types of the runs.
-        libraries: the libraries that were searched, for the mirror plots.
-        ground truth: what was simulated.
-        settings: the configuration, shown as it is.
+        files : mapping of str to sequence of Path
+            The files of each table of `dataset.KINDS`; those that are not required may be absent.
+        samples : Path, optional
+            The sample sheet, for the order and the types of the runs.
+        libraries : sequence of Path
+            The libraries that were searched, for the mirror plots.
+        ground_truth : Path, optional
+            The table of simulated compounds.
+        settings : Path, optional
+            The configuration. The page shows its text.
 
         Raises
         ------
-        InputError: a file cannot be read, or the tables do not belong together.
+        InputError
+            A file cannot be read, or the tables do not belong together.
         """
         sheet = read_samples(samples) if samples else []
-        parts = merge({**files, "library_hits": files["hits"]}, sheet)
+        parts = merge_tables(files, sheet)
         found, spectra = _read_libraries(libraries, parts["library_hits"].rows)
         return cls(
             parts,
@@ -91,71 +111,79 @@ class Campaign:
             found,
             spectra,
             tables.read(ground_truth, tables.GROUND_TRUTH) if ground_truth else None,
-            _text(settings) if settings else None,
+            _settings_text(settings) if settings else None,
         )
 
     def table(self, name: str) -> pa.Table:
-        """The rows of one table of the data set."""
+        """Return the rows of one table of the data set; no rows if the campaign has no such table."""
         return self.parts[name].rows
 
     def types(self) -> dict[str, str]:
-        """Type of each run of the sheet: sample, blank, ladder ..."""
+        """Return the type of each run of the sheet: sample, blank, ladder ..."""
         return {sample.run: sample.type for sample in self.samples}
 
 
-def summary(campaign: Campaign) -> list[str]:
-    """What was found, in a few lines of plain words."""
+def summary_lines(campaign: CampaignResults) -> list[str]:
+    """Return what the campaign holds and how its features were identified, one fact per line."""
     failed = sum(status != "ok" for status in campaign.table("runs")["status"].to_pylist())
     runs = f"{campaign.table('runs').num_rows} runs" + (f" ({failed} failed)" if failed else "")
-    counts = Counter(identified_by(campaign))
-    ways = ", ".join(f"{counts[way]} {words}" for way, words in IDENTIFIED_BY.items() if counts[way])
-    candidates = campaign.table("candidates")
-    n_candidates = candidates.num_rows - candidates["source"].null_count
-    lines = [f"{runs}, {counts.total()} features, {n_candidates} candidates"]
-    lines += [f"identified by: {ways}"] if ways else []
+    counts = Counter(evidence_of_features(campaign))
+    listed = ", ".join(f"{counts[key]} {words}" for key, words in IDENTIFIED_BY.items() if counts[key])
+    lines = [f"{runs}, {counts.total()} features, {candidate_count(campaign)} candidates"]
+    lines += [f"features by evidence: {listed}"] if listed else []
     found = recovery(campaign)
     return [*lines, str(found)] if found else lines
 
 
-def recovery(campaign: Campaign) -> Recovery | None:
-    """How many of the simulated compounds were found; None where nothing is known of them."""
+def findings_line(campaign: CampaignResults) -> str:
+    """Return the numbers of identified, tentative and unknown features in words."""
+    counts = Counter(finding_of_features(campaign))
+    return ", ".join(f"{counts[key]} {words}" for key, words in FINDINGS.items())
+
+
+def candidate_count(campaign: CampaignResults) -> int:
+    """Return the number of candidates; rows that only give a reason do not count."""
+    candidates = campaign.table("candidates")
+    return int(candidates.num_rows - candidates["source"].null_count)
+
+
+def recovery(campaign: CampaignResults) -> Recovery | None:
+    """Return how many simulated compounds were found; None for real runs."""
     if campaign.ground_truth is None:
         return None
     measured = campaign.table("peak_areas")["run"].unique().to_pylist()
     return recovered(campaign.table("features"), campaign.table("candidates"), campaign.ground_truth, measured)
 
 
-def identified_by(campaign: Campaign) -> list[str]:
-    """For each feature the key of IDENTIFIED_BY that says how its first candidate was found."""
-    candidates = campaign.table("candidates").select(["query", "rank", "source", "level"])
-    first: dict[str, str] = {}
-    for row in candidates.to_pylist():
-        first.setdefault(row["query"], _way(row["source"], row["level"]))
-    return [first.get(feature, "nothing") for feature in campaign.table("features")["feature"].to_pylist()]
+def evidence_of_features(campaign: CampaignResults) -> list[str]:
+    """Return for each feature the key of IDENTIFIED_BY that describes its first candidate."""
+    return [evidence(row.get("source"), row.get("level")) for row in first_candidates(campaign)]
 
 
-def _way(source: str | None, level: str | None) -> str:
-    if not source:
-        return "nothing"
-    if "library" not in source:
-        return "predicted" if "predicted" in source else "model"
-    return level if level in ("2a", "2b") else "library"
+def finding_of_features(campaign: CampaignResults) -> list[str]:
+    """Return for each feature whether it is identified, tentative or unknown, as keys of FINDINGS."""
+    return [finding(row.get("level") if row.get("source") else None) for row in first_candidates(campaign)]
+
+
+def first_candidates(campaign: CampaignResults) -> list[dict[str, Any]]:
+    """Return for each feature its first row of candidates; an empty dict if it has none."""
+    first: dict[str, dict[str, Any]] = {}
+    for row in campaign.table("candidates").to_pylist():
+        first.setdefault(row["query"], row)
+    return [first.get(feature, {}) for feature in campaign.table("features")["feature"].to_pylist()]
 
 
 def _read_libraries(
     paths: Sequence[Path], hits: pa.Table
 ) -> tuple[list[LibraryFile], dict[tuple[str, int], Mapping[str, Any]]]:
-    """The libraries, and of their spectra those that the best hits name."""
-    from spectus.identify.search import library_name
-    from spectus.library.records import read_spectra
-
+    """Read the libraries, and keep those of their spectra that the best hits name."""
     best = hits.filter(pc.less_equal(hits["rank"], HITS_PER_FEATURE))
     found: list[LibraryFile] = []
     spectra: dict[tuple[str, int], Mapping[str, Any]] = {}
     for path in paths:
         records = read_spectra(path)
         name = library_name(path)
-        found.append(LibraryFile(name, path, _sha256(path), records.num_rows))
+        found.append(LibraryFile(name, path, _file_sha256(path), records.num_rows))
         entries = best.filter(pc.equal(best["library"], name))["entry"].drop_null().unique()
         chosen = records.select(["entry", "name", "mz", "intensity"]).filter(pc.is_in(records["entry"], entries))
         for row in chosen.to_pylist():
@@ -163,12 +191,12 @@ def _read_libraries(
     return found, spectra
 
 
-def _sha256(path: Path) -> str:
+def _file_sha256(path: Path) -> str:
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def _text(path: Path) -> str:
+def _settings_text(path: Path) -> str:
     try:
         return require_file(path).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:

@@ -1,6 +1,6 @@
-// The runs' total ion currents, one below the other, to zoom into.
+// The total ion currents of the runs, one below the other, with zoom.
 
-const mostModels = 30;
+const mostModels = 30;  // model peaks in one window; more cannot be told apart
 
 const chromatograms = {
   host: document.getElementById("chromatograms"),
@@ -42,7 +42,7 @@ const chromatograms = {
 
   say(text) {
     this.reading.textContent = text ||
-      "Ticks below a trace are its components, coloured where they belong to a feature; click one to choose it. Drag to zoom, double-click for the whole run; where few components are left their model peaks are drawn; with the keyboard + \u2212 \u2190 \u2192 and 0.";
+      "Ticks below a trace are its components; those of a feature are colored. Click a tick to choose its feature. Drag to zoom; double-click for the whole run. Model peaks are drawn where at most 30 components are in view. Keys: + \u2212 \u2190 \u2192 and 0.";
   },
 
   draw() {

@@ -1,8 +1,8 @@
-"""The campaign's Parquet data set: the batches of each table merged, checked and put in order."""
+"""The campaign's Parquet data set: the files of each table merged, checked and put in order."""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,45 +17,67 @@ from spectus.errors import InputError
 from spectus.files import replacing
 from spectus.samples import Sample
 
+_MOST_NAMED = 3
+"""Files that an error message names. Chosen: the message stays one line."""
+
 
 @dataclass(frozen=True)
-class Kind:
+class TableKind:
     """One table of the data set.
 
     Attributes
     ----------
-    schema, key: its schema, and the columns that together name a row.
-    kept: the columns held in memory, where the whole table may be too long for it; empty: all.
+    schema : pyarrow.Schema
+        Its columns.
+    key : tuple of str
+        The columns that together name a row.
+    kept : tuple of str
+        The columns held in memory, for a table that may be larger than the memory; empty: all.
+    required : bool
+        A campaign cannot be reported without it. A table that is not required may be absent.
     """
 
     schema: pa.Schema
     key: tuple[str, ...]
     kept: tuple[str, ...] = ()
+    required: bool = True
 
 
-KINDS: dict[str, Kind] = {
-    "runs": Kind(tables.RUNS, ("run",)),
-    "components": Kind(tables.COMPONENTS, ("run", "component"), kept=("run", "component", "rt_s", "height")),
-    "ri_standards": Kind(tables.RI_STANDARDS, ("run", "series", "carbon")),
-    "features": Kind(tables.FEATURES, ("feature",)),
-    "peak_areas": Kind(tables.PEAK_AREAS, ("feature", "run")),
-    "library_hits": Kind(tables.LIBRARY_HITS, ("query", "rank")),
-    "denovo_candidates": Kind(tables.DENOVO_CANDIDATES, ("query", "rank")),
-    "candidates": Kind(tables.CANDIDATES, ("query", "rank")),
+KINDS: dict[str, TableKind] = {
+    "runs": TableKind(tables.RUNS, ("run",)),
+    "components": TableKind(tables.COMPONENTS, ("run", "component"), kept=("run", "component", "rt_s", "height")),
+    "ri_standards": TableKind(tables.RI_STANDARDS, ("run", "series", "carbon"), required=False),
+    "features": TableKind(tables.FEATURES, ("feature",)),
+    "peak_areas": TableKind(tables.PEAK_AREAS, ("feature", "run")),
+    "library_hits": TableKind(tables.LIBRARY_HITS, ("query", "rank"), required=False),
+    "denovo_candidates": TableKind(tables.DENOVO_CANDIDATES, ("query", "rank"), required=False),
+    "candidates": TableKind(tables.CANDIDATES, ("query", "rank"), required=False),
 }
+"""The tables by name, in the order in which the stages write them."""
+
+_SHEET_COLUMNS = {
+    "type": (pa.string(), "type of the run in the sample sheet: sample, blank, ladder, ..."),
+    "amount": (pa.float64(), "known amount in the sample sheet, in the unit of the sheet"),
+    "batch": (pa.string(), "batch in the sample sheet; runs of one batch share their ladder"),
+}
+"""Columns of the sample sheet that every data set's `runs` table has."""
 
 
 @dataclass(frozen=True)
-class Merged:
-    """A table of the campaign and where it came from.
+class CampaignTable:
+    """A table of the campaign and the files that it was read from.
 
     Attributes
     ----------
-    rows: the table, or the columns of it that are kept in memory, in the campaign's order.
-    order: (n_rows,) where each row stood in the files; None if they had the campaign's order.
-    files: the files it was merged from.
-    metadata: what the stage wrote into them (version, hash of the configuration, model ...); values that differ
-        between the files stand side by side, separated by "; ".
+    rows : pyarrow.Table
+        The table, or the columns of it that are kept in memory, in the campaign's order.
+    order : (n_rows,) array of int64 or None
+        Place of each row in the files; None if the files had the campaign's order.
+    files : tuple of Path
+        The files. No file: the campaign has no such table.
+    metadata : dict of str to str
+        What the stage wrote into the files (version, hash of the configuration, model ...). Values that differ between
+        the files are joined by "; ".
     """
 
     rows: pa.Table
@@ -64,41 +86,63 @@ class Merged:
     metadata: dict[str, str]
 
 
-def merge(files: Mapping[str, Sequence[Path]], samples: Sequence[Sample]) -> dict[str, Merged]:
-    """Read every table of KINDS from its files, one after another, and order them alike.
+def merge_tables(files: Mapping[str, Sequence[Path]], samples: Sequence[Sample]) -> dict[str, CampaignTable]:
+    """Read every table of KINDS from its files and put all rows into one order.
 
-    Runs stand in the order of the sheet (of the files, without one), features in the order of their table, and
-    everything else by these and by its own number or rank.
+    Runs have the order of the sheet (of the files, without a sheet), features that of their table. All other rows are
+    ordered by run or feature, then by their own number or rank. The runs get the columns of the sheet.
+
+    Parameters
+    ----------
+    files : mapping of str to sequence of Path
+        The files of each table. A table that is not required may be absent.
+    samples : sequence of Sample
+        The rows of the sample sheet; empty without one.
 
     Raises
     ------
-    InputError: a file cannot be read, a row occurs twice, or a table names a run or feature that is not there.
+    InputError
+        A required table is missing, a file cannot be read, a row occurs twice, or a table names a run or feature that
+        is not there.
     """
-    found = {name: _concatenated(name, list(files[name])) for name in KINDS}
+    for name, kind in KINDS.items():
+        if kind.required and not files.get(name):
+            raise InputError(f"table {name}", "is missing", f"give the files of the table {name}")
+    found = {name: _concatenated(name, list(files.get(name) or [])) for name in KINDS}
     runs = _strings(found["runs"].rows["run"])
     sheet = {sample.run: position for position, sample in enumerate(samples)}
     run_order = sorted(runs, key=lambda run: sheet.get(run, len(sheet)))
     feature_order = _strings(found["features"].rows["feature"])
     orders = {"run": run_order, "feature": feature_order, "query": feature_order}
-    return {name: _ordered(name, part, orders) for name, part in found.items()}
+    merged = {name: _in_campaign_order(name, part, orders) for name, part in found.items()}
+    return merged | {"runs": replace(merged["runs"], rows=_with_sheet(merged["runs"].rows, samples))}
 
 
-def write_dataset(parts: Mapping[str, Merged], folder: Path) -> None:
-    """Write each table to `folder`/<name>.parquet, and dataset.json: rows, keys, and what each column means."""
-    for name, part in parts.items():
-        _write_part(name, part, folder / f"{name}.parquet")
-    description = {name: _described(name, part) for name, part in parts.items()}
+def write_dataset(parts: Mapping[str, CampaignTable], folder: Path) -> None:
+    """Write each table to `folder`/NAME.parquet, and dataset.json with rows, keys, and the meaning of each column.
+
+    Parameters
+    ----------
+    parts : mapping of str to CampaignTable
+        The tables. Those without files are left out.
+    folder : Path
+        Where to write.
+    """
+    present = {name: part for name, part in parts.items() if part.files}
+    for name, part in present.items():
+        _write_table(name, part, folder / f"{name}.parquet")
+    description = {name: _description(name, part) for name, part in present.items()}
     with replacing(folder / "dataset.json") as temporary:
         temporary.write_text(json.dumps(description, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _write_part(name: str, part: Merged, path: Path) -> None:
+def _write_table(name: str, part: CampaignTable, path: Path) -> None:
     kind = KINDS[name]
     extra = {key: text for key, text in part.metadata.items() if not key.startswith("spectus_")}
     if not kind.kept:
-        tables.write(part.rows, path, kind.schema, extra)
+        tables.write(part.rows, path, part.rows.schema, extra)
     elif part.order is not None:
-        tables.write(_read(part.files, kind.schema).take(pa.array(part.order)), path, kind.schema, extra)
+        tables.write(_read_files(part.files, kind.schema).take(pa.array(part.order)), path, kind.schema, extra)
     else:
         with tables.writing(path, kind.schema, extra) as writer:
             for file in part.files:
@@ -106,17 +150,43 @@ def _write_part(name: str, part: Merged, path: Path) -> None:
                     writer.append(rows)
 
 
-def _concatenated(name: str, files: list[Path]) -> Merged:
-    rows = _read(files, KINDS[name].schema, KINDS[name].kept)
+def _with_sheet(runs: pa.Table, samples: Sequence[Sample]) -> pa.Table:
+    """Add the columns of the sample sheet to the runs; a name that the table has already gets the prefix `sheet_`."""
+    of_run = {sample.run: _sheet_row(sample) for sample in samples}
+    rows = [of_run.get(run, {}) for run in _strings(runs["run"])]
+    names = dict.fromkeys([*_SHEET_COLUMNS, *(name for row in of_run.values() for name in row)])
+    for name in names:
+        kind, about = _SHEET_COLUMNS.get(name, (pa.string(), "column of the sample sheet"))
+        field = pa.field(f"sheet_{name}" if name in runs.column_names else name, kind, metadata={"about": about})
+        runs = runs.append_column(field, pa.array([row.get(name) for row in rows], kind))
+    return runs
+
+
+def _sheet_row(sample: Sample) -> dict[str, Any]:
+    """Return the sheet's columns of a run, but for its name and path, which the table of runs has."""
+    row = {field.name: getattr(sample, field.name) for field in fields(sample) if field.name not in ("run", "path")}
+    for name, value in list(row.items()):
+        if isinstance(value, Mapping):  # columns that only the user knows
+            row |= {key: str(text) for key, text in row.pop(name).items()}
+        elif name not in _SHEET_COLUMNS and value is not None:
+            row[name] = str(value)
+    return row
+
+
+def _concatenated(name: str, files: list[Path]) -> CampaignTable:
+    kind = KINDS[name]
+    if not files:
+        return CampaignTable(kind.schema.empty_table(), None, (), {})
+    rows = _read_files(files, kind.schema, kind.kept)
     _require_unique(name, rows, files)
-    return Merged(rows, None, tuple(files), _metadata(files))
+    return CampaignTable(rows, None, tuple(files), _file_metadata(files))
 
 
-def _read(files: Sequence[Path], schema: pa.Schema, columns: Sequence[str] = ()) -> pa.Table:
+def _read_files(files: Sequence[Path], schema: pa.Schema, columns: Sequence[str] = ()) -> pa.Table:
     return pa.concat_tables([tables.read(path, schema, columns) for path in files])
 
 
-def _metadata(files: list[Path]) -> dict[str, str]:
+def _file_metadata(files: list[Path]) -> dict[str, str]:
     values: dict[str, dict[str, None]] = {}
     for path in files:
         for key, text in (pq.read_schema(path).metadata or {}).items():
@@ -131,53 +201,59 @@ def _require_unique(name: str, rows: pa.Table, files: list[Path]) -> None:
     twice = counted.filter(pc.greater(counted["count_all"], 1))
     if twice.num_rows:
         what = ", ".join(f"{column} {twice[column][0].as_py()!r}" for column in key)
-        raise InputError(_joined(files), f"{what} occurs twice", f"give each {name} table once, all of one campaign")
+        raise InputError(
+            _named_files(files), f"{what} occurs twice", f"give each {name} table once, all of one campaign"
+        )
 
 
-def _ordered(name: str, part: Merged, orders: Mapping[str, list[str]]) -> Merged:
+def _in_campaign_order(name: str, part: CampaignTable, orders: Mapping[str, list[str]]) -> CampaignTable:
     key = KINDS[name].key
-    columns = [_positions(name, part, column, orders) for column in key if column != "series"]
+    columns = [_positions(part, column, orders) for column in key if column != "series"]
     if not part.rows.num_rows:
         return part
     order = np.lexsort(columns[::-1])
     if np.array_equal(order, np.arange(len(order))):
         return part
-    return Merged(part.rows.take(pa.array(order)), order, part.files, part.metadata)
+    return CampaignTable(part.rows.take(pa.array(order)), order, part.files, part.metadata)
 
 
-def _positions(name: str, part: Merged, column: str, orders: Mapping[str, list[str]]) -> NDArray[np.int64]:
-    """What the rows are ordered by: a number itself, a name by its place in the campaign."""
+def _positions(part: CampaignTable, column: str, orders: Mapping[str, list[str]]) -> NDArray[np.int64]:
+    """Return what the rows are ordered by: a number itself, a name by its place in the campaign."""
     values = part.rows[column]
     if column not in orders:
-        return values.to_numpy().astype(np.int64)
+        numbers: NDArray[np.int64] = values.to_numpy().astype(np.int64)
+        return numbers
     places = pc.index_in(values, value_set=pa.array(orders[column], pa.string()))
     if places.null_count:
         stranger = values.filter(pc.is_null(places))[0].as_py()
         home = "runs" if column == "run" else "features"
         raise InputError(
-            _joined(part.files),
-            f"names {stranger!r}, which the {home} tables lack",
+            _named_files(part.files),
+            f"names {stranger!r}, which is missing in the table of {home}",
             "give the tables of one campaign",
         )
-    return places.to_numpy().astype(np.int64)
+    found: NDArray[np.int64] = places.to_numpy().astype(np.int64)
+    return found
 
 
-def _described(name: str, part: Merged) -> dict[str, Any]:
+def _description(name: str, part: CampaignTable) -> dict[str, Any]:
+    schema = KINDS[name].schema if KINDS[name].kept else part.rows.schema
     return {
         "file": f"{name}.parquet",
         "rows": part.rows.num_rows,
         "key": list(KINDS[name].key),
         "columns": {
             field.name: {"type": str(field.type), "about": (field.metadata or {}).get(b"about", b"").decode()}
-            for field in KINDS[name].schema
+            for field in schema
         },
     }
 
 
 def _strings(column: pa.ChunkedArray) -> list[str]:
-    return column.to_pylist()
+    texts: list[str] = column.to_pylist()
+    return texts
 
 
-def _joined(files: Sequence[Path]) -> str:
-    shown = [str(path) for path in files[:3]]
-    return ", ".join(shown) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
+def _named_files(files: Sequence[Path]) -> str:
+    shown = [str(path) for path in files[:_MOST_NAMED]]
+    return ", ".join(shown) + (f" and {len(files) - _MOST_NAMED} more" if len(files) > _MOST_NAMED else "")

@@ -3,14 +3,11 @@
 const data = JSON.parse(document.getElementById("campaign").textContent);
 const features = data.features;
 const nFeatures = features.id.length;
-const levels = {
-  "2a": "library spectrum and retention index agree",
-  "2b": "library spectrum agrees",
-  "3": "tentative structure",
-  "4": "formula only",
-  "5": "mass spectrum only",
-};
-const rowsAtOnce = 400;
+const levels = data.levels;
+const term = key => data.terms[key][0];
+/** Places of the fields of a candidate and of a library hit. */
+const C = Object.fromEntries(data.candidateFields.map((name, place) => [name, place]));
+const H = Object.fromEntries(data.hitFields.map((name, place) => [name, place]));
 let chosen = -1;
 
 const svgNames = new Set(["svg", "g", "path", "line", "rect", "circle", "text", "title", "defs", "pattern"]);
@@ -34,6 +31,8 @@ const short = new Intl.NumberFormat("en", {notation: "compact", maximumSignifica
 /** Three digits with an SI prefix: 54.7k. */
 const amount = value => known(value) ? short.format(value).replace("K", "k").replace("B", "G") : "";
 const plural = (n, noun) => `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
+/** Nominal mass: an accurate m/z is at most 0.3 below and 0.7 above it. */
+const nominal = mass => Math.floor(mass + 0.3);
 const runName = place => data.runs[place].name;
 
 /** Times in minutes from differences in hundredths of a second. */

@@ -1,21 +1,34 @@
 // The chosen feature: spectrum, structures, candidates, areas, elution.
 
+/** The columns of the table of candidates: those that have a value anywhere on the page. */
+const candidateColumns = [
+  {key: "name", head: "Candidate", always: true},
+  {key: "cas", head: term("cas")},
+  {key: "formula", head: "Formula"},
+  {key: "source", head: "Source", show: sourceText},
+  {key: "probability", head: term("probability"), digits: 3},
+  {key: "posterior", head: term("posterior"), digits: 3},
+  {key: "libraryScore", head: term("libraryScore"), digits: 3},
+  {key: "predictedScore", head: term("predictedScore"), digits: 3},
+  {key: "logProb", head: term("logProb"), digits: 2},
+  {key: "riDelta", head: term("riDelta"), digits: 1, signed: true},
+  {key: "level", head: "Level", show: levelMark},
+].filter(column => column.always || data.details.some(shown => shown && shown.candidates.some(candidate => known(candidate[C[column.key]]))));
+
 const detail = {
   host: document.getElementById("detail"),
-  hit: 0,
 
   draw() {
-    this.hit = 0;
     const i = chosen, shown = data.details[i];
     this.host.replaceChildren(this.head(i));
     if (!shown) {
-      this.host.append(el("p", {class: "empty"}, "Its spectrum, candidates and areas were left out to keep this page small; they stand in the data set."));
+      this.host.append(el("p", {class: "empty"}, "Its spectrum, candidates and areas were left out to keep this page small. The data set has them."));
       return;
     }
     const left = el("div"), right = el("div"), bars = el("div"), elution = el("div");
     this.host.append(el("div", {class: "columns"}, left, right));
     this.host.append(el("h3", {}, "Candidates"), this.candidates(shown));
-    this.host.append(el("div", {class: "columns even", style: "margin-top:1.8rem"}, bars, elution));
+    this.host.append(el("div", {class: "columns even below"}, bars, elution));
     this.spectra(left, shown);
     this.structures(right, shown);
     this.bars(bars, shown);
@@ -23,70 +36,91 @@ const detail = {
   },
 
   head(i) {
-    const ri = known(features.ri[i]) ? `RI ${fixed(features.ri[i], 1)}${features.outside[i] ? " (extrapolated)" : ""}` : "no retention index";
-    const facts = [`${minutes(features.rt[i])} min`, ri, `perceived in ${features.n[i]} of ${plural(data.axis.length, "run")}`,
-      known(features.snr[i]) ? `signal to noise ${amount(features.snr[i])}` : null,
+    const ri = known(features.ri[i]) ? `RI ${fixed(features.ri[i], 1)}${features.extrapolated[i] ? " (extrapolated)" : ""}` : "no retention index";
+    const facts = [`RT ${minutes(features.rt[i])} min`, ri, `detected in ${features.n[i]} of ${plural(data.axis.length, "run")}`,
+      known(features.ions[i][0]) ? `base peak m/z ${features.ions[i][0]}` : null,
+      known(features.snr[i]) ? `signal-to-noise ratio ${amount(features.snr[i])}` : null,
       known(features.purity[i]) ? `purity ${fixed(features.purity[i], 2)}` : null,
       features.bestRun[i] ? `spectrum from ${features.bestRun[i]}` : null];
-    const level = features.level[i];
-    return el("header", {}, el("h3", {}, `${features.id[i]}\u2002${title(i)}`), levelMark(level),
-      level ? el("span", {class: "soft"}, levels[level] || "") : null, el("p", {}, facts.filter(known).join(", ")));
+    const level = features.level[i], compound = [features.formula[i], features.cas[i] ? `CAS ${features.cas[i]}` : null].filter(known);
+    return el("header", {},
+      el("h3", {}, `${features.id[i]}\u2002${title(i)}`),
+      level ? el("p", {class: "finding"}, levelMark(level), ` Level ${level}, ${levels[level] || ""}`) : null,
+      el("p", {}, [...compound, ...facts].filter(known).join(", "), ". ",
+        el("a", {class: "hover", href: `#feature=${encodeURIComponent(features.id[i])}`}, "Link to this feature")));
   },
 
   spectra(host, shown) {
     const plot = el("div"), reading = el("p", {class: "reading"});
     const heading = el("h3"), why = el("p", {class: "soft"});
-    const buttons = shown.hits.map((hit, number) => el("tr", {"data-hit": number, tabindex: 0, "aria-selected": "false",
+    const kind = hit => hit[H.predicted] ? "predicted" : "measured";
+    const rows = shown.hits.map((hit, number) => el("tr", {tabindex: 0, "aria-selected": "false",
       click: () => show(number), keydown: event => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); show(number); } }},
-      el("td", {class: "break"}, hit[2] || "no name"), el("td", {class: "break"}, `${hit[0]}, record ${hit[1]}`), el("td", {class: "number"}, fixed(hit[3], 2)),
-      el("td", {class: "number"}, fixed(hit[4], 2)), el("td", {class: "number"}, signed(hit[5], 1))));
+      el("td", {class: "break"}, hit[H.name] || "no name"), el("td", {}, kind(hit)), el("td", {class: "break"}, `${hit[H.library]}, record ${hit[H.entry]}`),
+      el("td", {class: "number"}, fixed(hit[H.score], 2)), el("td", {class: "number"}, fixed(hit[H.cosine], 2)), el("td", {class: "number"}, signed(hit[H.riDelta], 1))));
     const show = number => {
       const hit = shown.hits[number];
-      buttons.forEach((row, other) => row.setAttribute("aria-selected", String(other === number)));
-      heading.textContent = hit && known(hit[6]) ? `Spectrum against library hit ${number + 1}` : "Spectrum";
-      why.textContent = !hit ? "The libraries hold no spectrum like it." : hit[7] ? `No mirror plot: ${hit[7]}.` : "";
+      const reference = hit && known(hit[H.spectrum]) ? {spectrum: data.spectra[hit[H.spectrum]], kind: kind(hit), name: hit[H.name] || "record without a name"} : null;
+      rows.forEach((row, other) => row.setAttribute("aria-selected", String(other === number)));
+      heading.textContent = reference ? `Measured spectrum (above) and ${reference.kind} reference (below)` : "Measured spectrum, no reference";
+      why.textContent = !hit ? "No library has a similar spectrum." : hit[H.why] ? `No mirror plot of hit ${number + 1}: ${hit[H.why]}.` : "";
       why.hidden = !why.textContent;
       plot.replaceChildren();
-      mirror(plot, reading, shown.spectrum, hit && known(hit[6]) ? data.spectra[hit[6]] : null, hit ? hit[2] || "library" : "", shown.accurate);
+      mirror(plot, reading, shown.spectrum, reference, shown.accurate);
     };
-    const heads = ["Library hit", "Library", "Score", "Cosine", "\u0394RI"];
+    const heads = ["Library hit", "Spectrum", "Library", "Score", "Cosine", term("riDelta")];
     host.append(heading, plot, reading, why);
-    if (buttons.length) host.append(el("table", {"aria-label": "Library hits; choose one to see its spectrum", role: "grid"},
-      el("thead", {}, el("tr", {}, heads.map((head, number) => el("th", {scope: "col", class: number > 1 ? "number" : null}, head)))),
-      el("tbody", {class: "rows"}, buttons)));
+    if (rows.length) host.append(el("div", {class: "scroll"}, el("table", {"aria-label": "Library hits; choose one to see its spectrum", role: "grid"},
+      el("thead", {}, el("tr", {}, heads.map((head, number) => el("th", {scope: "col", class: number > 2 ? "number" : null}, head)))),
+      el("tbody", {class: "rows"}, rows))));
     show(0);
   },
 
   structures(host, shown) {
     host.append(el("h3", {}, "Structures"));
-    const drawn = shown.candidates.filter(candidate => candidate[10] !== -1);
+    const drawn = shown.candidates.filter(candidate => candidate[C.drawing] !== -1);
     if (!drawn.length) {
       host.append(el("p", {class: "empty"}, "There is no candidate to draw."));
       return;
     }
     host.append(el("div", {class: "structures"}, drawn.map(candidate => {
-      const [rank, name, formula, , , , , , level, smiles, place] = candidate;
+      const name = candidate[C.name], smiles = candidate[C.smiles], rank = candidate[C.rank];
       const picture = el("div", {role: "img", "aria-label": `Structure ${rank}: ${name || smiles || "unknown"}`});
-      // Drawn by RDKit and rebuilt by the report: numbers and element symbols only.
-      if (known(place)) picture.innerHTML = data.drawings[place];
+      // Made by the report from RDKit's drawing: paths of numbers only.
+      if (known(candidate[C.drawing])) picture.innerHTML = data.drawings[candidate[C.drawing]];
       else picture.append(el("p", {class: "soft"}, smiles ? "cannot be drawn" : "the record has no structure"));
-      return el("figure", {}, picture, el("figcaption", {}, el("b", {}, `${rank} `), name || formula || "", " ", levelMark(level)));
+      return el("figure", {}, picture, el("figcaption", {}, el("b", {}, `${rank} `), name || candidate[C.formula] || "", " ", levelMark(candidate[C.level])));
     })));
   },
 
   candidates(shown) {
     const reasons = shown.reasons.map(reason => el("p", {class: "note"}, reason));
     if (!shown.candidates.length) return el("div", {}, el("p", {class: "empty"}, "No candidate."), reasons);
-    const heads = [["", 1], ["Candidate", 0], ["Formula", 0], ["Source", 0], ["Library score", 1], ["ln p", 1], ["\u0394RI", 1], ["Probability", 1], ["Level", 0]];
-    const rows = shown.candidates.map(([rank, name, formula, source, score, logProb, delta, probability, level, smiles]) => el("tr", {},
-      el("td", {class: "number"}, String(rank)),
-      el("td", {class: "break"}, name ? el("div", {}, name) : null, el("div", {class: smiles ? "smiles" : "soft"}, smiles || "no structure in the library")),
-      el("td", {}, formula || ""), el("td", {}, source || ""), el("td", {class: "number"}, fixed(score, 3)), el("td", {class: "number"}, fixed(logProb, 2)),
-      el("td", {class: "number"}, signed(delta, 1)), el("td", {class: known(probability) ? "number" : "number soft"}, known(probability) ? fixed(probability, 3) : "not calibrated"),
-      el("td", {}, levelMark(level))));
-    return el("div", {}, el("div", {class: "scroll"}, el("table", {"aria-label": "Candidates"},
-      el("thead", {}, el("tr", {}, heads.map(([head, number]) => el("th", {scope: "col", class: number ? "number" : null}, head)))), el("tbody", {}, rows))),
-      shown.more ? el("p", {class: "reading"}, `${plural(shown.more, "more candidate")} in the data set.`) : null, reasons);
+    const cell = (column, candidate) => {
+      const value = candidate[C[column.key]];
+      if (column.key === "name") {
+        const smiles = candidate[C.smiles];
+        return el("td", {class: "break candidate"}, value ? el("div", {}, value) : null, el("div", {class: smiles ? "smiles" : "soft"}, smiles || "no structure in the library"));
+      }
+      if (column.digits) return el("td", {class: "number"}, (column.signed ? signed : fixed)(value, column.digits));
+      return el("td", {}, known(value) ? (column.show || String)(value) : "");
+    };
+    const head = column => el("th", {scope: "col", class: column.digits ? "number" : null}, column.head);
+    const rows = shown.candidates.map(candidate => el("tr", {}, el("td", {class: "number"}, String(candidate[C.rank])), candidateColumns.map(column => cell(column, candidate))));
+    return el("div", {},
+      el("div", {class: "scroll tall", tabindex: 0, role: "region", "aria-label": "Candidates"}, el("table", {},
+        el("thead", {}, el("tr", {}, el("th", {scope: "col", class: "number"}, "Rank"), candidateColumns.map(head))), el("tbody", {}, rows))),
+      el("p", {class: "reading"}, this.order()),
+      shown.more ? el("p", {class: "reading"}, `The data set has ${plural(shown.more, "more candidate")}.`) : null, reasons);
+  },
+
+  /** What the order of the candidates and the numbers beside them mean. */
+  order() {
+    const has = key => candidateColumns.some(column => column.key === key);
+    const order = has("probability") ? "Ranked by probability."
+      : `Ranked by ${["libraryScore", "posterior", "predictedScore", "logProb"].filter(has).map(key => term(key).toLowerCase()).join(", then ") || "source"}; probabilities are not calibrated in this campaign.`;
+    const about = ["probability", "posterior", "libraryScore", "predictedScore", "logProb", "riDelta"].filter(has).map(key => `${term(key)}: ${data.terms[key][1]}.`);
+    return [order, ...about].join(" ");
   },
 
   bars(host, shown) {
@@ -96,15 +130,14 @@ const detail = {
       return;
     }
     (shown.areas.length <= 30 ? barsAcross : barsUpright)(host, shown);
-    if (shown.filled.includes("1")) host.append(el("p", {class: "reading"}, shown.areas.length <= 120
-      ? "Hatched: no component was perceived there; the area was read at the expected time."
-      : "Pale: no component was perceived there; the area was read at the expected time."));
+    if (shown.gapFilled.includes("1")) host.append(el("p", {class: "reading"},
+      `${shown.areas.length <= 120 ? "Hatched" : "Pale"}: ${data.terms.gapFilled[0].toLowerCase()}, ${data.terms.gapFilled[1]}.`));
   },
 
   elution(host, shown) {
     host.append(el("h3", {}, "Elution profile"));
     if (!shown.elution.length) {
-      host.append(el("p", {class: "empty"}, "The components tables hold no profile of it."));
+      host.append(el("p", {class: "empty"}, "The tables of components have no profile of it."));
       return;
     }
     const lines = shown.elution.map(([run, steps, heights]) => ({run, t: times(steps), heights}));
@@ -118,7 +151,7 @@ const detail = {
       root.append(el("path", {class: `line ${number ? "other" : "best"}`, d: "M" + line.t.map((t, i) => `${x(t).toFixed(1)} ${y(line.heights[i]).toFixed(1)}`).join("L")},
         el("title", {}, runName(line.run))));
     }
-    host.append(root, el("p", {class: "reading"}, `Coloured: ${runName(lines[0].run)}, which gave the spectrum.` +
-      (lines.length > 1 ? ` Grey: ${lines.slice(1).map(line => runName(line.run)).join(", ")}. Each to its own apex.` : "")));
+    host.append(root, el("p", {class: "reading"}, `Colored: ${runName(lines[0].run)}, which gave the spectrum.` +
+      (lines.length > 1 ? ` Grey: ${lines.slice(1).map(line => runName(line.run)).join(", ")}. Each is scaled to its own apex.` : "")));
   },
 };

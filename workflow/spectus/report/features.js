@@ -1,7 +1,7 @@
-// The table of features: sorted, filtered, chosen from by mouse and keyboard.
+// The table of features: sorted, filtered, chosen from by mouse and keyboard. Only the rows in view are elements.
 
 function title(i) {
-  return features.name[i] || features.smiles[i] || "not identified";
+  return features.name[i] || features.smiles[i] || "unknown";
 }
 
 function levelMark(level) {
@@ -13,11 +13,13 @@ function nameCell(i) {
   return features.smiles[i] ? el("span", {class: "smiles"}, features.smiles[i]) : el("span", {class: "soft"}, "\u2013");
 }
 
-/** The area over the runs, one bar a run, as many as fit. */
+const sourceText = source => (source || "").split("+").map(name => name === "model" ? "de novo" : name).join(", ");
+
+/** The area over the runs, one bar per run, as many as fit. */
 function sparkline(i) {
   const detail = data.details[i];
   if (!detail) return "";
-  const n = detail.areas.length, bins = Math.min(n, 60), step = n > 24 ? 2 : n > 8 ? 5 : 9;
+  const n = detail.areas.length, bins = Math.min(n, 40), step = n > 24 ? 2 : n > 8 ? 4 : 9;
   const top = Math.max(...detail.areas.map(area => area || 0));
   let seen = "", filled = "";
   for (let bin = 0; bin < bins; bin++) {
@@ -26,7 +28,7 @@ function sparkline(i) {
     for (let run = first; run < last; run++) if ((detail.areas[run] || 0) > (detail.areas[best] || 0)) best = run;
     const height = top > 0 ? 15 * (detail.areas[best] || 0) / top : 0;
     const path = height > 0 ? `M${bin * step} 16h${step - 1}v${(-Math.max(height, 0.6)).toFixed(1)}h${1 - step}z` : "";
-    if (detail.filled[best] === "1") filled += path; else seen += path;
+    if (detail.gapFilled[best] === "1") filled += path; else seen += path;
   }
   const said = detail.areas.map((area, run) => `${runName(data.axis[run])} ${known(area) ? amount(area) : "none"}`);
   return el("svg", {class: "spark", viewBox: `0 0 ${bins * step} 16`, width: bins * step, height: 16, role: "img",
@@ -34,43 +36,61 @@ function sparkline(i) {
     el("path", {class: "bar", d: seen}), el("path", {class: "bar", d: filled, opacity: 0.4}));
 }
 
+const scoreColumn = (key, width) => ({head: term(key), width, number: true, value: i => features[key][i], cell: i => fixed(features[key][i], 2)});
+
+// Widths in em; the column without a width takes what is left. Columns without any value are left out.
 const columns = [
-  {head: "Feature", value: i => i, cell: i => features.id[i]},
-  {head: "RT, min", number: true, value: i => features.rt[i], cell: i => minutes(features.rt[i])},
-  {head: "RI", number: true, value: i => features.ri[i], cell: i => fixed(features.ri[i], 0) + (features.outside[i] ? "*" : "")},
-  {head: "Runs", number: true, value: i => features.n[i], cell: i => String(features.n[i])},
-  {head: "Best candidate", short: true, value: i => features.name[i] || features.smiles[i], cell: nameCell},
-  {head: "Source", value: i => features.source[i], cell: i => features.source[i] || ""},
-  {head: "Score", number: true, about: "score of the library hit, 0 to 1", value: i => features.score[i], cell: i => fixed(features.score[i], 2)},
-  {head: "Judge", number: true, about: "share that the forward model's judge gives it among what it judged, 0 to 1", value: i => features.judged[i], cell: i => fixed(features.judged[i], 2)},
-  {head: "ln p", number: true, about: "log probability the model gives the structure", value: i => features.logProb[i], cell: i => fixed(features.logProb[i], 2)},
-  {head: "Level", about: "identification level (Schymanski 2014)", value: i => features.level[i], cell: i => levelMark(features.level[i])},
-  {head: "Area by run", value: i => data.details[i] ? Math.max(...data.details[i].areas.map(area => area || 0)) : null, cell: sparkline},
-];
+  {head: "Feature", width: 5, value: i => i, cell: i => features.id[i]},
+  {head: "RT, min", width: 5, number: true, value: i => features.rt[i], cell: i => minutes(features.rt[i])},
+  {head: "RI", width: 4.6, number: true, value: i => features.ri[i], cell: i => fixed(features.ri[i], 0) + (features.extrapolated[i] ? "*" : "")},
+  {head: "Best candidate", value: i => features.name[i] || features.smiles[i], cell: nameCell},
+  {head: "CAS", width: 6.6, value: i => features.cas[i], cell: i => features.cas[i] || ""},
+  {head: "Formula", width: 7, value: i => features.formula[i], cell: i => features.formula[i] || ""},
+  {head: "Level", width: 4, value: i => features.level[i], cell: i => levelMark(features.level[i])},
+  scoreColumn("probability", 6.4),
+  scoreColumn("posterior", 5.6),
+  scoreColumn("libraryScore", 4.8),
+  scoreColumn("predictedScore", 5.4),
+  {head: "Source", width: 7.4, value: i => features.source[i], cell: i => sourceText(features.source[i])},
+  {head: "Base peak", width: 4.2, number: true, value: i => features.ions[i][0], cell: i => known(features.ions[i][0]) ? String(features.ions[i][0]) : ""},
+  {head: "S/N", width: 4.4, number: true, value: i => features.snr[i], cell: i => amount(features.snr[i])},
+  {head: "Purity", width: 4.6, number: true, value: i => features.purity[i], cell: i => fixed(features.purity[i], 2)},
+  {head: "Runs", width: 3.8, number: true, value: i => features.n[i], cell: i => String(features.n[i])},
+  {head: "Area", width: 5, number: true, value: i => features.area[i], cell: i => amount(features.area[i])},
+  {head: "Area by run", width: 6.6, value: i => features.area[i], cell: sparkline},
+].filter(column => features.id.some((id, i) => known(column.value(i))));
+
+const rowsBeyondView = 12;
 
 const table = {
   host: document.getElementById("feature-table"),
   order: [...Array(nFeatures).keys()],
+  rows: [],
+  elements: new Map(),
   sorted: 0,
   down: false,
-  shown: rowsAtOnce,
+  printing: false,
 
   start() {
-    this.search = features.id.map((id, i) => [id, features.name[i], features.formula[i], features.smiles[i]].filter(known).join(" ").toLowerCase());
-    this.blanks = data.axis.map((run, column) => data.runs[run].type === "blank" ? column : -1).filter(column => column >= 0);
-    this.heads = columns.map((column, number) => el("th", {scope: "col", class: column.number ? "number" : null, title: column.about},
+    this.heads = columns.map((column, number) => el("th", {scope: "col", class: column.number ? "number" : null},
       el("button", {class: "plain", type: "button", click: () => this.sort(number)}, column.head)));
-    this.body = el("tbody", {class: "rows", click: event => this.clicked(event), keydown: event => this.keyed(event)});
-    this.more = el("p", {hidden: true}, el("button", {type: "button", click: () => { this.shown += rowsAtOnce; this.draw(); }}, "Show more"));
-    this.host.append(el("table", {"aria-label": "Features", role: "grid"}, el("thead", {}, el("tr", {}, this.heads)), this.body), this.more);
-    if (features.outside.some(Boolean)) this.host.after(el("p", {class: "reading"}, "* outside the ladder, extrapolated"));
-    for (const id of ["filter", "way", "not-in-blank"]) {
-      const control = document.getElementById(id);
-      if (control) control.addEventListener("input", () => { this.shown = rowsAtOnce; this.draw(); });
-    }
+    const widths = columns.map(column => el("col", {style: column.width ? `width:${column.width}em` : null}));
+    const width = columns.reduce((sum, column) => sum + (column.width || 16), 0);
+    this.body = el("tbody", {class: "rows", click: event => this.clicked(event)});
+    this.above = el("tr", {"aria-hidden": "true"}, el("td", {class: "spacer", colspan: columns.length}));
+    this.below = el("tr", {"aria-hidden": "true"}, el("td", {class: "spacer", colspan: columns.length}));
+    this.grid = el("table", {"aria-label": "Features", role: "grid", class: "fixed", style: `min-width:${width}em`},
+      el("colgroup", {}, widths), el("thead", {}, el("tr", {"aria-rowindex": 1}, this.heads)), this.body);
+    this.host.append(this.grid);
+    this.host.tabIndex = -1;
+    this.host.addEventListener("keydown", event => this.keyed(event));
+    this.host.addEventListener("scroll", () => this.view());
+    window.addEventListener("beforeprint", () => { this.printing = true; this.view(); });
+    window.addEventListener("afterprint", () => { this.printing = false; this.view(); });
+    document.getElementById("extrapolated").hidden = !features.extrapolated.some(Boolean);
+    filters.start(() => this.draw());
     this.draw();
-    const named = features.id.indexOf(decodeURIComponent((location.hash.match(/^#feature=(.*)$/) || [])[1] || ""));
-    this.choose(named >= 0 ? named : this.order[0], named >= 0);
+    this.choose(this.order[0], false);
   },
 
   sort(number) {
@@ -83,72 +103,100 @@ const table = {
     this.draw();
   },
 
-  matching() {
-    const words = document.getElementById("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
-    const way = document.getElementById("way").value;
-    const box = document.getElementById("not-in-blank");
-    const inBlank = i => data.details[i] && this.blanks.some(run => known(data.details[i].areas[run]) && data.details[i].filled[run] !== "1");
-    return this.order.filter(i => words.every(word => this.search[i].includes(word)) &&
-      (!way || features.way[i] === way) && !(box && box.checked && inBlank(i)));
-  },
-
+  /** List the features that fit the filters. */
   draw() {
-    const found = this.matching();
-    this.rows = found.slice(0, this.shown);
+    this.rows = filters.matching(this.order);
     this.heads.forEach((head, number) => {
       if (number === this.sorted) head.setAttribute("aria-sort", this.down ? "descending" : "ascending");
       else head.removeAttribute("aria-sort");
     });
-    this.body.replaceChildren(...this.rows.map(i => el("tr", {"data-feature": i, tabindex: -1, "aria-selected": i === chosen ? "true" : "false"},
-      columns.map((column, number) => el(number ? "td" : "th", {scope: number ? null : "row",
-        class: column.number ? "number" : column.short ? "short" : null, title: column.short ? features.name[i] || features.smiles[i] : null}, column.cell(i))))));
-    if (!this.rows.length) this.body.append(el("tr", {}, el("td", {colspan: columns.length, class: "empty"}, "No feature fits these filters.")));
-    this.more.hidden = found.length <= this.shown;
-    const count = found.length === nFeatures ? plural(nFeatures, "feature") : `${found.length.toLocaleString("en")} of ${plural(nFeatures, "feature")}`;
-    document.getElementById("count").textContent = count + (found.length > this.shown ? `, the first ${this.shown} listed` : "");
+    this.grid.setAttribute("aria-rowcount", this.rows.length + 1);
+    const total = plural(nFeatures, "feature");
+    document.getElementById("count").textContent = this.rows.length === nFeatures ? total : `${this.rows.length.toLocaleString("en")} of ${total}`;
+    this.elements.clear();
+    this.host.scrollTop = 0;
+    this.view();
+  },
+
+  rowHeight() {
+    if (!this.height) {
+      const first = this.body.querySelector("tr[data-feature]");
+      if (first) this.height = first.getBoundingClientRect().height;
+    }
+    return this.height || 30;
+  },
+
+  /** Make elements of the rows in view, or of all of them for the printer. */
+  view() {
+    const height = this.rowHeight(), n = this.rows.length;
+    const inView = Math.ceil((this.host.clientHeight || 400) / height);
+    const first = this.printing ? 0 : Math.max(0, Math.min(Math.floor(this.host.scrollTop / height), n - inView) - rowsBeyondView);
+    const last = this.printing ? n : Math.min(n, first + inView + 2 * rowsBeyondView);
+    if (!n) {
+      this.body.replaceChildren(el("tr", {}, el("td", {colspan: columns.length, class: "empty"}, "No feature fits these filters.")));
+      return;
+    }
+    const focused = this.body.contains(document.activeElement);
+    const shown = new Map();
+    for (let place = first; place < last; place++) shown.set(this.rows[place], this.elements.get(this.rows[place]) || this.element(this.rows[place], place));
+    this.elements = shown;
+    this.above.firstChild.style.height = `${first * height}px`;
+    this.below.firstChild.style.height = `${(n - last) * height}px`;
+    this.body.replaceChildren(...(first ? [this.above] : []), ...shown.values(), ...(last < n ? [this.below] : []));
     this.focusable();
+    if (focused) (shown.get(chosen) || this.host).focus({preventScroll: true});
   },
 
-  row(i) {
-    return this.body.querySelector(`tr[data-feature="${i}"]`);
+  element(i, place) {
+    return el("tr", {"data-feature": i, tabindex: -1, "aria-rowindex": place + 2, "aria-selected": i === chosen ? "true" : "false"},
+      columns.map((column, number) => el(number ? "td" : "th", {scope: number ? null : "row",
+        class: column.number ? "number" : null, title: column.width ? null : title(i)}, column.cell(i))));
   },
 
-  /** One row at a time can be reached by the tab key; arrows move on from it. */
+  /** The tab key reaches one row; arrow keys move on from it. */
   focusable() {
-    const row = this.row(chosen) || this.body.querySelector("tr[data-feature]");
+    for (const row of this.elements.values()) row.tabIndex = -1;
+    const row = this.elements.get(chosen) || this.elements.values().next().value;
     if (row) row.tabIndex = 0;
   },
 
+  /** Show the details of a feature; with `scroll` also bring its row into view. */
   choose(i, scroll) {
-    if (i === undefined || i === chosen) return;
-    const before = this.row(chosen), after = this.row(i);
-    if (before) { before.setAttribute("aria-selected", "false"); before.tabIndex = -1; }
-    chosen = i;
-    if (after) {
-      after.setAttribute("aria-selected", "true");
-      if (scroll) {
-        const inner = after.getBoundingClientRect(), outer = this.host.getBoundingClientRect();
-        if (inner.top < outer.top + 32 || inner.bottom > outer.bottom) this.host.scrollTop += inner.top - outer.top - outer.height / 3;
-      }
+    if (i === undefined) return;
+    const place = this.rows.indexOf(i);
+    if (scroll && place >= 0) {
+      const top = place * this.rowHeight(), head = this.heads[0].getBoundingClientRect().height;
+      if (top < this.host.scrollTop) this.host.scrollTop = top;
+      else if (top + this.rowHeight() + head > this.host.scrollTop + this.host.clientHeight) this.host.scrollTop = top + this.rowHeight() + head - this.host.clientHeight;
+      this.view();
     }
+    if (i === chosen) return;
+    const before = this.elements.get(chosen), after = this.elements.get(i);
+    chosen = i;
+    if (before) before.setAttribute("aria-selected", "false");
+    if (after) after.setAttribute("aria-selected", "true");
     this.focusable();
     detail.draw();
     if (chromatograms.body) chromatograms.draw();
-    if (scroll) history.replaceState(null, "", `#feature=${encodeURIComponent(features.id[i])}`);
+    if (scroll) address.put("feature", features.id[i]);
   },
 
   clicked(event) {
     const row = event.target.closest("tr[data-feature]");
-    if (row) { this.choose(Number(row.dataset.feature), true); row.focus({preventScroll: true}); }
+    if (!row) return;
+    this.choose(Number(row.dataset.feature), true);
+    row.focus({preventScroll: true});
   },
 
   keyed(event) {
     const at = this.rows.indexOf(chosen), last = this.rows.length - 1;
+    const page = Math.max(1, Math.floor(this.host.clientHeight / this.rowHeight()) - 2);
     const next = {ArrowDown: Math.min(at + 1, last), ArrowUp: Math.max(at - 1, 0), Home: 0, End: last,
-      PageDown: Math.min(at + 10, last), PageUp: Math.max(at - 10, 0)}[event.key];
+      PageDown: Math.min(at + page, last), PageUp: Math.max(at - page, 0)}[event.key];
     if (next === undefined || last < 0) return;
     event.preventDefault();
     this.choose(this.rows[next], true);
-    this.row(this.rows[next]).focus({preventScroll: true});
+    const row = this.elements.get(this.rows[next]);
+    if (row) row.focus({preventScroll: true});
   },
 };

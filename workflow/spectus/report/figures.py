@@ -1,6 +1,6 @@
-"""The numbers behind the page's figures, thinned and rounded to what an eye can see on paper.
+"""The numbers behind the page's figures, thinned and rounded to what a reader can see.
 
-The page draws them itself, so that a reader can zoom in and choose. The full numbers are in the data set.
+The page draws the figures, so that a reader can zoom. The data set has the full numbers.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,15 +19,36 @@ from spectus.raw.read import read_run
 from spectus.tables import COMPONENTS, read_parts
 
 TIC_POINTS = 1500
+"""Points of a chromatogram. Chosen: more than the pixels of its width on a large screen."""
 PROFILES_PER_FEATURE = 6
+"""Elution profiles of a feature, one per run. Chosen: more lines cannot be told apart."""
 MODEL_POINTS = 24
+"""Points of a model peak. Chosen: a Gaussian over six standard deviations keeps its shape within 1 % of the apex."""
 _TIC_SCALE = 9999
+"""Highest number of a chromatogram: four digits, 0.01 % of the highest scan."""
+_LEAST_ION = 0.0005
+"""Least intensity of an ion of accurate mass, share of the largest: it rounds to one thousandth, as in spectra."""
+_PLACE_BITS = 32
+"""Bits of a key that hold the component number (int32); the place of the run is above them."""
 
 
 def decimate(
     x: NDArray[np.float64], y: NDArray[np.float64], points: int = TIC_POINTS
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """At most `points` of the points (n,), keeping the lowest and the highest y of each stretch, so no peak is lost."""
+    """Thin a curve, keeping the lowest and the highest point of each stretch, so that no peak is lost.
+
+    Parameters
+    ----------
+    x, y : (n,) array
+        The curve.
+    points : int
+        Largest number of points.
+
+    Returns
+    -------
+    x, y : (m,) array
+        At most `points` of the points.
+    """
     if len(y) <= points:
         return x, y
     width = -(-len(y) // (points // 2))
@@ -39,7 +60,18 @@ def decimate(
 
 
 def chromatogram(mzml: str | None) -> dict[str, Any]:
-    """The total ion current of a run as times (steps of 0.01 s) and counts (0-9999 of `top`), or why there is none."""
+    """Return the total ion current of a run.
+
+    Parameters
+    ----------
+    mzml : str or None
+        The run's mzML file.
+
+    Returns
+    -------
+    dict
+        `t`: times in steps of 0.01 s; `y`: 0-9999 of `top`; `top`: counts; `scans`. Or `missing`: why there is none.
+    """
     if not mzml:
         return {"missing": "no mzML was made of this run"}
     try:
@@ -57,18 +89,33 @@ def chromatogram(mzml: str | None) -> dict[str, Any]:
 
 
 def apexes(
-    components: pa.Table, amounts: "Amounts", runs: Sequence[str], models: Mapping[str, Mapping[int, list[int]]]
+    components: pa.Table, areas: "PeakAreaMatrix", runs: Sequence[str], models: Mapping[str, Mapping[int, list[int]]]
 ) -> dict[str, Any]:
-    """For each of `runs` its components: apex times (as in `chromatogram`) and the place of their feature, or -1.
+    """Return the apexes of the components of each run.
 
-    Runs that have `models` (see `model_peaks`) get them, too, with the heights of their components, counts.
+    Parameters
+    ----------
+    components : pyarrow.Table
+        Columns run, component, rt_s and height of COMPONENTS.
+    areas : PeakAreaMatrix
+        Which component belongs to which feature.
+    runs : sequence of str
+        The runs.
+    models : mapping of str to mapping
+        Model peaks of some of the runs, from `model_peaks`.
+
+    Returns
+    -------
+    dict
+        By run: `t`, apex times as in `chromatogram`; `f`, the place of the feature of each component, or -1; for runs
+        with model peaks also `h`, heights in counts, and `m`, the model peaks.
     """
     place = _places(components["run"], runs)
-    key = place << 32 | components["component"].to_numpy().astype(np.int64)
+    key = place << _PLACE_BITS | components["component"].to_numpy().astype(np.int64)
     times = components["rt_s"].to_numpy()
-    feature, column = np.nonzero(amounts.component)
-    known = _places(pa.chunked_array([pa.array(amounts.runs, pa.string())]), runs)[column]
-    feature_key = known << 32 | amounts.component[feature, column]
+    feature, column = np.nonzero(areas.component)
+    known = _places(pa.chunked_array([pa.array(areas.runs, pa.string())]), runs)[column]
+    feature_key = known << _PLACE_BITS | areas.component[feature, column]
     order = np.argsort(feature_key)
     features = _looked_up(key, feature_key[order], feature[order])
     found: dict[str, Any] = {}
@@ -85,7 +132,20 @@ def apexes(
 
 
 def model_peaks(files: Iterable[Path], runs: Sequence[str]) -> dict[str, dict[int, list[int]]]:
-    """Of some runs the model peaks by component: start and step in 0.01 s, then hundredths of the apex."""
+    """Read the model peaks of some runs.
+
+    Parameters
+    ----------
+    files : iterable of Path
+        Tables of components.
+    runs : sequence of str
+        The runs.
+
+    Returns
+    -------
+    dict
+        By run and component: start and step in 0.01 s, then heights in hundredths of the apex.
+    """
     found: dict[str, dict[int, list[int]]] = {run: {} for run in runs}
     for path in files:
         for part in read_parts(path, COMPONENTS, ["run", "component", "profile_rt_s", "profile"]):
@@ -96,7 +156,7 @@ def model_peaks(files: Iterable[Path], runs: Sequence[str]) -> dict[str, dict[in
 
 
 def _evenly(rt_s: Sequence[float], heights: Sequence[float]) -> list[int]:
-    """A profile at even steps: start and step in 0.01 s, then hundredths of its apex."""
+    """Resample a profile at even steps: start and step in 0.01 s, then hundredths of its apex."""
     points = min(len(rt_s), MODEL_POINTS)
     step = max(1, round((rt_s[-1] - rt_s[0]) * 100 / max(points - 1, 1)))
     at = rt_s[0] + np.arange(points) * step / 100
@@ -104,8 +164,11 @@ def _evenly(rt_s: Sequence[float], heights: Sequence[float]) -> list[int]:
     return [round(rt_s[0] * 100), step, *hundredths.tolist()]
 
 
-def spectrum(mz: Sequence[float] | None, intensity: Sequence[float] | None) -> list[list[float]]:
-    """Peaks as m/z (whole where they are nominal) and intensity in thousandths; peaks below one are left out."""
+def rounded_spectrum(mz: Sequence[float] | None, intensity: Sequence[float] | None) -> list[list[float]]:
+    """Return m/z (integers if all are nominal) and intensities in thousandths of the base peak.
+
+    Peaks below one thousandth are left out. No spectrum gives two empty lists.
+    """
     masses = np.asarray(mz if mz is not None else [], dtype=np.float64)
     heights = np.asarray(intensity if intensity is not None else [], dtype=np.float64)
     top = heights.max(initial=0.0)
@@ -118,8 +181,8 @@ def spectrum(mz: Sequence[float] | None, intensity: Sequence[float] | None) -> l
     return [shown.tolist(), thousandths[seen].tolist()]
 
 
-def profile(rt_s: Sequence[float], heights: Sequence[float]) -> list[list[float]]:
-    """An elution profile as times (steps of 0.01 s) and thousandths of its apex."""
+def rounded_profile(rt_s: Sequence[float], heights: Sequence[float]) -> list[list[float]]:
+    """Return an elution profile as times (steps of 0.01 s) and heights in thousandths of its apex."""
     return [
         _steps(np.asarray(rt_s, dtype=np.float64)),
         np.rint(np.asarray(heights) * 1000).astype(int).tolist(),
@@ -127,49 +190,68 @@ def profile(rt_s: Sequence[float], heights: Sequence[float]) -> list[list[float]
 
 
 def profiles(files: Iterable[Path], wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], list[list[float]]]:
-    """The elution profiles of the components named (run, number), where they have one, from components tables."""
+    """Read the elution profiles of some components; those without a profile are left out.
+
+    Parameters
+    ----------
+    files : iterable of Path
+        Tables of components.
+    wanted : sequence of (str, int)
+        Run and number of each component.
+    """
     runs = {run: place for place, run in enumerate(dict.fromkeys(run for run, _ in wanted))}
-    keys = np.array([runs[run] << 32 | number for run, number in wanted], dtype=np.int64)
+    keys = np.array([runs[run] << _PLACE_BITS | number for run, number in wanted], dtype=np.int64)
     found: dict[tuple[str, int], list[list[float]]] = {}
     for path in files:
         for part in read_parts(path, COMPONENTS, ["run", "component", "profile_rt_s", "profile"]):
-            key = _places(part["run"], list(runs)) << 32 | part["component"].to_numpy().astype(np.int64)
+            key = _places(part["run"], list(runs)) << _PLACE_BITS | part["component"].to_numpy().astype(np.int64)
             for row in part.take(pa.array(np.flatnonzero(np.isin(key, keys)))).to_pylist():
                 if row["profile_rt_s"] and row["profile"]:
-                    found[row["run"], row["component"]] = profile(row["profile_rt_s"], row["profile"])
+                    found[row["run"], row["component"]] = rounded_profile(row["profile_rt_s"], row["profile"])
     return found
 
 
 def accurate_masses(
     files: Iterable[Path], wanted: Sequence[tuple[str, int]]
 ) -> dict[tuple[str, int], list[list[float]]]:
-    """Of the components named (run, number), where their run has accurate masses: nominal and measured m/z of the ions.
+    """Read nominal and measured m/z of the ions of some components whose runs have accurate masses.
 
-    Those of less than a thousandth of the largest are left out, as in spectra.
+    Ions of less than half a thousandth of the largest are left out, as in spectra.
+
+    Parameters
+    ----------
+    files : iterable of Path
+        Tables of components.
+    wanted : sequence of (str, int)
+        Run and number of each component.
     """
     runs = {run: place for place, run in enumerate(dict.fromkeys(run for run, _ in wanted))}
-    keys = np.array([runs[run] << 32 | number for run, number in wanted], dtype=np.int64)
+    keys = np.array([runs[run] << _PLACE_BITS | number for run, number in wanted], dtype=np.int64)
     found: dict[tuple[str, int], list[list[float]]] = {}
     for path in files:
         for part in read_parts(path, COMPONENTS, ["run", "component", "accurate_mz", "accurate_intensity"]):
-            key = _places(part["run"], list(runs)) << 32 | part["component"].to_numpy().astype(np.int64)
+            key = _places(part["run"], list(runs)) << _PLACE_BITS | part["component"].to_numpy().astype(np.int64)
             for row in part.take(pa.array(np.flatnonzero(np.isin(key, keys)))).to_pylist():
                 if row["accurate_mz"]:
-                    mz = np.array(row["accurate_mz"])[np.array(row["accurate_intensity"]) >= 0.0005]
+                    mz = np.array(row["accurate_mz"])[np.array(row["accurate_intensity"]) >= _LEAST_ION]
                     found[row["run"], row["component"]] = [nominal_mass(mz).tolist(), np.round(mz, 4).tolist()]
     return found
 
 
 @dataclass(frozen=True)
-class Amounts:
-    """The peak areas as a matrix.
+class PeakAreaMatrix:
+    """The peak areas as a matrix of features and runs.
 
     Attributes
     ----------
-    runs: the runs that have peak areas, in the campaign's order.
-    area: (n_features, n_runs), counts x s; nan where there is none.
-    filled: (n_features, n_runs), the area was read at the expected time, no component was perceived.
-    component: (n_features, n_runs) int64, number of the component; 0 where there is none.
+    runs : list of str
+        The runs that have peak areas, in the campaign's order.
+    area : (n_features, n_runs) array
+        Counts x s; NaN where there is none.
+    filled : (n_features, n_runs) array of bool
+        No component was detected; the area was integrated at the expected time.
+    component : (n_features, n_runs) array of int64
+        Number of the component; 0 where there is none.
     """
 
     runs: list[str]
@@ -178,7 +260,16 @@ class Amounts:
     component: NDArray[np.int64]
 
     @classmethod
-    def of(cls, peak_areas: pa.Table, features: Sequence[str], runs: Sequence[str]) -> "Amounts":
+    def of(cls, peak_areas: pa.Table, features: Sequence[str], runs: Sequence[str]) -> "PeakAreaMatrix":
+        """Arrange a table PEAK_AREAS.
+
+        Parameters
+        ----------
+        peak_areas : pyarrow.Table
+            The table.
+        features, runs : sequence of str
+            All features and runs of the campaign, in its order.
+        """
         measured = set(peak_areas["run"].unique().to_pylist())
         columns = [run for run in runs if run in measured]
         row, column = _places(peak_areas["feature"], features), _places(peak_areas["run"], columns)
@@ -191,13 +282,14 @@ class Amounts:
 
 
 def _places(names: pa.ChunkedArray, order: Sequence[str]) -> NDArray[np.int64]:
-    """(n_names,) where each name stands in `order`; -1 if it does not."""
+    """Return the place of each name in `order`, shape (n_names,); -1 if it is missing there."""
     found = pc.index_in(names, value_set=pa.array(list(order), pa.string()))
-    return pc.fill_null(found, -1).to_numpy().astype(np.int64)
+    places: NDArray[np.int64] = pc.fill_null(found, -1).to_numpy().astype(np.int64)
+    return places
 
 
 def _looked_up(keys: NDArray[np.int64], known: NDArray[np.int64], values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(n_keys,) the value that stands with each key among the ascending `known`; -1 if there is none."""
+    """Return the value of each key, shape (n_keys,), by the ascending `known` keys; -1 if there is none."""
     if not len(known):
         return np.full(len(keys), -1, dtype=np.int64)
     at = np.minimum(np.searchsorted(known, keys), len(known) - 1)
@@ -205,7 +297,7 @@ def _looked_up(keys: NDArray[np.int64], known: NDArray[np.int64], values: NDArra
 
 
 def significant(value: float | None, digits: int) -> float | int | None:
-    """`value` to so many significant digits, as an int where that loses nothing; None for null and nan."""
+    """Round to significant digits, to an int where that loses nothing. Null, NaN and infinity give None."""
     if value is None or not np.isfinite(value):
         return None
     rounded = float(f"{value:.{digits}g}")
@@ -213,7 +305,7 @@ def significant(value: float | None, digits: int) -> float | int | None:
 
 
 def decimals(value: float | None, digits: int) -> float | int | None:
-    """`value` to so many decimals; None for null and nan."""
+    """Round to decimals, to an int where that loses nothing. Null, NaN and infinity give None."""
     if value is None or not np.isfinite(value):
         return None
     rounded = round(float(value), digits)
@@ -221,6 +313,7 @@ def decimals(value: float | None, digits: int) -> float | int | None:
 
 
 def _steps(rt_s: NDArray[np.float64]) -> list[int]:
-    """Times as the first in units of 0.01 s, then the differences: half the digits."""
+    """Return times in units of 0.01 s: the first one, then differences, which need half the digits."""
     hundredths = np.rint(rt_s * 100).astype(np.int64)
-    return np.diff(hundredths, prepend=0).tolist()
+    steps: list[int] = np.diff(hundredths, prepend=0).tolist()
+    return steps

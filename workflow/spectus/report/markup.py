@@ -1,11 +1,23 @@
-"""Pieces of HTML that the parts of the page share: tables, numbers, lists of names."""
+"""HTML that the sections of the page share: tables, numbers, lists of names."""
 
 from collections.abc import Sequence
 from html import escape
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], frame: str, label: str) -> str:
-    """A table of ready HTML cells; a heading that begins with '#' is of a column of numbers."""
+def html_table(head: Sequence[str], rows: Sequence[Sequence[str]], frame: str, label: str) -> str:
+    """Return a table in a frame that scrolls.
+
+    Parameters
+    ----------
+    head : sequence of str
+        Headings as text; one that begins with '#' is of a column of numbers.
+    rows : sequence of sequence of str
+        Cells as HTML.
+    frame : str
+        CSS classes of the frame.
+    label : str
+        Name of the table for screen readers.
+    """
     kinds = [' class="number"' if name.startswith("#") else "" for name in head]
     heads = "".join(
         f'<th scope="col"{kind}>{escape(name.removeprefix("#"))}</th>' for name, kind in zip(head, kinds, strict=True)
@@ -25,24 +37,29 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], frame: str, label:
     )
 
 
-def number(value: float | None, form: str) -> str:
+def number_text(value: float | None, form: str) -> str:
+    """Format a number; null gives an empty text."""
     return "" if value is None else form.format(value)
 
 
-def minutes(rt_s: float | None) -> str:
+def minutes_text(rt_s: float | None) -> str:
+    """Format a time in s as minutes; null gives an empty text."""
     return "" if rt_s is None else f"{rt_s / 60:.3f}"
 
 
-def span(lowest: float | None, highest: float | None, unit: float, form: str) -> str:
+def range_text(lowest: float | None, highest: float | None, unit: float, form: str) -> str:
+    """Format a range after dividing by `unit`; a missing end gives an empty text."""
     if lowest is None or highest is None:
         return ""
     return f"{form.format(lowest / unit)}–{form.format(highest / unit)}"
 
 
-def count(things: Sequence[str], noun: str) -> str:
+def count_text(things: Sequence[str], noun: str) -> str:
+    """Return the number of things with their noun: "2 runs"."""
     return f"{len(things):,} {noun}{'' if len(things) == 1 else 's'}"
 
 
-def listed(names: Sequence[str], most: int = 8) -> str:
+def names_text(names: Sequence[str], most: int = 8) -> str:
+    """Join the first `most` names and say how many more there are."""
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")

@@ -1,34 +1,34 @@
-// The ladder's figure, and the start of it all.
+// The ladders' figures, and the start of the page.
 
 function drawLadder(host) {
   const ladder = data.ladders[host.dataset.ladder];
-  const seen = ladder.ri_standards.filter(ri_standard => known(ri_standard[2])).map(([carbon, ri, rt]) => ({carbon, ri, at: rt / 60}));
+  const seen = ladder.standards.filter(standard => known(standard[2])).map(([carbon, ri, rt]) => ({carbon, ri, at: rt / 60}));
   host.replaceChildren();
   if (seen.length < 2) {
-    host.append(el("p", {class: "empty"}, "Too few ri_standards to draw."));
+    host.append(el("p", {class: "empty"}, "Too few RI standards to draw."));
     return;
   }
-  const {root, box} = figure(host, 340, [26, 10, 40, 44], `Retention index against retention time of the ${seen.length} ri_standards found in ${ladder.run}`);
-  const times = seen.map(ri_standard => ri_standard.at), indices = ladder.ri_standards.map(ri_standard => ri_standard[1]);
+  const {root, box} = figure(host, 340, [26, 10, 40, 44], `Retention index against retention time of the ${seen.length} RI standards found in ${ladder.run}`);
+  const times = seen.map(standard => standard.at), indices = ladder.standards.map(standard => standard[1]);
   const [low, high] = [Math.min(...times), Math.max(...times)], [bottom, top] = [Math.min(...indices), Math.max(...indices)];
   const x = scale(low, high, box.left + 10, box.right - 10), y = scale(bottom, top, box.bottom - 8, box.top);
   axisX(root, box, x, low, high, "Retention time, min");
   axisY(root, box, y, bottom, top, null, 6);
   root.append(el("text", {x: box.left - 38, y: 12}, "Retention index"));
-  root.append(el("path", {class: "line other", d: "M" + seen.map(ri_standard => `${x(ri_standard.at)} ${y(ri_standard.ri)}`).join("L")}));
-  for (const [carbon, ri, rt, missing] of ladder.ri_standards) {
+  root.append(el("path", {class: "line other", d: "M" + seen.map(standard => `${x(standard.at)} ${y(standard.ri)}`).join("L")}));
+  for (const [carbon, ri, rt, missing] of ladder.standards) {
     const at = known(rt) ? rt / 60 : between(seen, ri);
     if (!known(at)) continue;
-    root.append(el("circle", {class: missing ? "ri_standard missing" : "ri_standard", cx: x(at), cy: y(ri), r: missing ? 4.5 : 3.5},
+    root.append(el("circle", {class: missing ? "standard missing" : "standard", cx: x(at), cy: y(ri), r: missing ? 4.5 : 3.5},
       el("title", {}, missing ? `C${carbon}: missing` : `C${carbon}: ${at.toFixed(3)} min`)));
     if (missing) root.append(el("text", {class: "value", x: x(at) + 9, y: y(ri) + 12}, `C${carbon} missing`));
   }
   host.append(root);
 }
 
-/** Where a ri_standard that was not seen would stand on the line between its neighbours. */
+/** The time of a missing RI standard on the line between its neighbors. */
 function between(seen, ri) {
-  const after = seen.findIndex(ri_standard => ri_standard.ri > ri);
+  const after = seen.findIndex(standard => standard.ri > ri);
   if (after <= 0) return null;
   const [a, b] = [seen[after - 1], seen[after]];
   return a.at + (b.at - a.at) * (ri - a.ri) / (b.ri - a.ri);
@@ -41,7 +41,10 @@ function drawLadders() {
 chromatograms.start();
 if (nFeatures) table.start();
 drawLadders();
+address.follow();
+window.addEventListener("hashchange", () => address.follow());
 document.querySelectorAll("details").forEach(part => part.addEventListener("toggle", drawLadders));
+window.addEventListener("beforeprint", () => document.querySelectorAll("details:not(.ranges)").forEach(part => { part.open = true; }));
 let width = document.body.clientWidth, waiting = 0;
 window.addEventListener("resize", () => {
   if (document.body.clientWidth === width) return;
@@ -49,7 +52,11 @@ window.addEventListener("resize", () => {
   cancelAnimationFrame(waiting);
   waiting = requestAnimationFrame(() => {
     if (chromatograms.body) chromatograms.draw();
-    if (nFeatures) detail.draw();
+    if (nFeatures) {
+      table.height = 0;
+      table.view();
+      detail.draw();
+    }
     drawLadders();
   });
 });

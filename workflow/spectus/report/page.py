@@ -1,59 +1,75 @@
-"""The page: one HTML file with its tables, its styles, its script and the data it draws.
+"""The page: one HTML file with its tables, styles, script and data.
 
-What can be read without choosing anything (runs, ladder, provenance) is HTML; the features and the figures are drawn
-by page.js from the JSON document of `spectus.report.content`.
+What can be read without choosing anything (runs, ladder, terms, provenance) is HTML. The script draws the features and
+the figures from the document of `spectus.report.content`.
 """
 
 import json
-import re
 from collections import Counter
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from spectus import __version__, tables
-from spectus.report.campaign import IDENTIFIED_BY, Campaign, identified_by, recovery
-from spectus.report.content import content
-from spectus.report.markup import count, listed, minutes, number, span, table
-from spectus.report.provenance import provenance
+from spectus.report.campaign import (
+    CampaignResults,
+    candidate_count,
+    evidence_of_features,
+    finding_of_features,
+    recovery,
+)
+from spectus.report.content import page_document
+from spectus.report.markup import count_text, html_table, minutes_text, names_text, number_text, range_text
+from spectus.report.provenance import provenance_section
+from spectus.report.terms import FINDINGS, IDENTIFIED_BY, LEVELS, SOURCES, TERMS
+from spectus.web.template import fill_template, shared_style
 
 _FOLDER = Path(__file__).parent
-_SCRIPTS = ("elements.js", "chromatograms.js", "features.js", "feature.js", "spectra.js", "page.js")
+_SCRIPTS = ("elements.js", "chromatograms.js", "filters.js", "features.js", "feature.js", "spectra.js", "page.js")
 _SERIES = {"alkane": "n-alkanes", "fame": "fatty acid methyl esters"}
 
 
-def render(campaign: Campaign, title: str) -> str:
-    """The page as HTML. Nothing in it depends on when or where it is made."""
-    document, notes = content(campaign)
+def render_report(campaign: CampaignResults, title: str) -> str:
+    """Return the page as HTML. Nothing in it depends on when or where it is made.
+
+    Parameters
+    ----------
+    campaign : CampaignResults
+        The results.
+    title : str
+        Heading of the page.
+    """
+    document, notes = page_document(campaign)
     parts = {
         "title": escape(title),
         "version": escape(__version__),
         "subtitle": escape(_subtitle(campaign)),
         "facts": _facts(campaign),
-        "identified": _identified(campaign),
-        "notes": "".join(f'<p class="note">{escape(note)}</p>' for note in [*_problems(campaign), *notes]),
-        "runs": _runs(campaign, document),
-        "features": _features(campaign),
-        "ladder": _ladder(campaign),
-        "provenance": provenance(campaign),
-        "css": _template("page.css"),
-        "script": "\n".join(_template(name) for name in _SCRIPTS),
+        "findings": _findings(campaign),
+        "notes": "".join(f'<p class="note">{escape(note)}</p>' for note in [*_warnings(campaign), *notes]),
+        "runs": _runs_section(campaign, document),
+        "features": _features_section(campaign),
+        "terms": _terms_section(),
+        "ladder": _ladder_section(campaign),
+        "provenance": provenance_section(campaign),
+        "css": shared_style() + _file_text("page.css"),
+        "script": "\n".join(_file_text(name) for name in _SCRIPTS),
         "content": _json(document),
     }
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _template("page.html"))
+    return fill_template(_FOLDER / "page.html", parts)
 
 
-def _template(name: str) -> str:
+def _file_text(name: str) -> str:
     return (_FOLDER / name).read_text(encoding="utf-8")
 
 
 def _json(document: dict[str, Any]) -> str:
-    """JSON that cannot end the script element it stands in, whatever names are in it."""
+    """Return JSON that cannot end its script element, whatever names are in it."""
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def _subtitle(campaign: Campaign) -> str:
+def _subtitle(campaign: CampaignResults) -> str:
     days = sorted(stamp[:10] for stamp in campaign.table("runs")["acquired_at"].to_pylist() if stamp)
     acquired = ""
     if days:
@@ -62,21 +78,20 @@ def _subtitle(campaign: Campaign) -> str:
     return ", ".join(filter(None, [acquired, f"spectus {__version__}", f"configuration {hashed}" if hashed else ""]))
 
 
-def _config_hash(campaign: Campaign) -> str:
-    """Of this run of the workflow; without one, of the last stage before the report."""
+def _config_hash(campaign: CampaignResults) -> str:
+    """Return the hash of this run of the workflow, or else that of the last stage before the report."""
     now = tables.provenance()[b"spectus_config"].decode()
     return now or campaign.parts["candidates"].metadata.get("spectus_config", "")
 
 
-def _facts(campaign: Campaign) -> str:
+def _facts(campaign: CampaignResults) -> str:
     runs = campaign.table("runs")
     failed = sum(status != "ok" for status in runs["status"].to_pylist())
-    candidates = campaign.table("candidates")
     facts = [
         ("runs", f"{runs.num_rows:,}", f"{failed:,} failed" if failed else ""),
         ("components", f"{campaign.table('components').num_rows:,}", ""),
         ("features", f"{campaign.table('features').num_rows:,}", ""),
-        ("candidates", f"{candidates.num_rows - candidates['source'].null_count:,}", ""),
+        ("candidates", f"{candidate_count(campaign):,}", ""),
     ]
     if found := recovery(campaign):
         facts.append(("simulated compounds found", f"{found.found:,}", f"of {found.known:,}"))
@@ -88,21 +103,25 @@ def _facts(campaign: Campaign) -> str:
     return f'<dl class="facts">{"".join(cells)}</dl>'
 
 
-def _identified(campaign: Campaign) -> str:
-    counts = Counter(identified_by(campaign))
+def _findings(campaign: CampaignResults) -> str:
+    """Return how many features are identified, tentative and unknown, and by which evidence."""
+    counts = Counter(evidence_of_features(campaign))
     if not counts:
         return ""
-    shown = [(way, words, counts[way]) for way, words in IDENTIFIED_BY.items() if counts[way]]
-    bar = "".join(f'<span class="way-{way}" style="flex-grow:{number}"></span>' for way, _, number in shown)
-    legend = "".join(f'<li><i class="way-{way}"></i>{number:,} {escape(words)}</li>' for way, words, number in shown)
+    findings = Counter(finding_of_features(campaign))
+    words = ", ".join(f"<strong>{findings[key]:,}</strong> {escape(text)}" for key, text in FINDINGS.items())
+    shown = [(key, text, counts[key]) for key, text in IDENTIFIED_BY.items() if counts[key]]
+    bar = "".join(f'<span class="way-{key}" style="flex-grow:{number}"></span>' for key, _, number in shown)
+    legend = "".join(f'<li><i class="way-{key}"></i>{number:,} {escape(text)}</li>' for key, text, number in shown)
     return (
+        f'<p class="findings">Features: {words}.</p>'
         f'<div class="ways" aria-hidden="true">{bar}</div>'
-        f'<ul class="legend" aria-label="How the features were identified">{legend}</ul>'
+        f'<ul class="legend" aria-label="Evidence for the features">{legend}</ul>'
     )
 
 
-def _problems(campaign: Campaign) -> list[str]:
-    """What a reader should know before the results."""
+def _warnings(campaign: CampaignResults) -> list[str]:
+    """Return what a reader should know before the results."""
     runs = campaign.table("runs")
     names = runs["run"].to_pylist()
     failed = [name for name, status in zip(names, runs["status"].to_pylist(), strict=True) if status != "ok"]
@@ -110,21 +129,25 @@ def _problems(campaign: Campaign) -> list[str]:
     problems = []
     if campaign.ground_truth is not None:
         problems.append(
-            "These runs are simulated, so it is known what they hold. How many compounds were found says nothing about "
-            "real samples, least of all where the library holds the very spectra that the runs were made of."
+            "These runs are simulated, so their compounds are known. The number of compounds found is no measure of "
+            "accuracy on real samples, least of all if the library has the spectra from which the runs were made."
         )
     if failed:
-        problems.append(f"{count(failed, 'run')} could not be used: {listed(failed)}. The table of runs says why.")
+        problems.append(
+            f"{count_text(failed, 'run')} could not be used: {names_text(failed)}. The table of runs gives the reason."
+        )
     if absent:
-        problems.append(f"{count(absent, 'run')} of the sample sheet, but in none of the tables: {listed(absent)}.")
+        problems.append(f"{count_text(absent, 'run')} of the sample sheet missing in the tables: {names_text(absent)}.")
     if not campaign.table("ri_standards").num_rows:
-        problems.append("No ladder was found, so there are no retention indices and no identification at level 2a.")
+        problems.append("No ladder was found, so there are no retention indices and no identifications at level 2a.")
+    if not campaign.parts["candidates"].files:
+        problems.append("The report was given no table of candidates, so every feature is shown as unknown.")
     if not campaign.table("features").num_rows:
         problems.append("No feature was found in any run.")
     return problems
 
 
-def _runs(campaign: Campaign, document: dict[str, Any]) -> str:
+def _runs_section(campaign: CampaignResults, document: dict[str, Any]) -> str:
     types = campaign.types()
     components = Counter(campaign.table("components")["run"].to_pylist())
     rows = []
@@ -139,11 +162,11 @@ def _runs(campaign: Campaign, document: dict[str, Any]) -> str:
                 name,
                 escape(types.get(run["run"], "not in the sheet")),
                 escape(run["format"] or ""),
-                number(run["n_scans"], "{:,}"),
-                span(run["rt_min_s"], run["rt_max_s"], 60, "{:.2f}"),
-                span(run["mz_min"], run["mz_max"], 1, "{:.0f}"),
+                number_text(run["n_scans"], "{:,}"),
+                range_text(run["rt_min_s"], run["rt_max_s"], 60, "{:.2f}"),
+                range_text(run["mz_min"], run["mz_max"], 1, "{:.0f}"),
                 f"{components[run['run']]:,}" if run["status"] == "ok" else "",
-                _status(run, document["runs"][place].get("tic", {}).get("missing")),
+                _run_status(run, document["runs"][place].get("tic", {}).get("missing")),
             ]
         )
     if not rows:
@@ -151,31 +174,71 @@ def _runs(campaign: Campaign, document: dict[str, Any]) -> str:
     head = ["Run", "Type", "Format", "#Scans", "#Time, min", "#m/z", "#Components", "Status"]
     if not types:
         head, rows = [head[0], *head[2:]], [[row[0], *row[2:]] for row in rows]
-    return table(head, rows, "scroll tall", "Runs")
+    return html_table(head, rows, "scroll tall", "Runs")
 
 
-def _status(run: dict[str, Any], missing: str | None) -> str:
+def _run_status(run: dict[str, Any], missing: str | None) -> str:
     if run["status"] != "ok":
-        why = run["error"] or "no reason was recorded"
+        why = run["error"] or "no reason is recorded"
         return f'<span class="failed">failed</span>: <span class="break">{escape(why)}</span>'
     return "ok" + (f'; no chromatogram: <span class="break">{escape(missing)}</span>' if missing else "")
 
 
-def _features(campaign: Campaign) -> str:
+def _features_section(campaign: CampaignResults) -> str:
     if not campaign.table("features").num_rows:
         return '<p class="empty">No feature was found, so there is nothing to show here.</p>'
-    ways = "".join(f'<option value="{way}">{escape(words)}</option>' for way, words in IDENTIFIED_BY.items())
+    findings = "".join(f'<option value="{key}">{escape(words)}</option>' for key, words in FINDINGS.items())
+    levels = "".join(f'<option value="{level}">level {level}</option>' for level in LEVELS)
+    sources = {source for text in campaign.table("candidates")["source"].drop_null().unique().to_pylist()
+               for source in text.split("+")}  # fmt: skip
+    named = "".join(
+        f'<option value="{escape(source)}">{escape(SOURCES.get(source, source))}</option>' for source in sorted(sources)
+    )
     blanks = "blank" in campaign.types().values()
-    box = '<label><input type="checkbox" id="not-in-blank"> not seen in a blank</label>' if blanks else ""
+    box = '<label><input type="checkbox" id="not-in-blank"> not detected in a blank</label>' if blanks else ""
+    ranges = "".join(
+        f'<fieldset><legend>{escape(name)}</legend><input type="number" step="any" id="{key}-from" '
+        f'aria-label="{escape(name)}, lowest" placeholder="from"> <input type="number" step="any" id="{key}-to" '
+        f'aria-label="{escape(name)}, highest" placeholder="to"></fieldset>'
+        for key, name in _RANGES.items()
+    )
     return f"""<div class="controls">
-<input type="search" id="filter" placeholder="Name, formula, SMILES, feature" aria-label="Words to look for">
-<label>Identified by <select id="way"><option value="">any of these</option>{ways}</select></label>
-{box}<output id="count" aria-live="polite"></output></div>
+<input type="search" id="q" aria-label="Search all candidates"
+ placeholder="Name, formula, CAS, SMILES, InChIKey, feature">
+<label>m/z <input type="search" id="mz" placeholder="73 147" aria-label="m/z among the ten most intense peaks"></label>
+<label>Level <select id="level"><option value="">any</option>{findings}{levels}</select></label>
+<label>Source <select id="source"><option value="">any</option>{named}</select></label>
+{box}<button type="button" id="clear">Clear filters</button><output id="count" aria-live="polite"></output></div>
+<details class="ranges"><summary>Filter by numbers</summary><div class="controls">{ranges}</div></details>
 <div class="scroll tall" id="feature-table"></div>
+<p class="reading"><span id="extrapolated" hidden>* extrapolated beyond the ladder. </span>
+<span class="hover">Keys: \u2191 \u2193 Page Up, Page Down, Home, End.</span>
+The section <a href="#terms">Terms</a> explains columns, levels and abbreviations.</p>
 <article class="detail" id="detail" aria-label="The chosen feature"></article>"""
 
 
-def _ladder(campaign: Campaign) -> str:
+_RANGES = {
+    "rt": "RT, min",
+    "ri": "RI",
+    "base": "Base peak m/z",
+    "snr": "S/N",
+    "purity": "Purity, 0 to 1",
+    "area": "Area",
+    "runs": "Runs",
+}
+"""Numeric filters: key and name."""
+
+
+def _terms_section() -> str:
+    terms = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(about)}</dd></div>" for name, about in TERMS.values())
+    levels = "".join(
+        f'<div><dt><span class="level level-{level}">{level}</span></dt><dd>{escape(about)}</dd></div>'
+        for level, about in LEVELS.items()
+    )
+    return f'<dl class="terms">{terms}</dl><h3>Levels</h3><dl class="terms">{levels}</dl>'
+
+
+def _ladder_section(campaign: CampaignResults) -> str:
     ladders: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in campaign.table("ri_standards").to_pylist():
         ladders.setdefault((row["run"], row["series"]), []).append(row)
@@ -191,7 +254,7 @@ def _ladder(campaign: Campaign) -> str:
 
 
 def _one_ladder(place: int, run: str, series: str, ri_standards: list[dict[str, Any]]) -> tuple[str, str]:
-    """A ladder's one line and its table beside the place of its figure."""
+    """Return a ladder's line of text, and its table beside the place of its figure."""
     missing = [f"C{ri_standard['carbon']}" for ri_standard in ri_standards if ri_standard["missing"]]
     found = len(ri_standards) - len(missing)
     words = f"{_SERIES.get(series, series)}, {found} of {len(ri_standards)} RI standards found"
@@ -199,15 +262,15 @@ def _one_ladder(place: int, run: str, series: str, ri_standards: list[dict[str, 
     rows = [
         [
             f"C{ri_standard['carbon']}",
-            number(ri_standard["ri"], "{:.0f}"),
-            '<span class="failed">missing</span>' if ri_standard["missing"] else minutes(ri_standard["rt_s"]),
-            number(ri_standard["component"], "{}"),
-            number(ri_standard["score"], "{:.2f}"),
+            number_text(ri_standard["ri"], "{:.0f}"),
+            '<span class="failed">missing</span>' if ri_standard["missing"] else minutes_text(ri_standard["rt_s"]),
+            number_text(ri_standard["component"], "{}"),
+            number_text(ri_standard["score"], "{:.2f}"),
         ]
         for ri_standard in ri_standards
     ]
-    listing = table(
-        ["RiStandard", "#RI", "#RT, min", "#Component", "#Fit"], rows, "scroll tall", f"RI standards of {run}"
+    listing = html_table(
+        ["RI standard", "#RI", "#RT, min", "#Component", "#Fit"], rows, "scroll tall", f"RI standards of {run}"
     )
     head = f"{escape(run)}: {escape(words)}"
     body = (

@@ -1,17 +1,19 @@
-"""Where the results came from: raw files, libraries, models, tables, software, settings."""
+"""The section of the page on provenance: raw files, libraries, models, tables, software, settings."""
 
 from collections.abc import Iterable, Mapping
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
 
 from spectus import __version__
-from spectus.report.campaign import Campaign
-from spectus.report.markup import table
+from spectus.report.campaign import CampaignResults
+from spectus.report.markup import html_table
 
 _PACKAGES = ("numpy", "pandas", "pyarrow", "scipy", "pyopenms", "rdkit", "torch", "transformers")
+"""Packages whose versions can change results."""
 
 
-def provenance(campaign: Campaign) -> str:
+def provenance_section(campaign: CampaignResults) -> str:
+    """Return the section as HTML."""
     return "".join(
         [
             "<h3>Raw files</h3>",
@@ -19,8 +21,8 @@ def provenance(campaign: Campaign) -> str:
             "<h3>Libraries and models</h3>",
             _libraries_and_models(campaign),
             "<h3>Tables</h3>",
-            "<p>The data set holds everything on this page and more: one Parquet file a table in dataset/, times in "
-            "seconds, each column explained in dataset/dataset.json. Read them for example with "
+            "<p>The folder dataset/ has one Parquet file per table, with everything on this page and more. Times are "
+            "in seconds. The file dataset/dataset.json explains each column. Read a table for example with "
             "<code>pandas.read_parquet(&quot;dataset/candidates.parquet&quot;)</code>.</p>",
             _dataset(campaign),
             "<h3>Software</h3>",
@@ -33,7 +35,7 @@ def provenance(campaign: Campaign) -> str:
     )
 
 
-def _raw_files(campaign: Campaign) -> str:
+def _raw_files(campaign: CampaignResults) -> str:
     rows = [
         [
             escape(run["run"]),
@@ -44,10 +46,10 @@ def _raw_files(campaign: Campaign) -> str:
         ]
         for run in campaign.table("runs").to_pylist()
     ]
-    return table(["Run", "File", "Instrument", "Acquired", "SHA-256"], rows, "scroll tall", "Raw files")
+    return html_table(["Run", "File", "Instrument", "Acquired", "SHA-256"], rows, "scroll tall", "Raw files")
 
 
-def _libraries_and_models(campaign: Campaign) -> str:
+def _libraries_and_models(campaign: CampaignResults) -> str:
     rows = [
         [
             escape(library.name),
@@ -69,17 +71,17 @@ def _libraries_and_models(campaign: Campaign) -> str:
         [
             escape(model),
             "model",
-            f"{len(asked):,} features translated",
+            f"de novo candidates of {len(asked):,} features",
             f'<code class="hash break">{escape(weights)}</code>',
         ]
         for model, asked in queries.items()
     ]
     if not rows:
-        return '<p class="empty">The report was given no library, and no model translated anything.</p>'
-    return table(["Name", "Kind", "Used", "SHA-256"], rows, "scroll", "Libraries and models")
+        return '<p class="empty">The report was given no library, and there are no de novo candidates.</p>'
+    return html_table(["Name", "Kind", "Used", "SHA-256"], rows, "scroll", "Libraries and models")
 
 
-def _dataset(campaign: Campaign) -> str:
+def _dataset(campaign: CampaignResults) -> str:
     rows = [
         [
             f"{name}.parquet",
@@ -89,13 +91,14 @@ def _dataset(campaign: Campaign) -> str:
             f'<span class="break">{escape(_stage_notes(part.metadata))}</span>',
         ]
         for name, part in campaign.parts.items()
+        if part.files
     ]
     head = ["File", "#Rows", "spectus", "Configuration", "What its stage recorded"]
-    return table(head, rows, "scroll", "Tables of the data set")
+    return html_table(head, rows, "scroll", "Tables of the data set")
 
 
 def _stage_notes(metadata: Mapping[str, str]) -> str:
-    """What a stage wrote into its tables beside the version and the configuration's hash."""
+    """Return what a stage wrote into its tables besides the version and the hash of the configuration."""
     return ", ".join(f"{key} {text}" for key, text in metadata.items() if not key.startswith("spectus_"))
 
 

@@ -1,22 +1,34 @@
-"""The command `spectus report`: the data set and the page of a campaign."""
+"""Writing the report: the data set and the page of a campaign."""
 
 from pathlib import Path
 
 from spectus.files import replacing
-from spectus.report.campaign import Campaign, summary
+from spectus.report.campaign import CampaignResults, findings_line, summary_lines
 from spectus.report.dataset import write_dataset
-from spectus.report.page import render
+from spectus.report.page import render_report
 
 
-def write_report(campaign: Campaign, out: Path, title: str) -> str:
-    """Write the data set to `out`/dataset and the page to `out`/report.html; the same campaign gives the same bytes.
+def write_report(campaign: CampaignResults, out: Path, title: str) -> str:
+    """Write the data set to `out`/dataset and the page to `out`/report.html. The same campaign gives the same bytes.
+
+    Parameters
+    ----------
+    campaign : CampaignResults
+        The results.
+    out : Path
+        Folder of the report.
+    title : str
+        Heading of the page.
 
     Returns
     -------
-    A few lines that say where the report is and what was found.
+    str
+        A few lines for the log. The last one has the findings as the page counts them, and the absolute path of the
+        page.
     """
     write_dataset(campaign.parts, out / "dataset")
-    page = render(campaign, title)
-    with replacing(out / "report.html") as temporary:
+    page = render_report(campaign, title)
+    path = out / "report.html"
+    with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
-    return "\n".join([f"report: {out / 'report.html'}", *summary(campaign)])
+    return "\n".join([*summary_lines(campaign), f"{findings_line(campaign)}; report: {path.resolve()}"])

@@ -1,4 +1,4 @@
-"""What a server takes, how much of it at once, and for how long it keeps the answers."""
+"""Settings of a server: which requests it accepts, how many at a time, and how long it keeps the answers."""
 
 from dataclasses import dataclass
 
@@ -6,24 +6,37 @@ from spectus.errors import InputError
 
 
 @dataclass(frozen=True)
-class Limits:
+class ServerLimits:
     """Settings of a server.
+
+    All defaults are chosen, none is measured, but for `beams` and `max_peaks`: the published model was evaluated with
+    10 beams, and it takes 300 peaks.
 
     Attributes
     ----------
-    beams: fewest beams of a request; see `width`.
-    max_candidates: most structures one request may ask for.
-    batch_size: spectra decoded together; 0: as many as fit into the device's memory, a fixed number on a CPU.
-    workers: threads that decode, each a batch of its own; 0: one on a GPU, one a core on a CPU, up to 4.
-    max_peaks: most peaks of a spectrum; the model's own limit holds beside it.
-    max_body: largest body of a request, bytes.
-    max_waiting: requests that may wait to be decoded.
-    max_kept: answers kept to be fetched; the oldest goes first.
-    keep_s: how long an answer is kept, s.
+    beams : int
+        Smallest beam width of a request; see `width`.
+    max_candidates : int
+        Largest number of structures of one request.
+    batch_size : int
+        Spectra decoded together. 0: as many as fit into the memory of a GPU, a fixed number on a CPU.
+    workers : int
+        Threads that decode, each with its own batch. 0: one on a GPU, one for each core of a CPU, at most 4.
+    max_peaks : int
+        Largest number of peaks of a spectrum. The limit of the model applies as well.
+    max_body : int
+        Largest body of a request, bytes.
+    max_waiting : int
+        Largest number of waiting requests. Further requests get HTTP 503 with Retry-After.
+    max_kept : int
+        Largest number of stored answers; the oldest is deleted first.
+    keep_s : float
+        Time for which an answer is stored, s.
 
     Raises
     ------
-    InputError: a setting that is not above 0.
+    InputError
+        A setting is not above 0, or `beams` is larger than `max_candidates`.
     """
 
     beams: int = 10
@@ -37,24 +50,32 @@ class Limits:
     keep_s: float = 4 * 3600.0
 
     def __post_init__(self) -> None:
+        """Check the settings."""
         for name, value in vars(self).items():
             option = f"--{name.removesuffix('_s').replace('_', '-')} {value}"
             if name in ("batch_size", "workers"):
                 if value < 0:
                     raise InputError(option, "is below 0", "give 1 or more, or 0 for the default")
             elif not value > 0:
-                raise InputError(option, "is not above 0", "give a larger one")
+                raise InputError(option, "is not above 0", "give a larger number")
         if self.beams > self.max_candidates:
             raise InputError(
-                f"--beams {self.beams}", f"is more than --max-candidates {self.max_candidates}", "raise that as well"
+                f"--beams {self.beams}",
+                f"is more than --max-candidates {self.max_candidates}",
+                "raise --max-candidates as well",
             )
 
     def width(self, candidates: int) -> int:
-        """Beams for a request: `beams`, doubled until they are as many as the candidates asked for.
+        """Return the beam width of a request: `beams`, doubled until it reaches the number of candidates.
 
-        The width follows from the request alone, never from what else waits, so the same request has the same answer;
-        and the steps are coarse, so that requests of different sizes share a batch. The first three candidates of a
+        The width depends on the request alone and not on other requests, so the same request always has the same
+        answer. The steps are coarse, so that requests of different sizes share a batch. The three candidates of a
         request for 3 are the first three of a request for 8.
+
+        Parameters
+        ----------
+        candidates : int
+            Number of structures that the request asks for.
         """
         width = self.beams
         while width < candidates:

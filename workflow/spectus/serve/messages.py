@@ -1,4 +1,4 @@
-"""What goes over the wire: the body of a request, checked, and the bodies of the answers."""
+"""The bodies of requests, with their checks, and the bodies of answers."""
 
 from typing import Annotated, Any
 
@@ -12,7 +12,7 @@ from spectus.denovo.encoding import unusable
 from spectus.denovo.modeling import SpectusConfig
 from spectus.errors import InputError
 from spectus.library.peaks import Peaks, clean_peaks
-from spectus.serve.limits import Limits
+from spectus.serve.limits import ServerLimits
 from spectus.serve.predictions import Prediction, Status
 
 _EXAMPLE: JsonDict = {
@@ -24,7 +24,7 @@ _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class PredictionRequest(BaseModel):
-    """An EI spectrum to translate into structures. Keys that are not named here are passed over."""
+    """An EI spectrum for which structures are requested. Unknown keys are ignored."""
 
     model_config = ConfigDict(strict=True, json_schema_extra={"examples": [_EXAMPLE]})
 
@@ -34,26 +34,40 @@ class PredictionRequest(BaseModel):
         default=10,
         ge=1,
         validation_alias=AliasChoices("num_candidates", "topk"),
-        description="most structures of the answer (older clients call it topk)",
+        description="largest number of structures in the answer (older clients call it topk)",
     )
 
     formula: str | None = Field(
-        default=None, max_length=100, description="hold the structures to this molecular formula, e.g. C6H6"
+        default=None, max_length=100, description="return only structures of this molecular formula, e.g. C6H6"
     )
-    mass: int | None = Field(default=None, description="hold the structures to this nominal mass")
+    mass: int | None = Field(default=None, description="return only structures of this nominal mass")
 
     def target(self) -> Target | None:
-        """What the structures are held to. Raises InputError."""
+        """Return the formula or mass that the structures must have; None if there is none.
+
+        Raises
+        ------
+        InputError
+            The formula or the mass is invalid.
+        """
         return Constraint(self.formula, self.mass).target()
 
-    def problem(self, limits: Limits, config: SpectusConfig) -> str | None:
-        """Why the request cannot be served with these limits by this model; None if it can."""
+    def problem(self, limits: ServerLimits, config: SpectusConfig) -> str | None:
+        """Return the reason why this server refuses the request; None if it accepts it.
+
+        Parameters
+        ----------
+        limits : ServerLimits
+            Settings of the server.
+        config : SpectusConfig
+            Settings of the model.
+        """
         if len(self.mz) != len(self.intensity):
             return f"mz holds {len(self.mz)} values, intensity {len(self.intensity)}; give one intensity for each m/z"
         if len(self.mz) > limits.max_peaks:
-            return f"{len(self.mz)} peaks are more than the {limits.max_peaks} taken here; leave out the lowest"
+            return f"{len(self.mz)} peaks are more than this server accepts ({limits.max_peaks}); remove the lowest"
         if self.num_candidates > limits.max_candidates:
-            return f"num_candidates is {self.num_candidates}; this server gives {limits.max_candidates} at most"
+            return f"num_candidates is {self.num_candidates}; this server returns at most {limits.max_candidates}"
         if self.formula is not None and self.mass is not None:
             return "give a formula or a mass, not both"
         try:
@@ -65,24 +79,29 @@ class PredictionRequest(BaseModel):
         return None if reason is None else str(reason)
 
     def spectrum(self) -> dict[str, Any]:
-        """The columns `mz`, `intensity` and `reason` of a row of the SPECTRA schema, as the command line reads them:
-        ascending, each m/z once, base peak 1.0. So a spectrum has one answer, wherever it is asked for."""
-        with np.errstate(over="ignore"):  # beyond float32 is infinity, which has a reason of its own
+        """Return the spectrum as the command line would read it, so that both give the same answer.
+
+        Returns
+        -------
+        dict
+            Columns `mz` (ascending, each m/z once), `intensity` (base peak 1.0) and `reason` of the SPECTRA schema.
+        """
+        with np.errstate(over="ignore"):  # a value beyond float32 becomes infinity, which clean_peaks refuses
             mz, intensity = np.array(self.mz).astype(np.float32), np.array(self.intensity).astype(np.float32)
         peaks = clean_peaks(Peaks(mz, intensity, np.array([0, len(mz)]), [None]))
         return {"mz": peaks.mz.tolist(), "intensity": peaks.intensity.tolist(), "reason": peaks.reasons[0]}
 
 
 class Accepted(BaseModel):
-    """A request that was accepted; its answer is fetched by this id."""
+    """The id of an accepted request."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"id": "mJ0m0u1SqJkQJwYlC0rKUw"}]})
 
-    id: str = Field(description="ask for /predictions/{id}")
+    id: str = Field(description="the answer is at /predictions/{id}")
 
 
 class PredictionAnswer(BaseModel):
-    """Where a request stands, and its answer once there is one."""
+    """The state of a request, and its result once it is completed."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -100,34 +119,35 @@ class PredictionAnswer(BaseModel):
     id: str
     status: Status
     result: dict[str, float] | None = Field(
-        description="when completed: canonical SMILES without stereochemistry, each with the probability that the model"
-        " gives the molecule (of all strings found that mean it), falling"
+        description="if completed: canonical SMILES without stereochemistry, each with the probability that the model"
+        " gives to the molecule (sum over the decoded strings of the molecule), highest first"
     )
-    reason: str | None = Field(description="when failed: why there is no result")
+    reason: str | None = Field(description="if failed: why there is no result")
 
     @classmethod
     def of(cls, prediction: Prediction) -> "PredictionAnswer":
-        status = prediction.status  # read first: it is written last
+        """Return the answer that describes a request as it is now."""
+        status = prediction.status  # read first, because it is written last
         return cls(id=prediction.id, status=status, result=prediction.result, reason=prediction.reason)
 
 
 class Health(BaseModel):
-    """What answers here, and how busy it is."""
+    """The state of the server."""
 
-    status: str = Field(description="'ok', or 'failed' if nothing is decoded any more")
+    status: str = Field(description="'ok', or 'failed' if a worker has stopped")
     version: str = Field(description="of spectus")
     model: str = Field(description="name of the model")
     sha256: str = Field(description="of the model's weights")
     device: str
-    max_mz: int = Field(description="highest m/z the model takes, Th")
-    max_peaks: int = Field(description="most peaks of a spectrum")
-    max_candidates: int = Field(description="most structures one request may ask for")
-    waiting: int = Field(description="requests that wait")
-    running: int = Field(description="requests that are decoded now")
-    kept: int = Field(description="answers that can still be fetched")
+    max_mz: int = Field(description="highest m/z that the model accepts, Th")
+    max_peaks: int = Field(description="largest number of peaks of a spectrum")
+    max_candidates: int = Field(description="largest number of structures of one request")
+    waiting: int = Field(description="waiting requests")
+    running: int = Field(description="requests that are being decoded")
+    kept: int = Field(description="stored answers")
 
 
 class Problem(BaseModel):
-    """Why a request was refused."""
+    """The reason why a request was refused."""
 
     detail: str

@@ -9,7 +9,7 @@ function element(name, text, attributes = {}) {
   return made;
 }
 
-// Lines of two numbers, or several pairs a line parted by semicolons; lines like "Name: benzene" are passed over.
+// Reads lines of two numbers, or several pairs per line separated by semicolons. Lines like "Name: benzene" are skipped.
 function peaks(text) {
   const mz = [], intensity = [];
   text.split(/\r?\n/).forEach((line, place) => {
@@ -18,7 +18,7 @@ function peaks(text) {
       const words = entry.trim().split(/[\s,:]+/).filter(Boolean);
       if (!words.length) continue;
       const [mass, height] = words.slice(0, 2).map(Number);
-      if (!(mass > 0) || !(height >= 0)) throw new Error(`line ${place + 1} is no peak: ${entry.trim().slice(0, 40)}`);
+      if (!(mass > 0) || !(height >= 0)) throw new Error(`line ${place + 1} is not a peak: ${entry.trim().slice(0, 40)}`);
       if (height > 0) { mz.push(mass); intensity.push(height); }
     }
   });
@@ -28,7 +28,7 @@ function peaks(text) {
 function plot() {
   const svg = at("plot"), marks = [];
   let found = { mz: [], intensity: [] };
-  try { found = peaks(at("peaks").value); } catch { /* said when it is sent */ }
+  try { found = peaks(at("peaks").value); } catch { /* the error is shown when the form is sent */ }
   if (found.mz.length) {
     const low = Math.min(...found.mz) - 5, high = Math.max(...found.mz) + 5, base = Math.max(...found.intensity);
     const x = (mass) => 10 + 460 * (mass - low) / (high - low), y = (height) => 210 - 185 * height / base;
@@ -46,23 +46,23 @@ function plot() {
   }
 }
 
-async function ask(path, options) {
+async function request(path, options) {
   const answer = await fetch(path, options);
   const body = await answer.json();
   if (!answer.ok) throw new Error(body.detail);
   return body;
 }
 
-async function translate() {
+async function predict() {
   const body = { ...peaks(at("peaks").value), num_candidates: Number(at("candidates").value) };
-  if (!body.mz.length) throw new Error("there is no peak");
+  if (!body.mz.length) throw new Error("the spectrum has no peaks");
   const formula = at("formula").value.trim();
   if (formula) body.formula = formula;
-  const { id } = await ask("predictions", {
+  const { id } = await request("predictions", {
     method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
   });
   for (let pause = 100; ; pause = Math.min(2 * pause, 2000)) {
-    const answer = await ask(`predictions/${id}`);
+    const answer = await request(`predictions/${id}`);
     if (answer.status === "completed") return answer.result;
     if (answer.status === "failed") throw new Error(answer.reason);
     at("state").textContent = answer.status;
@@ -85,15 +85,15 @@ function show(result) {
 
 at("form").addEventListener("submit", async (event) => {
   event.preventDefault();
-  at("translate").disabled = true;
+  at("submit").disabled = true;
   at("state").textContent = "sent";
   try {
-    show(await translate());
+    show(await predict());
     at("state").textContent = "";
   } catch (error) {
     at("state").textContent = error.message;
   } finally {
-    at("translate").disabled = false;
+    at("submit").disabled = false;
   }
 });
 at("peaks").addEventListener("input", plot);

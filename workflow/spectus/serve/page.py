@@ -1,44 +1,39 @@
-"""The web page, in the report's style, and drawings of structures that stand alone. Nothing comes from elsewhere."""
+"""The service's web page. The browser loads nothing from other hosts."""
 
-import re
 from html import escape
 from pathlib import Path
 
-from spectus import __version__, report
-from spectus.web.structure_drawing import HEIGHT, WIDTH, draw
+from spectus import __version__
+from spectus.web.template import fill_template, shared_style
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
     "img-src 'self'; connect-src 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
 }
-_FOLDER, _REPORT = Path(__file__).parent, Path(report.__path__[0])
-_DRAWING_STYLE = (
-    "<style>svg{color:#1c1f21}@media(prefers-color-scheme:dark){svg{color:#e4e7e8}}"
-    "path{fill:none;stroke:currentColor;stroke-width:1.25;stroke-linecap:round;stroke-linejoin:round}"
-    ".filled{fill:currentColor;stroke:none}"
-    "text{fill:currentColor;font-family:'Liberation Sans',Arial,Helvetica,sans-serif}</style>"
-)
+"""HTTP headers of every page and drawing: a browser runs and loads only what this server sends."""
+
+_FOLDER = Path(__file__).parent
 
 
-def page(model: str, candidates: int, most: int) -> str:
-    """The page as HTML, asking for `candidates` structures unless told, for `most` at most."""
+def service_page(model: str, candidates: int, max_candidates: int) -> str:
+    """Return the page as HTML.
+
+    Parameters
+    ----------
+    model : str
+        Name of the model.
+    candidates : int
+        Structures that the form requests unless the user changes the number.
+    max_candidates : int
+        Largest number of structures that the form accepts.
+    """
     parts = {
         "model": escape(model),
         "version": escape(__version__),
         "candidates": str(candidates),
-        "most": str(most),
-        "css": (_REPORT / "page.css").read_text(encoding="utf-8") + (_FOLDER / "page.css").read_text(encoding="utf-8"),
+        "most": str(max_candidates),
+        "css": shared_style() + (_FOLDER / "page.css").read_text(encoding="utf-8"),
         "script": (_FOLDER / "page.js").read_text(encoding="utf-8"),
     }
-    template = (_FOLDER / "page.html").read_text(encoding="utf-8")
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], template)
-
-
-def standalone_drawing(smiles: str) -> str | None:
-    """The structure as an SVG document, right on light and dark paper; None if `smiles` is no molecule."""
-    svg = draw(smiles)
-    if svg is None:
-        return None
-    opened = f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}"'
-    return svg.replace("<svg", opened, 1).replace(">", ">" + _DRAWING_STYLE, 1)
+    return fill_template(_FOLDER / "page.html", parts)

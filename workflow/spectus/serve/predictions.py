@@ -1,4 +1,4 @@
-"""The requests of a server from their arrival until their answers are dropped; safe to use from any thread."""
+"""The queue of a server's requests and the store of their answers; both are safe to use from any thread."""
 
 import secrets
 import threading
@@ -11,11 +11,11 @@ from math import ceil
 from typing import Any
 
 from spectus.denovo.constraints import Target
-from spectus.serve.limits import Limits
+from spectus.serve.limits import ServerLimits
 
 
 class Status(StrEnum):
-    """Where a request stands."""
+    """State of a request."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -25,17 +25,28 @@ class Status(StrEnum):
 
 @dataclass
 class Prediction:
-    """A request and what became of it.
+    """A request and its answer.
 
     Attributes
     ----------
-    spectrum: the columns `mz`, `intensity` and `reason` of a row of the SPECTRA schema; None once it is answered.
-    candidates: most structures of the answer.
-    width: beams to decode with.
-    target: what the structures are held to, if anything.
-    result: confidence of each structure, falling; None until completed.
-    reason: why there is no result; None unless failed.
-    ended_at: clock when it was answered, s.
+    id : str
+        Random name of the request.
+    spectrum : dict or None
+        Columns `mz`, `intensity` and `reason` of a row of the SPECTRA schema; None once it is answered.
+    candidates : int
+        Largest number of structures in the answer.
+    width : int
+        Beam width.
+    target : Target or None
+        The formula or mass that the structures must have.
+    status : Status
+        State of the request.
+    result : dict or None
+        Probability of each structure, highest first; None until completed.
+    reason : str or None
+        Why there is no result; None unless failed.
+    ended_at : float
+        Clock at the answer, s.
     """
 
     id: str
@@ -50,27 +61,61 @@ class Prediction:
 
 
 class QueueFull(Exception):
-    """As many requests wait as may; `retry_after_s` is about how long those take."""
+    """The queue is full.
+
+    Parameters
+    ----------
+    retry_after_s : int
+        Estimated time until the waiting requests are decoded, s.
+    """
 
     def __init__(self, retry_after_s: int) -> None:
         self.retry_after_s = retry_after_s
-        super().__init__(f"come again in {retry_after_s} s")
+        super().__init__(f"try again in {retry_after_s} s")
 
 
 class Predictions:
-    """The waiting, the running and the answered requests of a server."""
+    """The waiting, running and answered requests of a server.
 
-    def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
+    Parameters
+    ----------
+    limits : ServerLimits
+        Settings of the server.
+    clock : callable
+        Returns a time that never goes back, s.
+
+    Attributes
+    ----------
+    seconds_each : float
+        Time that the last batch took for each of its spectra, s; the estimate behind `QueueFull`.
+    """
+
+    def __init__(self, limits: ServerLimits, clock: Callable[[], float] = time.monotonic) -> None:
         self._limits, self._clock = limits, clock
         self._changed = threading.Condition()
         self._waiting: deque[Prediction] = deque()
         self._unfinished: dict[str, Prediction] = {}
-        self._answered: OrderedDict[str, Prediction] = OrderedDict()  # the oldest answer first
+        self._answered: OrderedDict[str, Prediction] = OrderedDict()  # oldest answer first
         self._closed = False
-        self.seconds_each = 1.0  # s a spectrum took lately, to tell those who must come again
+        self.seconds_each = 1.0  # s, until a batch is measured
 
     def add(self, spectrum: dict[str, Any], candidates: int, target: Target | None = None) -> Prediction:
-        """Let a spectrum wait for its translation. Raises QueueFull."""
+        """Add a spectrum to the queue.
+
+        Parameters
+        ----------
+        spectrum : dict
+            Columns `mz`, `intensity` and `reason` of a row of the SPECTRA schema.
+        candidates : int
+            Largest number of structures in the answer.
+        target : Target, optional
+            The formula or mass that the structures must have.
+
+        Raises
+        ------
+        QueueFull
+            The queue holds `ServerLimits.max_waiting` requests.
+        """
         with self._changed:
             if len(self._waiting) >= self._limits.max_waiting:
                 raise QueueFull(max(1, ceil(len(self._waiting) * self.seconds_each)))
@@ -82,17 +127,23 @@ class Predictions:
             return prediction
 
     def get(self, name: str) -> Prediction | None:
-        """The request of an id; None if it is unknown, or its answer was dropped."""
+        """Return the request of an id; None if the id is unknown or the answer was deleted."""
         with self._changed:
             self._drop_old()
             return self._unfinished.get(name) or self._answered.get(name)
 
     def take(self, most: int) -> list[Prediction]:
-        """Wait for requests and take those to decode together: the oldest, and others of the same width.
+        """Wait for requests and take those to decode together: the oldest one and others of the same beam width.
+
+        Parameters
+        ----------
+        most : int
+            Largest number of requests to take.
 
         Returns
         -------
-        1 to `most` requests in the order of their arrival, now running; none once the queue is closed.
+        list of Prediction
+            1 to `most` requests in the order of arrival, now running; an empty list once the queue is closed.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
@@ -107,7 +158,7 @@ class Predictions:
             return taken
 
     def complete(self, prediction: Prediction, result: dict[str, float]) -> None:
-        """Answer a request with the confidences of its structures."""
+        """Answer a request with the probabilities of its structures."""
         self._end(prediction, Status.COMPLETED, result, None)
 
     def fail(self, prediction: Prediction, reason: str) -> None:
@@ -115,13 +166,13 @@ class Predictions:
         self._end(prediction, Status.FAILED, None, reason)
 
     def close(self) -> None:
-        """Let `take` return nothing from now on."""
+        """Close the queue: `take` returns an empty list from now on."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def counts(self) -> dict[str, int]:
-        """How many requests are waiting, running and answered."""
+        """Return the numbers of waiting, running and answered (kept) requests."""
         with self._changed:
             self._drop_old()
             waiting, unfinished = len(self._waiting), len(self._unfinished)

@@ -1,4 +1,4 @@
-"""The command `spectus serve`: a model behind an address, until it is told to stop."""
+"""Serve a model over HTTP until a signal stops the server."""
 
 import contextlib
 import logging
@@ -12,19 +12,33 @@ import uvicorn
 from spectus.denovo.elucidate import Translator
 from spectus.errors import InputError
 from spectus.serve.api import create_app
-from spectus.serve.limits import Limits
+from spectus.serve.limits import ServerLimits
 from spectus.structures import quiet_rdkit
 
-_BACKLOG = 2048  # connections that may wait to be accepted
-_GRACE_S = 5  # for answers under way when the server is stopped
+_BACKLOG = 2048
+"""Connections that may wait to be accepted. Chosen: uvicorn's default."""
+_GRACE_S = 5
+"""Time that open connections get when the server stops, s. Chosen: shorter than the 10 s after which Docker kills."""
 
 
-def serve(model: str, host: str, port: int, device: str, precision: str, limits: Limits) -> None:
-    """Serve a model at an address until SIGTERM or Ctrl-C; prints the address once it answers.
+def serve(model: str, host: str, port: int, device: str, precision: str, limits: ServerLimits) -> None:
+    """Serve a model until SIGTERM or Ctrl-C; print the address once the server answers.
+
+    Parameters
+    ----------
+    model : str
+        Folder of the model, or its name on the hub.
+    host, port : str, int
+        Address; port 0 is a free one.
+    device, precision : str
+        Where and how precisely to compute; see `Translator.load`.
+    limits : ServerLimits
+        Settings of the server.
 
     Raises
     ------
-    InputError: an address that is taken or not of this machine, a model that cannot be loaded, a device not there.
+    InputError
+        The address is in use or does not belong to this machine, the model cannot be loaded, or the device is absent.
     """
     listener = _bound(host, port)
     translator = Translator.load(model, device, precision)
@@ -33,12 +47,15 @@ def serve(model: str, host: str, port: int, device: str, precision: str, limits:
         app, log_level="warning", access_log=False, timeout_graceful_shutdown=_GRACE_S, backlog=_BACKLOG
     )
     said = f"{translator.name} on {translator.model.device}: {_url(listener)}"
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # before and after uvicorn's own handlers: as Ctrl-C
-    # RDKit's log is the process's: held off here once, for two threads would switch it on under each other.
+    signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # before and after uvicorn's own handlers, SIGTERM acts as Ctrl-C
+    # RDKit has one log for the whole process. It is blocked here once, because two threads would unblock it for each
+    # other.
     with contextlib.suppress(KeyboardInterrupt), quiet_rdkit():
         _Server(config, said).run(sockets=[listener])
     if any(worker.is_alive() for worker in app.state.workers):
-        # The interpreter must not be taken down under a thread that computes: PyTorch would abort.
+        # PyTorch aborts if the interpreter ends while a thread computes.
         logging.getLogger(__name__).warning("stopped while predictions were running")
         sys.stdout.flush()
         sys.stderr.flush()
@@ -46,19 +63,20 @@ def serve(model: str, host: str, port: int, device: str, precision: str, limits:
 
 
 class _Server(uvicorn.Server):
-    """Says a line once it answers, and obeys signals by then."""
+    """A server that prints one line once it answers."""
 
     def __init__(self, config: uvicorn.Config, said: str) -> None:
         super().__init__(config)
         self._said = said
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then print the line."""
         await super().startup(sockets)
         print(self._said, flush=True)
 
 
 def _bound(host: str, port: int) -> socket.socket:
-    """A socket that has the address, not yet listening: a client is refused until the model is loaded."""
+    """Return a socket bound to the address that does not listen yet: clients are refused until the model is loaded."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -70,8 +88,8 @@ def _bound(host: str, port: int) -> socket.socket:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(
             f"--host {host} --port {port}",
-            f"cannot be listened at ({reason})",
-            "give another, or port 0 for a free one",
+            f"the server cannot listen there ({reason})",
+            "give another address, or port 0 for a free port",
         ) from error
     return listener
 

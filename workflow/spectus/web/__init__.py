@@ -1,1 +1,1 @@
-"""Styles and drawings that the report and the service share."""
+"""Styles, page templates and structure drawings that the report and the service share."""

@@ -1,0 +1,130 @@
+// Which features the table lists, and the part of the page's address that says so.
+
+const numericFilters = {
+  rt: i => features.rt[i] / 60,
+  ri: i => features.ri[i],
+  base: i => features.ions[i][0],
+  snr: i => features.snr[i],
+  purity: i => features.purity[i],
+  area: i => features.area[i],
+  runs: i => features.n[i],
+};
+
+const filters = {
+  ids: ["q", "mz", "level", "source", "not-in-blank", ...Object.keys(numericFilters).flatMap(key => [`${key}-from`, `${key}-to`])],
+  controls: {},
+  text: [],
+
+  start(changed) {
+    for (const id of this.ids) {
+      const control = document.getElementById(id);
+      if (!control) continue;
+      this.controls[id] = control;
+      control.addEventListener("input", () => { this.toAddress(); changed(); });
+    }
+    document.getElementById("clear").addEventListener("click", () => { this.set(new URLSearchParams()); this.toAddress(); changed(); });
+    this.blanks = data.axis.map((run, column) => data.runs[run].type === "blank" ? column : -1).filter(column => column >= 0);
+  },
+
+  value(id) {
+    const control = this.controls[id];
+    return !control ? "" : control.type === "checkbox" ? (control.checked ? "1" : "") : control.value.trim();
+  },
+
+  set(parameters) {
+    for (const [id, control] of Object.entries(this.controls)) {
+      const value = parameters.get(id) || "";
+      if (control.type === "checkbox") control.checked = value === "1";
+      else control.value = value;
+    }
+    const box = document.querySelector("details.ranges");
+    if (Object.keys(numericFilters).some(key => this.value(`${key}-from`) || this.value(`${key}-to`))) box.open = true;
+  },
+
+  toAddress() {
+    const parameters = address.read();
+    for (const id of Object.keys(this.controls)) {
+      if (this.value(id)) parameters.set(id, this.value(id));
+      else parameters.delete(id);
+    }
+    address.write(parameters);
+  },
+
+  /** Everything in words about all candidates of a feature, and their formulas. */
+  words(i) {
+    if (this.text[i]) return this.text[i];
+    const found = [features.id[i], features.name[i], features.cas[i], features.smiles[i], data.otherWords[i]];
+    const formulas = [features.formula[i]];
+    for (const candidate of data.details[i] ? data.details[i].candidates : []) {
+      found.push(...["name", "cas", "smiles", "inchikey"].map(name => candidate[C[name]]));
+      formulas.push(candidate[C.formula]);
+    }
+    const lower = list => list.filter(known).map(text => text.toLowerCase());
+    return this.text[i] = {text: lower(found).join("\n"), formulas: new Set(lower(formulas))};
+  },
+
+  matching(order) {
+    const words = this.value("q").toLowerCase().split(/\s+/).filter(Boolean);
+    const masses = this.value("mz").split(/[\s,;]+/).filter(Boolean).map(Number).filter(mass => mass > 0);
+    const level = this.value("level"), source = this.value("source");
+    const ranges = Object.entries(numericFilters).map(([key, value]) => [value, this.value(`${key}-from`), this.value(`${key}-to`)])
+      .filter(([, from, to]) => from || to).map(([value, from, to]) => [value, from ? Number(from) : -Infinity, to ? Number(to) : Infinity]);
+    const hasMass = (i, mass) => features.ions[i].some(ion => Number.isInteger(mass) ? nominal(ion) === mass : Math.abs(ion - mass) < 0.02);
+    const inBlank = i => data.details[i] && this.blanks.some(run => known(data.details[i].areas[run]) && data.details[i].gapFilled[run] !== "1");
+    return order.filter(i =>
+      (!level || features.finding[i] === level || features.level[i] === level) &&
+      (!source || (features.source[i] || "").split("+").includes(source)) &&
+      ranges.every(([value, from, to]) => known(value(i)) && value(i) >= from && value(i) <= to) &&
+      masses.every(mass => hasMass(i, mass)) &&
+      !(this.value("not-in-blank") && inBlank(i)) &&
+      words.every(word => this.words(i).text.includes(word) || this.words(i).formulas.has(word)));
+  },
+};
+
+// The address: #feature=F0047, #run=river_up, and the filters, all joined by "&".
+const address = {
+  read() {
+    return new URLSearchParams(location.hash.slice(1));
+  },
+
+  write(parameters) {
+    history.replaceState(null, "", parameters.size ? `#${parameters}` : location.pathname + location.search);
+  },
+
+  put(name, value) {
+    const parameters = this.read();
+    for (const key of [...parameters.keys()]) if (key !== "feature" && key !== "run" && !filters.controls[key]) parameters.delete(key);
+    parameters.delete("run");
+    parameters.set(name, value);
+    this.write(parameters);
+  },
+
+  /** Show what the address names. Addresses of sections (#runs) are the browser's own. */
+  follow() {
+    const parameters = this.read();
+    if (!["feature", "run", ...filters.ids].some(key => parameters.has(key))) return;
+    if (nFeatures) {
+      filters.set(parameters);
+      table.draw();
+      const named = features.id.indexOf(parameters.get("feature"));
+      if (named >= 0) {
+        table.choose(named, true);
+        detail.host.scrollIntoView();
+      }
+    }
+    if (parameters.has("run")) this.showRun(parameters.get("run"));
+  },
+
+  showRun(name) {
+    const place = data.runs.findIndex(run => run.name === name);
+    const rows = document.querySelectorAll("#runs tbody tr");
+    rows.forEach((row, number) => row.classList.toggle("named", number === place));
+    if (place < 0) return;
+    const box = chromatograms.boxes.find(other => Number(other.dataset.run) === place);
+    if (box && !box.checked) {
+      box.checked = true;
+      chromatograms.draw();
+    }
+    rows[place].scrollIntoView({block: "center"});
+  },
+};
