@@ -26,6 +26,7 @@ _NAMES = [
 _MASSBANK_NAME = re.compile(rb"^[ \t]*CH\$NAME[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _NUMERIC = b"0123456789.+-eE \t\n;,:(){}[]"
 _END_OF_MASSBANK_RECORD = re.compile(rb"^//[ \t]*$", re.MULTILINE)
+_PEAK_LINE = re.compile(rb"\s*[\d(\[{.]")
 _FIRST_FIELD = re.compile(rb"\s*([A-Za-z$][^:=\n]*?)[ \t]*[:=]")
 
 
@@ -36,11 +37,10 @@ class _Waiting(NamedTuple):
     announced: int | None
     peaks: bytes
 
-    def record(self) -> Record:
-        """Return the record, with the fields of its header."""
-        return Record(
-            identity(_FIELD.findall(self.header)), self.peaks, self.announced, NO_PEAKS if self.announced == 0 else None
-        )
+    def record(self, late: bytes = b"") -> Record:
+        """Return the record with the fields of its header, and of text that stands after its peaks."""
+        fields = _FIELD.findall(self.header + b"\n" + late)
+        return Record(identity(fields), self.peaks, self.announced, NO_PEAKS if self.announced == 0 else None)
 
 
 def records(data: bytes) -> Iterator[Record]:
@@ -53,38 +53,40 @@ def records(data: bytes) -> Iterator[Record]:
     """
     if b"//" in data:
         data = _END_OF_MASSBANK_RECORD.sub(b"", data)
-    first = _FIRST_FIELD.match(data)
-    opening = first[1].strip().lower() if first else b""
+    opening = _opening_field(data)
     header = b""
     waiting: _Waiting | None = None
     for paragraph in data.split(b"\n\n"):
         at = 0
+        if waiting and not header.strip() and _PEAK_LINE.match(paragraph):  # a blank line amid the peaks
+            fields, peaks, at = _body(paragraph, 0, opening, False)
+            waiting = _Waiting(waiting.header + b"\n" + fields, waiting.announced, waiting.peaks + b"\n" + peaks)
         while found := NUM_PEAKS.search(paragraph, at):
+            late, header = _late_fields(header + paragraph[at : found.start()], opening)
             if waiting:
-                waiting, header = _with_late_fields(waiting, header, opening, followed_by=paragraph[at:])
-                yield waiting.record()
-            *headless, own = _split_at_names(header + paragraph[at : found.start()])
+                yield waiting.record(late)
+            *headless, own = _split_at_names(header if waiting else late + header)
             yield from (_Waiting(part, None, b"").record() for part in headless)
             announced = int(found[1]) if found[1] else None
             own_name_follows = announced != 0 and not _is_named(own)
-            header, (fields, peaks, end) = b"", _body(paragraph, found.end(), opening, own_name_follows)
+            header, (fields, peaks, at) = b"", _body(paragraph, found.end(), opening, own_name_follows)
             waiting = _Waiting(own + b"\n" + fields, announced, peaks)
-            if end == len(paragraph):
-                break
-            at = end
-        else:
-            rest = paragraph[at:] + b"\n"
-            if waiting and not header and rest.strip() and not rest.translate(None, _NUMERIC):
-                waiting = waiting._replace(peaks=waiting.peaks + b"\n" + rest)  # a blank line amid the peaks
-            else:
-                header += rest
+        if at < len(paragraph):
+            header += paragraph[at:] + b"\n"
+    late, header = _late_fields(header, opening) if _is_named(header) else (header, b"")
     if waiting:
-        waiting, header = _with_late_fields(waiting, header, opening, followed_by=b"")
-        yield waiting.record()
+        yield waiting.record(late)
     yield from (_Waiting(part, None, b"").record() for part in _split_at_names(header) if _is_named(part))
 
 
-def _body(paragraph: bytes, start: int, opening: bytes, own_name_follows: bool) -> tuple[bytes, bytes, int]:
+def _opening_field(data: bytes) -> re.Pattern[bytes]:
+    """Return the pattern of the field that begins the records of a file: the first one in it."""
+    first = _FIRST_FIELD.match(data)
+    key = re.escape(first[1].strip()) if first else b"name"
+    return re.compile(rb"^[ \t]*" + key + rb"[ \t]*[:=]", re.IGNORECASE | re.MULTILINE)
+
+
+def _body(paragraph: bytes, start: int, opening: re.Pattern[bytes], own_name_follows: bool) -> tuple[bytes, bytes, int]:
     """Split what follows a `Num Peaks` line into fields and peaks of the record.
 
     Parameters
@@ -92,7 +94,7 @@ def _body(paragraph: bytes, start: int, opening: bytes, own_name_follows: bool) 
     paragraph, start
         The text, and where the line ends in it.
     opening
-        Name, in lower case, of the field that begins the records of this file.
+        Pattern of the field that begins the records of this file.
     own_name_follows
         The record has no name yet, so that a name before the peaks is its own.
 
@@ -110,37 +112,25 @@ def _body(paragraph: bytes, start: int, opening: bytes, own_name_follows: bool) 
     end = start
     for line in paragraph[start:].splitlines(keepends=True):
         named = _FIELD_LINE.match(line)
-        if named and _begins_record(named[1], opening) and (peaks or not own_name_follows):
+        if named and _begins_record(line, named[1], opening) and (peaks or not own_name_follows):
             return b"".join(fields), b"".join(peaks), end
         (fields if named else peaks).append(line)
         end += len(line)
     return b"".join(fields), b"".join(peaks), len(paragraph)
 
 
-def _begins_record(key: bytes, opening: bytes) -> bool:
+def _begins_record(line: bytes, key: bytes, opening: re.Pattern[bytes]) -> bool:
     """Tell whether a field begins a record: it has the name of the file's first field, or gives a compound's name."""
-    return key.strip().lower() == opening or meaning_of(key) == "name"
+    return bool(opening.match(line)) or meaning_of(key) == "name"
 
 
-def _with_late_fields(
-    waiting: _Waiting, header: bytes, opening: bytes, *, followed_by: bytes
-) -> tuple[_Waiting, bytes]:
-    """Give fields that stand after a record's peaks and a blank line to that record.
+def _late_fields(header: bytes, opening: re.Pattern[bytes]) -> tuple[bytes, bytes]:
+    """Split the text between the peaks of two records into fields of the first and of the second.
 
-    They belong to the next record if that one does not begin itself: with the file's first field, or with a name.
+    The second record begins with the file's first field. Without that field, all of the text is its.
     """
-    if not header.strip() or _is_named(header) or not _is_opened(followed_by, opening):
-        return waiting, header
-    first = _FIRST_FIELD.match(header)
-    if first and first[1].strip().lower() == opening:
-        return waiting, header
-    return waiting._replace(header=waiting.header + b"\n" + header), b""
-
-
-def _is_opened(text: bytes, opening: bytes) -> bool:
-    """Tell whether a text begins as a record does; the end of the file counts as such."""
-    first = _FIRST_FIELD.match(text)
-    return not text.strip() or bool(first and _begins_record(first[1], opening))
+    begin = opening.search(header)
+    return (header[: begin.start()], header[begin.start() :]) if begin else (b"", header)
 
 
 def _split_at_names(header: bytes) -> list[bytes]:

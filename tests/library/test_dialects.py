@@ -1,0 +1,448 @@
+"""Libraries as users have them: fields in odd places, keys of other programs, numbers of other locales."""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from scipy.io import netcdf_file
+
+from spectus import tables
+from spectus.errors import InputError
+from spectus.library.build import build_library
+from spectus.library.parquet import predicted_by
+from spectus.library.records import read_spectra
+
+TOLUENE = [39, 51, 65, 91, 92]
+SHARES = [0.096, 0.054, 0.108, 1.0, 0.652]
+INCHI = "InChI=1S/C7H8/c1-7-5-3-2-4-6-7/h2-6H,1H3"
+KEY = "YXFVVABEGXRONW-UHFFFAOYSA-N"
+ONE_PEAK = "Num Peaks: 1\n91 999\n"
+
+
+def read(folder: Path, text: str | bytes, name: str = "library.msp") -> list[dict]:
+    path = folder / name
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return read_spectra(path).to_pylist()
+
+
+def said(caplog: pytest.LogCaptureFixture) -> str:
+    return "\n".join(caplog.messages)
+
+
+# Fields after Num Peaks
+
+
+@pytest.mark.parametrize(
+    "ethanol",
+    [
+        "NAME: Ethanol\nNUM PEAKS: 4\nSMILES: CCO\nRETENTIONINDEX: 427\n29 300\n31 999\n45 500\n46 200\n",
+        "NAME: Ethanol\nNUM PEAKS: 4\n29 300\n31 999\n45 500\n46 200\nSMILES: CCO\nRETENTIONINDEX: 427\n",
+        "NAME: Ethanol\nNUM PEAKS: 4\n29 300\n31 999\n45 500\n46 200\n\nSMILES: CCO\nRETENTIONINDEX: 427\n",
+        "NAME: Ethanol\nNUM PEAKS: 4\nSMILES: CCO\n\n29 300\n31 999\n45 500\n46 200\nRETENTIONINDEX: 427\n",
+        "NUM PEAKS: 4\nNAME: Ethanol\nSMILES: CCO\nRETENTIONINDEX: 427\n29 300\n31 999\n45 500\n46 200\n",
+    ],
+)
+@pytest.mark.parametrize("between", ["\n", ""])
+def test_fields_after_num_peaks_belong_to_their_record(tmp_path: Path, ethanol: str, between: str) -> None:
+    text = ethanol + between + "NAME: Acetone\nFORMULA: C3H6O\nNUM PEAKS: 2\n43 999\n58 300\n"
+    if ethanol.startswith("NUM"):
+        text = ethanol + between + "NUM PEAKS: 2\nNAME: Acetone\nFORMULA: C3H6O\n43 999\n58 300\n"
+    first, second = read(tmp_path, text)
+    assert (first["name"], first["smiles"], first["ri"], len(first["mz"])) == ("Ethanol", "CCO", 427, 4)
+    assert (second["name"], second["smiles"], second["ri"], second["formula"]) == ("Acetone", None, None, "C3H6O")
+    assert len(second["mz"]) == 2
+
+
+def test_fields_amid_and_after_the_peaks_of_mgf(tmp_path: Path) -> None:
+    (record,) = read(tmp_path, "BEGIN IONS\nNAME=a\n91 100\nSMILES=Cc1ccccc1\n92 66\nRI=760\nEND IONS\n", "a.mgf")
+    assert (record["smiles"], record["ri"], record["mz"]) == ("Cc1ccccc1", 760, [91, 92])
+
+
+# Numbers of other locales
+
+
+@pytest.mark.parametrize(
+    "peaks",
+    [
+        "39 9,6\n51 5,4\n65 10,8\n91 100,0\n92 65,2\n",
+        "39\t0,096\n51\t0,054\n65\t0,108\n91\t1,000\n92\t0,652\n",
+        "39,0 0,096\n51,0 0,054\n65,0 0,108\n91,0 1\n92,0 0,652\n",
+        "39 960\n51 540\n65 1,080\n91 10,000\n92 6,520\n",
+        "39.0 960\n51.0 540\n65.0 1,080\n91.0 10,000\n92.0 6,520\n",
+        "39 960\n51 540\n65 1'080\n91 10'000\n92 6'520\n",
+        "39 960\n51 540\n65 1\u00a0080\n91 10\u00a0000\n92 6\u00a0520\n",
+        "39 960\n51 540\n65 1 080\n91 10 000\n92 6 520\n",
+        "39 96,000\n51 54,000\n65 108,000\n91 1000,000\n92 652,000\n",
+        "(39 9,6) (51 5,4) (65 10,8) (91 100,0) (92 65,2)\n",
+        "39 9,6; 51 5,4; 65 10,8; 91 100,0; 92 65,2\n",
+        "39:0.96 51:0.54 65:1.08 91:10.0 92:6.52\n",
+        '39 9,6 "C3H3"\n51 5,4\n65 10,8\n91 100,0 "C7H7"\n92 65,2\n',
+        "39,9.6\n51,5.4\n65,10.8\n91,100.0\n92,65.2\n",
+    ],
+)
+def test_the_same_spectrum_in_every_locale(tmp_path: Path, peaks: str) -> None:
+    (record,) = read(tmp_path, f"Name: Toluene\nNum Peaks: 5\n{peaks}")
+    assert record["reason"] is None
+    assert record["mz"] == TOLUENE
+    assert record["intensity"] == pytest.approx(SHARES, abs=1e-6)
+
+
+def test_a_decimal_comma_elsewhere_in_the_file_settles_an_ambiguous_record(tmp_path: Path) -> None:
+    """12,345 and 100: as thousands 1 : 123, as decimals 1 : 0.12."""
+    ambiguous = "Name: a\nNum Peaks: 2\n50 12,345\n51 100\n\n"
+    assert read(tmp_path, ambiguous)[0]["intensity"] == pytest.approx([1, 100 / 12345])
+    decided = read(tmp_path, ambiguous + "Name: b\nNum Peaks: 2\n50 7,5\n51 99,25\n", "b.msp")
+    assert decided[0]["intensity"] == pytest.approx([0.12345, 1])
+
+
+def test_decimal_commas_in_mgf(tmp_path: Path) -> None:
+    (record,) = read(tmp_path, "BEGIN IONS\nNAME=a\n73,05 100,5\n74,05 9,5\nEND IONS\n", "a.mgf")
+    assert record["mz"] == pytest.approx([73.05, 74.05])
+    assert record["intensity"] == pytest.approx([1, 9.5 / 100.5])
+
+
+def test_commas_between_pairs_stay_separators(tmp_path: Path) -> None:
+    (record,) = read(tmp_path, "Name: a\nNum Peaks: 4\n55,40 67,60\n109,70 194,999\n")
+    assert record["mz"] == [55, 67, 109, 194]
+    assert record["intensity"] == pytest.approx([40 / 999, 60 / 999, 70 / 999, 1])
+
+
+@pytest.mark.parametrize(
+    ("ri", "value"),
+    [("986,97", 986.97), ("1,158.3", 1158.3), ("1 234.5", 1234.5), ("1'234.5", 1234.5), ("760,2", 760.2)],
+)
+def test_retention_indices_of_other_locales(tmp_path: Path, ri: str, value: float) -> None:
+    assert read(tmp_path, f"Name: a\nRI: {ri}\n{ONE_PEAK}")[0]["ri"] == value
+
+
+def test_an_index_that_cannot_be_read_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (record,) = read(tmp_path, f"Name: a\nRI: 1234-1240\n{ONE_PEAK}")
+    assert record["ri"] is None
+    assert "1 retention indices cannot be read without doubt, such as '1234-1240'" in said(caplog)
+
+
+# Structure fields
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        f"InChI: {INCHI}",
+        f"InChI: {INCHI.removeprefix('InChI=')}",
+        f"SMILES: {INCHI}",
+        f"InChIKey: {INCHI}",
+        f"SMILES: N/A\nInChI: {INCHI}\nInChIKey: {KEY}",
+        f"SMILES: not a molecule\nInChI: {INCHI}",
+        f'Comment: "InChI={INCHI}"',
+        f"Synon: METB InChI: {INCHI}",
+        f"CH$IUPAC: {INCHI}",
+    ],
+)
+def test_an_inchi_gives_the_structure_wherever_it_stands(tmp_path: Path, fields: str) -> None:
+    (record,) = read(tmp_path, f"Name: Toluene\n{fields}\n{ONE_PEAK}")
+    assert (record["smiles"], record["inchikey"], record["contradiction"]) == ("Cc1ccccc1", KEY, None)
+
+
+@pytest.mark.parametrize("field", ["InChIKey", "InChI", "CH$LINK: INCHIKEY"])
+@pytest.mark.parametrize("key", [KEY, KEY.lower(), f"InChIKey={KEY}"])
+def test_an_inchikey_alone(tmp_path: Path, field: str, key: str) -> None:
+    line = f"{field} {key}" if field.endswith("INCHIKEY") else f"{field}: {key}"
+    (record,) = read(tmp_path, f"Name: Toluene\n{line}\n{ONE_PEAK}")
+    assert (record["smiles"], record["inchikey"]) == (None, KEY)
+
+
+@pytest.mark.parametrize("nothing", ["N/A", "null", "none", "-", "0", "not available", "InChI=", "unknown", "NaN"])
+def test_placeholders_are_no_structure(tmp_path: Path, nothing: str, caplog: pytest.LogCaptureFixture) -> None:
+    fields = f"SMILES: {nothing}\nInChI: {nothing}\nInChIKey: {nothing}\nFormula: {nothing}"
+    (record,) = read(tmp_path, f"Name: a\n{fields}\n{ONE_PEAK}")
+    assert (record["smiles"], record["inchikey"], record["formula"]) == (None, None, None)
+    assert not said(caplog)
+
+
+def test_contradicting_fields_are_told_and_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (record,) = read(tmp_path, f"Name: a\nSMILES: CCc1ccccc1\nInChIKey: {KEY}\n{ONE_PEAK}")
+    assert (record["smiles"], record["inchikey"]) == ("CCc1ccccc1", KEY)
+    assert record["contradiction"] == "SMILES contradicts InChIKey"
+    assert "the structure fields contradict each other in 1 of 1 records" in said(caplog)
+
+
+def test_a_smiles_below_the_peaks_yields_to_the_key(tmp_path: Path) -> None:
+    fields = 'InChIKey: MXNRLFUSFKVQSK-QMMMGPOBSA-N\nFormula: H2O\nComments: "computed SMILES=O"'
+    (record,) = read(tmp_path, f"Name: Unknown\n{fields}\nNum Peaks: 2\n60 100\n189.16 30\n")
+    assert (record["name"], record["smiles"], record["formula"]) == ("Unknown", None, None)
+    assert record["inchikey"] == "MXNRLFUSFKVQSK-QMMMGPOBSA-N"
+    assert "contradicts InChIKey" in record["contradiction"]
+
+
+@pytest.mark.parametrize(
+    ("smiles", "key"),
+    [
+        ("C[C@H](N)C(=O)O", "QNAYBMKLOCPYGJ-UHFFFAOYSA-N"),  # stereochemistry
+        ("CC(=O)[O-]", "QTBSBXVTEAMEQO-UHFFFAOYSA-N"),  # acetate, and the key of acetic acid
+    ],
+)
+def test_stereochemistry_and_charge_are_no_contradiction(tmp_path: Path, smiles: str, key: str) -> None:
+    (record,) = read(tmp_path, f"Name: a\nSMILES: {smiles}\nInChIKey: {key}\nNum Peaks: 1\n43 1\n")
+    assert record["contradiction"] is None
+
+
+def test_a_structure_that_is_none_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (record,) = read(tmp_path, f"Name: a\nSMILES: C1CC\n{ONE_PEAK}")
+    assert record["smiles"] == "C1CC"
+    assert "the structure cannot be read in 1 of 1 records" in said(caplog)
+
+
+def test_building_a_library_counts_spectra_of_derivatives(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "a.msp").write_text("Name: alanine\nSMILES: CC(N)C(=O)O\nNum Peaks: 2\n73 90\n116 999\n")
+    build_library([tmp_path / "a.msp"], tmp_path / "a.parquet")
+    assert "1 of 1 records have peaks above the mass of their structure" in said(caplog)
+
+
+# Keys of other dialects
+
+MASSBANK_MSP = """CH$NAME: Lactic acid 2TMS
+CH$NAME: a synonym
+CH$LINK: INCHIKEY XXHYJMLJVHYSRX-UHFFFAOYSA-N
+CH$SMILES: CC(C(=O)O[Si](C)(C)C)O[Si](C)(C)C
+CH$FORMULA: C9H22O3Si2
+AC$INSTRUMENT_TYPE: GC-EI-TOF
+AC$MASS_SPECTROMETRY: MS_TYPE MS
+AC$MASS_SPECTROMETRY: ION_MODE POSITIVE
+AC$CHROMATOGRAPHY: RETENTION_TIME 6.51
+AC$CHROMATOGRAPHY: RETENTION_INDEX 1051.2
+LICENSE: CC BY
+Num Peaks: 2
+73 999
+117 700
+
+CH$NAME: Second 2TMS
+AC$CHROMATOGRAPHY: KOVATS_RTI 1120.9
+Num Peaks: 1
+73 999
+"""
+MASSBANK_RECORD = """ACCESSION: MSBNK-Here-JP000{n}
+RECORD_TITLE: Toluene; EI-B; MS
+LICENSE: CC BY-SA
+CH$NAME: {name}
+CH$NAME: Methylbenzene
+CH$FORMULA: C7H8
+CH$SMILES: Cc1ccccc1
+CH$IUPAC: InChI=1S/C7H8/c1-7-5-3-2-4-6-7/h2-6H,1H3
+CH$LINK: CAS 108-88-3
+CH$LINK: INCHIKEY YXFVVABEGXRONW-UHFFFAOYSA-N
+AC$INSTRUMENT_TYPE: EI-B
+AC$MASS_SPECTROMETRY: MS_TYPE MS
+PK$SPLASH: splash10-0006-9000000000-ac8d7e4bbcc7e4a3f0d2
+PK$ANNOTATION: m/z formula
+  91.05 C7H7+
+PK$NUM_PEAK: 2
+PK$PEAK: m/z int. rel.int.
+  91.05 1200.5 999
+  92.06 780 649
+//
+"""
+
+
+def test_massbank_keys_in_msp(tmp_path: Path) -> None:
+    first, second = read(tmp_path, MASSBANK_MSP)
+    assert first["name"] == "Lactic acid 2TMS"
+    assert first["smiles"] == "CC(C(=O)O[Si](C)(C)C)O[Si](C)(C)C"
+    assert first["inchikey"] == "XXHYJMLJVHYSRX-UHFFFAOYSA-N"
+    assert (first["formula"], first["ri"], first["ionization"]) == ("C9H22O3Si2", 1051.2, "EI")
+    assert first["license"] == "CC BY"
+    assert (second["name"], second["ri"], second["ri_scale"]) == ("Second 2TMS", 1120.9, "alkane")
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_massbank_records_in_a_file_and_in_a_folder(tmp_path: Path, ends: str) -> None:
+    texts = [MASSBANK_RECORD.format(n=n, name=name).replace("\n", ends) for n, name in enumerate(["Toluene", "Other"])]
+    joined = read(tmp_path, "".join(texts), "records.txt")
+    folder = tmp_path / "records"
+    (folder / "Here").mkdir(parents=True)
+    for n, text in enumerate(texts):
+        (folder / "Here" / f"JP000{n}.txt").write_bytes(text.encode())
+    (folder / "README.txt").write_text("nothing")
+    found = read_spectra(folder).to_pylist()
+    assert predicted_by(folder) is None
+    for records in (joined, found):
+        assert [record["name"] for record in records] == ["Toluene", "Other"]
+        assert records[0]["mz"] == pytest.approx([91.05, 92.06])
+        assert records[0]["intensity"] == pytest.approx([1, 780 / 1200.5])
+        assert records[0]["source"] == "MSBNK-Here-JP0000"
+        assert (records[0]["license"], records[0]["ionization"]) == ("CC BY-SA", "EI")
+        assert records[1]["inchikey"] == KEY
+
+
+def test_golm_synonyms(tmp_path: Path) -> None:
+    text = (
+        "Name: M000412_A100001-101-xxx_NA_986,12_TRUE_VAR5_ALK_Toluene (1TMS)\nSynon: MST N: Toluene (1TMS)\n"
+        f"Synon: RI: 986,12\nSynon: RI VAR5 ALK: TRUE\nSynon: METB N: toluene\nSynon: METB InChI: {INCHI}\n"
+        f"Synon: METB InChIKey: {KEY}\nFormula: C10H16Si\nNum Peaks: 3\n85:201 86:55 87:10\n"
+    )
+    (record,) = read(tmp_path, text)
+    assert (record["name"], record["ri"], record["ri_scale"]) == ("Toluene (1TMS)", 986.12, "alkane")
+    assert (record["smiles"], record["inchikey"], record["formula"]) == ("Cc1ccccc1", KEY, "C10H16Si")
+    assert record["mz"] == [85, 86, 87]
+
+
+def test_a_library_without_any_name_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert read(tmp_path, f"Foo: a\n{ONE_PEAK}")[0]["name"] == "entry 0"
+    assert "none of its records has a name" in said(caplog)
+
+
+# Peaks at m/z 0
+
+
+def test_peaks_at_mz_0_are_dropped_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    first, second = read(
+        tmp_path, "Name: a\nNum Peaks: 4\n0 9\n18 4\n43 999\n58 300\n\nName: b\nNum Peaks: 2\n0.4 9\n43 999\n"
+    )
+    assert (first["mz"], second["mz"]) == ([18, 43, 58], [43])
+    assert "2 peaks at m/z 0 are left out" in said(caplog)
+
+
+def test_a_record_with_nothing_but_peaks_at_mz_0(tmp_path: Path) -> None:
+    assert read(tmp_path, "Name: a\nNum Peaks: 1\n0 9\n")[0]["reason"] == "all peaks are at m/z 0"
+
+
+# Ionization
+
+
+def test_spectra_that_are_not_from_electron_ionization_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    esi = "Spectrum_type: MS2\nInstrument_type: LC-ESI-QQ\nIon_mode: "
+    text = "".join(
+        f"Name: {name}\n{fields}\n{ONE_PEAK}\n"
+        for name, fields in [("a", esi + "POSITIVE"), ("b", esi + "NEGATIVE"), ("c", "Instrument_type: GC-EI-Q")]
+    )
+    records = read(tmp_path, text)
+    assert [record["ionization"] for record in records] == ["ESI MS2", "ESI MS2 negative", "EI"]
+    assert "2 of 3 records are not from electron ionization (ESI MS2: 1, ESI MS2 negative: 1)" in said(caplog)
+    assert not any(record["reason"] for record in records)
+
+
+def test_ionization_in_comments_and_mgf(tmp_path: Path) -> None:
+    comment = 'Comments: "instrument type=LC-ESI-QFT" "ionization=ESI" "ms level=MS2" "ionization mode=positive"'
+    assert read(tmp_path, f"Name: a\n{comment}\n{ONE_PEAK}")[0]["ionization"] == "ESI MS2"
+    gnps = "BEGIN IONS\nNAME=a\nMSLEVEL=2\nSOURCE_INSTRUMENT=LC-ESI-qTof\nIONMODE=Positive\n91 1\nEND IONS\n"
+    assert read(tmp_path, gnps, "a.mgf")[0]["ionization"] == "ESI MS2"
+
+
+# Encodings
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "latin-1", "utf-8-sig"])
+def test_encodings_of_msp(tmp_path: Path, encoding: str) -> None:
+    text = f"Name: Caféine\n{ONE_PEAK}" * 3
+    assert read(tmp_path, text.encode(encoding))[0]["name"] == "Caféine"
+
+
+# Tables
+
+
+@pytest.mark.parametrize("column", ["name", "query", "id", "feature", "accession", "Name", "ID"])
+def test_names_of_a_foreign_table(tmp_path: Path, column: str, caplog: pytest.LogCaptureFixture) -> None:
+    pq.write_table(pa.table({column: ["a"], "mz": [[50.0]], "intensity": [[1.0]]}), tmp_path / "a.parquet")
+    assert read_spectra(tmp_path / "a.parquet")["name"].to_pylist() == ["a"]
+    assert not said(caplog)
+
+
+def test_a_table_without_names_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pq.write_table(pa.table({"label": ["a"], "mz": [[50.0]], "intensity": [[1.0]]}), tmp_path / "a.parquet")
+    assert read_spectra(tmp_path / "a.parquet")["name"].to_pylist() == ["entry 0"]
+    assert "has no column with names (feature, name, query, id or accession)" in said(caplog)
+    assert len(caplog.messages) == 1
+
+
+def test_fields_of_a_foreign_table(tmp_path: Path) -> None:
+    columns = {
+        "name": ["a", "b"], "inchi": [INCHI, None], "ri": ["1,158.3", "760"], "ri_scale": ["alkane", "FAME"],
+        "ri_extrapolated": [False, True], "instrument_type": ["LC-ESI-QTOF", "GC-EI-Q"], "ms_level": ["MS2", "MS"],
+        "licence": ["CC0", None], "accession": ["X1", "X2"], "mz": [[50.0]] * 2, "intensity": [[1.0]] * 2,
+    }  # fmt: skip
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    first, second = read_spectra(tmp_path / "a.parquet").to_pylist()
+    assert (first["smiles"], first["inchikey"], first["ri"], first["ri_scale"]) == ("Cc1ccccc1", KEY, 1158.3, "alkane")
+    assert (first["ionization"], first["license"], first["source"]) == ("ESI MS2", "CC0", "X1")
+    assert (second["ri_scale"], second["ri_extrapolated"], second["ionization"]) == ("fame", True, "EI")
+
+
+def test_a_library_of_an_earlier_version_is_read_as_it_stands(tmp_path: Path) -> None:
+    old = ["entry", "name", "smiles", "inchikey", "formula", "ri", "mz", "intensity", "reason"]
+    row = {"entry": 3, "name": "a", "smiles": "C", "ri": 100.0, "mz": [15.0], "intensity": [1.0]}
+    tables.write(tables.table(tables.SPECTRA, [row]), tmp_path / "a.parquet", tables.SPECTRA)
+    pq.write_table(pq.read_table(tmp_path / "a.parquet").select(old), tmp_path / "old.parquet")
+    (record,) = read_spectra(tmp_path / "old.parquet").to_pylist()
+    assert (record["entry"], record["name"], record["ri_scale"], record["mz"]) == (0, "a", None, [15])
+
+
+# Other formats
+
+
+def andi_library(path: Path, experiment: bytes) -> None:
+    with netcdf_file(path, "w") as file:
+        file.experiment_type = experiment
+        for name, length in (("scan_number", 2), ("point_number", 3), ("_16", 16)):
+            file.createDimension(name, length)
+        numbers = {"mass_values": [91, 92, 43], "intensity_values": [999, 650, 500]}
+        for name, values in numbers.items():
+            file.createVariable(name, "h", ("point_number",))[:] = values
+        for name, values in {"scan_index": [0, 2], "point_count": [2, 1]}.items():
+            file.createVariable(name, "i", ("scan_number",))[:] = values
+        for name, texts in {"entry_name": ["TOLUENE", "ACETONE"], "chemical_formula": ["C7H8", ""]}.items():
+            letters = np.array([list(text.ljust(16, "\0")) for text in texts], "S1")
+            file.createVariable(name, "c", ("scan_number", "_16"))[:] = letters
+
+
+def test_an_andi_library(tmp_path: Path) -> None:
+    andi_library(tmp_path / "a.CDF", b"Library Mass Spectrum")
+    toluene, acetone = read_spectra(tmp_path / "a.CDF").to_pylist()
+    assert (toluene["name"], toluene["formula"], toluene["mz"]) == ("TOLUENE", "C7H8", [91, 92])
+    assert (acetone["name"], acetone["formula"], acetone["mz"]) == ("ACETONE", None, [43])
+
+
+def test_an_andi_run_is_named_for_what_it_is(tmp_path: Path) -> None:
+    andi_library(tmp_path / "run.CDF", b"Centroided Mass Spectrum")
+    with pytest.raises(InputError, match="no library: it has the experiment type 'centroided mass spectrum'"):
+        read_spectra(tmp_path / "run.CDF")
+    (tmp_path / "cut.CDF").write_bytes(b"CDF\x01" + struct.pack(">I", 7) + b"\0" * 9)
+    with pytest.raises(InputError):
+        read_spectra(tmp_path / "cut.CDF")
+
+
+SDF = """toluene
+  made
+
+  7  7  0  0  0  0  0  0  0  0999 V2000
+{atoms}{bonds}M  END
+>  <NAME>
+Toluene
+
+>  <INCHIKEY>
+YXFVVABEGXRONW-UHFFFAOYSA-N
+
+>  <INSTRUMENT TYPE>
+EI-B
+
+>  <NUM PEAKS>
+2
+
+>  <MASS SPECTRAL PEAKS>
+91 999
+92 650
+
+$$$$
+"""
+
+
+def test_sdf_with_spectra(tmp_path: Path) -> None:
+    atoms = "".join(f"{0:10.4f}{0:10.4f}{0:10.4f} C   0  0  0  0  0  0  0  0  0  0  0  0\n" for _ in range(7))
+    pairs = [(1, 2, 1), (2, 3, 2), (3, 4, 1), (4, 5, 2), (5, 6, 1), (6, 7, 2), (7, 2, 1)]
+    bonds = "".join(f"{a:3d}{b:3d}{order:3d}  0\n" for a, b, order in pairs)
+    (first, second) = read(tmp_path, SDF.format(atoms=atoms, bonds=bonds) * 2, "a.sdf")
+    assert (first["name"], first["smiles"], first["inchikey"]) == ("Toluene", "Cc1ccccc1", KEY)
+    assert (first["mz"], first["ionization"], second["name"]) == ([91, 92], "EI", "Toluene#2")
