@@ -23,7 +23,7 @@ def made_run(run: str, shift: float | Shift = 0.0, compounds: Iterable[int] = CO
     for seed in compounds:
         true = TIMES[seed]
         rt_s = float(true + (shift(true) if callable(shift) else shift))
-        index = {"ri": 10 * true, "ri_extrapolated": bool(seed == 19)} if ri else {}
+        index = {"ri": 10 * true, "ri_extrapolated": bool(seed == 19), "ri_scale": "alkane"} if ri else {}
         rows.append(component(rt_s, spectrum(int(seed)), height=1e5 + 1e4 * seed, **index))
     return run_table(run, rows)
 
@@ -99,6 +99,7 @@ def test_retention_index_leads_where_there_is_one(tmp_path: Path) -> None:
     assert aligned.members() == [[("a", n), ("b", n)] for n in range(1, 21)]
     assert [row["ri"] for row in aligned.features] == list(10 * TIMES)
     assert [row["ri_extrapolated"] for row in aligned.features] == [False] * 19 + [True]
+    assert {row["ri_scale"] for row in aligned.features} == {"alkane"}
 
 
 def test_a_run_without_index_joins_by_time(tmp_path: Path) -> None:

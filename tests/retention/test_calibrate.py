@@ -53,8 +53,9 @@ def test_all_other_columns_pass_unchanged(tmp_path: Path) -> None:
     sheet = write_sheet(tmp_path / "s.tsv", ("s1", "sample"), ("L", "ladder"))
     calibrate_components([path], None, sheet, "alkane", out, tmp_path / "ri_standards.parquet")
     before, after = tables.read(path, tables.COMPONENTS), tables.read(out, tables.COMPONENTS)
-    others = [name for name in before.schema.names if name not in ("ri", "ri_extrapolated")]
+    others = [name for name in before.schema.names if name not in ("ri", "ri_extrapolated", "ri_scale")]
     assert after.select(others).equals(before.select(others))
+    assert set(after["ri_scale"].to_pylist()) == {"alkane"}
     np.testing.assert_allclose(indices(out)["L"], 100.0 * np.arange(10, 21), rtol=1e-12)
 
 

@@ -60,6 +60,7 @@ COMPONENTS = pa.schema(
         _field("rt_end_s", pa.float64(), "where it has fallen below 1 %, s"),
         _field("ri", pa.float64(), "retention index (van den Dool and Kratz 1963); null without a ladder"),
         _field("ri_extrapolated", pa.bool_(), "the apex lies outside the ladder"),
+        _field("ri_scale", pa.string(), "scale of the index: 'alkane' or 'fame', by the ladder"),
         _field("area", pa.float64(), "unmixed ion current under the model peak, counts x s"),
         _field("height", pa.float64(), "unmixed ion current at the apex, counts"),
         _field("snr", pa.float64(), "apex of the model peak over the noise of its trace"),
@@ -101,6 +102,7 @@ FEATURES = pa.schema(
         _field("rt_s", pa.float64(), "median apex over its runs, s", nullable=False),
         _field("ri", pa.float64(), "median retention index over its runs; null without a ladder"),
         _field("ri_extrapolated", pa.bool_(), "the index lies outside the ladder"),
+        _field("ri_scale", pa.string(), "scale of the index: 'alkane' or 'fame', by the ladder"),
         _field("n_runs", pa.int32(), "runs in which it was perceived as a component", nullable=False),
         _field("best_run", pa.string(), "the run that gave its spectrum"),
         _field("best_component", pa.int32(), "the component of that run"),
@@ -171,11 +173,12 @@ DENOVO_CANDIDATES = pa.schema(
     [
         _field("query", pa.string(), "feature, or the record's name", nullable=False),
         _field("rank", pa.int32(), "by log_prob, from 1", nullable=False),
-        _field("smiles", pa.string(), "canonical, without stereochemistry; null where nothing could be translated"),
+        _field("smiles", pa.string(), "canonical, without stereochemistry; null where there is a reason"),
         _field("log_prob", pa.float64(), "natural logarithm of the summed probability of the strings that mean it"),
         _field("n_invalid", pa.int32(), "decoded strings of this query that are no molecule"),
         _field("model", pa.string(), "name of the model"),
-        _field("reason", pa.string(), "why the query has no translation; null otherwise"),
+        _field("reason", pa.string(), "why the query has no candidate; null otherwise"),
+        _field("note", pa.string(), "peaks of the query that the model could not take; null if it took all"),
     ]
 )
 
@@ -230,6 +233,7 @@ EVALUATIONS = pa.schema(
         _field("n_valid", pa.int32(), "decoded strings that are molecules; null for a search"),
         _field("n_invalid", pa.int32(), "decoded strings that are none; null for a search"),
         _field("reason", pa.string(), "why there is no candidate; null otherwise"),
+        _field("note", pa.string(), "peaks of the query that the model could not take; null if it took all"),
     ]
 )
 

@@ -1,11 +1,13 @@
 """Features of a campaign: the components of all runs that are one compound, by retention and spectrum."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from tqdm import tqdm
@@ -29,6 +31,7 @@ from spectus.samples import read_samples
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+_LOG = logging.getLogger("spectus")
 _LANDMARK_SIMILARITY = 0.8
 _DEVIATIONS = 4.0
 _HALF_HEIGHT = 0.19
@@ -115,7 +118,7 @@ def align_components(
     campaign = read_campaign(components, names)
     alignment = align_campaign(campaign, settings)
     mz, intensity = spectra_of(components, names, campaign.position[alignment.best])
-    features = _feature_table(campaign, alignment, mz, intensity)
+    features = _with_ri_scale(_feature_table(campaign, alignment, mz, intensity), components)
     tables.write(features, out, tables.FEATURES)
     wanted = FeatureSpectra(_by_nominal_mass(mz, intensity), campaign.width_s[alignment.best])
     with tables.writing(peak_areas, tables.PEAK_AREAS) as writer:
@@ -173,6 +176,18 @@ def _feature_table(campaign: Campaign, alignment: Alignment, mz: pa.Array, inten
         "intensity": intensity,
     }
     return tables.table(tables.FEATURES, columns)
+
+
+def _with_ri_scale(features: pa.Table, components: Sequence[Path]) -> pa.Table:
+    """Fill `ri_scale` with the scale that all components tables have; null where they have none or several."""
+    columns = [tables.read(path, tables.COMPONENTS, ["ri_scale"])["ri_scale"] for path in components]
+    scales = sorted({scale for column in columns for scale in column.unique().to_pylist() if scale})
+    if len(scales) > 1:
+        _LOG.warning("the components have retention indices of several scales (%s)", ", ".join(scales))
+    scale = pa.scalar(scales[0] if len(scales) == 1 else None, pa.string())
+    place = tables.FEATURES.get_field_index("ri_scale")
+    values = pc.if_else(pc.is_valid(features["ri"]), scale, pa.scalar(None, pa.string()))
+    return features.set_column(place, tables.FEATURES.field(place), values)
 
 
 def _abundance_table(

@@ -3,9 +3,11 @@
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from spectus import tables
@@ -67,7 +69,7 @@ def calibrate_components(
 
 
 def with_indices(components: pa.Table, scale_of: Mapping[str, RetentionScale]) -> pa.Table:
-    """`components` with `ri` and `ri_extrapolated` by the scale of each run; null for runs without one."""
+    """`components` with `ri`, `ri_extrapolated` and `ri_scale` by the scale of each run; null for runs without one."""
     run = components["run"].combine_chunks().dictionary_encode()
     names, row_run = run.dictionary.to_pylist(), run.indices.to_numpy()
     rt_s = components["rt_s"].to_numpy()
@@ -78,10 +80,15 @@ def with_indices(components: pa.Table, scale_of: Mapping[str, RetentionScale]) -
             rows = row_run == position
             index[rows], outside[rows] = scale_of[name].index(rt_s[rows])
             unknown[rows] = False
-    for name, values in (("ri", index), ("ri_extrapolated", outside)):
+    series = np.array([scale_of[name].series if name in scale_of else None for name in names], dtype=object)[row_run]
+    for name, values in (("ri", index), ("ri_extrapolated", outside), ("ri_scale", series)):
         column = components.schema.get_field_index(name)
-        components = components.set_column(column, tables.COMPONENTS.field(name), pa.array(values, mask=unknown))
+        components = components.set_column(column, tables.COMPONENTS.field(name), _column(name, values, unknown))
     return components
+
+
+def _column(name: str, values: NDArray[Any], unknown: NDArray[np.bool_]) -> pa.Array:
+    return pa.array(values, tables.COMPONENTS.field(name).type, mask=unknown)
 
 
 def nearest_ladders(sheet: Sequence[Sample], ladders: Iterable[str]) -> dict[str, str]:
@@ -150,7 +157,8 @@ def _joined(ladders: Sequence[Ladder]) -> RetentionScale:
         for ri_standard in ladder.ri_standards:
             times.setdefault(ri_standard.carbon, []).append(ri_standard.rt_s)
     carbons = sorted(times)
-    return RetentionScale(np.array([np.mean(times[carbon]) for carbon in carbons]), 100.0 * np.array(carbons), source)
+    rt_s = np.array([np.mean(times[carbon]) for carbon in carbons])
+    return RetentionScale(rt_s, 100.0 * np.array(carbons), source, ladders[0].series.name)
 
 
 def _summary(ladder: Ladder) -> str:

@@ -22,6 +22,7 @@ class RetentionScale:
     rt_s: (n_rungs,) apex times of the RI standards, s, ascending.
     ri: (n_rungs,) their retention indices, ascending. RI standards need not be neighbours in carbon number.
     source: the ladder run, named in errors.
+    series: 'alkane' or 'fame', which the indices are counted by; None: not known.
 
     Raises
     ------
@@ -31,6 +32,7 @@ class RetentionScale:
     rt_s: NDArray[np.float64]
     ri: NDArray[np.float64]
     source: str = "ladder"
+    series: str | None = None
 
     def __post_init__(self) -> None:
         if len(self.rt_s) < 2:

@@ -76,7 +76,10 @@ class Ladder:
         """The retention index scale: 100 times the carbon number at each RI standard."""
         times = np.array([ri_standard.rt_s for ri_standard in self.ri_standards])
         return RetentionScale(
-            times, np.array([100.0 * ri_standard.carbon for ri_standard in self.ri_standards]), self.run
+            times,
+            np.array([100.0 * ri_standard.carbon for ri_standard in self.ri_standards]),
+            self.run,
+            self.series.name,
         )
 
     def table(self) -> pa.Table:
