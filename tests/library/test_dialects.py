@@ -72,6 +72,7 @@ def test_fields_amid_and_after_the_peaks_of_mgf(tmp_path: Path) -> None:
         "39,0 0,096\n51,0 0,054\n65,0 0,108\n91,0 1\n92,0 0,652\n",
         "39 960\n51 540\n65 1,080\n91 10,000\n92 6,520\n",
         "39.0 960\n51.0 540\n65.0 1,080\n91.0 10,000\n92.0 6,520\n",
+        "39 960\n51 540\n65 1.080\n91 10.000\n92 6.520\n",
         "39 960\n51 540\n65 1'080\n91 10'000\n92 6'520\n",
         "39 960\n51 540\n65 1\u00a0080\n91 10\u00a0000\n92 6\u00a0520\n",
         "39 960\n51 540\n65 1 080\n91 10 000\n92 6 520\n",
@@ -98,6 +99,11 @@ def test_a_decimal_comma_elsewhere_in_the_file_settles_an_ambiguous_record(tmp_p
     assert decided[0]["intensity"] == pytest.approx([0.12345, 1])
 
 
+def test_three_decimals_beside_a_whole_base_peak_are_decimals(tmp_path: Path) -> None:
+    (record,) = read(tmp_path, "Name: a\nNum Peaks: 3\n39 12.340\n65 3.120\n91 100\n")
+    assert record["intensity"] == pytest.approx([0.1234, 0.0312, 1])
+
+
 def test_decimal_commas_in_mgf(tmp_path: Path) -> None:
     (record,) = read(tmp_path, "BEGIN IONS\nNAME=a\n73,05 100,5\n74,05 9,5\nEND IONS\n", "a.mgf")
     assert record["mz"] == pytest.approx([73.05, 74.05])
@@ -122,6 +128,12 @@ def test_an_index_that_cannot_be_read_is_said(tmp_path: Path, caplog: pytest.Log
     (record,) = read(tmp_path, f"Name: a\nRI: 1234-1240\n{ONE_PEAK}")
     assert record["ri"] is None
     assert "1 retention indices cannot be read without doubt, such as '1234-1240'" in said(caplog)
+
+
+def test_a_thousands_separator_in_the_number_of_peaks(tmp_path: Path) -> None:
+    peaks = "".join(f"{mz / 2:g} {mz}\n" for mz in range(100, 1180))
+    (record,) = read(tmp_path, f"Name: a\nNum Peaks: 1,080\n{peaks}")
+    assert (record["reason"], len(record["mz"])) == (None, 1080)
 
 
 # Structure fields
@@ -187,6 +199,31 @@ def test_a_smiles_below_the_peaks_yields_to_the_key(tmp_path: Path) -> None:
 def test_stereochemistry_and_charge_are_no_contradiction(tmp_path: Path, smiles: str, key: str) -> None:
     (record,) = read(tmp_path, f"Name: a\nSMILES: {smiles}\nInChIKey: {key}\nNum Peaks: 1\n43 1\n")
     assert record["contradiction"] is None
+
+
+@pytest.mark.parametrize(
+    ("smiles", "formula", "contradicts"),
+    [
+        ("Cc1ccccc1", "C7H8", False),
+        ("Cc1ccccc1", "C 7 H 8", False),
+        ("CC(=O)[O-]", "C2H4O2", False),
+        ("CC(O)C(=O)O", "C9H22O3Si2", False),  # lactic acid, 2 TMS
+        ("O=CC(=O)O", "C6H13NO3Si", False),  # glyoxylic acid, methoxime, TMS
+        ("ClC(Cl)Cl", "CDCl3", False),
+        ("Cc1ccccc1", "unclear", False),
+        ("Cc1ccccc1", "C6H6", True),
+        ("O", "C9H20N2O2", True),
+        ("Cc1ccccc1", "C8H10", True),
+    ],
+)
+def test_a_formula_that_is_not_of_the_structure(tmp_path: Path, smiles: str, formula: str, contradicts: bool) -> None:
+    (record,) = read(tmp_path, f"Name: a\nSMILES: {smiles}\nFormula: {formula}\nNum Peaks: 1\n15 1\n")
+    assert record["contradiction"] == ("SMILES contradicts formula" if contradicts else None)
+
+
+def test_a_key_and_a_smiles_that_agree_outweigh_the_formula(tmp_path: Path) -> None:
+    (record,) = read(tmp_path, f"Name: a\nSMILES: Cc1ccccc1\nInChIKey: {KEY}\nFormula: C7H88\n{ONE_PEAK}")
+    assert (record["smiles"], record["contradiction"]) == ("Cc1ccccc1", None)
 
 
 def test_a_structure_that_is_none_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -52,6 +52,9 @@ _NO_NAME = frozenset({"", "-", "n/a", "na", "none", "null", "nan"})
 """Values, in lower case, that are no name; an unknown compound may be called "unknown"."""
 
 _INCHIKEY = re.compile(r"(?<![A-Za-z])[A-Z]{14}-[A-Z]{10}-[A-Z](?![A-Za-z])", re.IGNORECASE)
+_KEY_BLOCKS = re.compile(r"[A-Z]{14}(?:-[A-Z]{10})?", re.IGNORECASE)
+"""An InChIKey cut after its first or second block; only a field for keys holds one."""
+
 _INCHI = re.compile(r"(?:InChI=)?(1S?/[A-Z0-9.]+(?:/\S*)?)", re.IGNORECASE)
 _QUOTED_PAIR = re.compile(r'"\s*([\w .]+?)\s*=([^"]*)"')
 _BARE_PAIR = re.compile(r"(?:^|\s)(\w+)=(\S+)")
@@ -197,6 +200,8 @@ def structure_fields(
             key = key or found[0].upper()
         elif is_smiles_field:
             drawn = drawn or text.strip()
+        elif _KEY_BLOCKS.fullmatch(text.strip()):
+            key = key or text.strip().upper()
     return drawn, inchi, key
 
 

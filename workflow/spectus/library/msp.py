@@ -13,7 +13,7 @@ from spectus.library.fields import Record, identity, meaning_of
 from spectus.library.peaks import NO_PEAKS
 
 NUM_PEAKS = re.compile(
-    rb"^[ \t]*(?:PK\$)?num(?:ber)?[ _]?(?:of[ _])?peaks?[ \t]*[:=][ \t]*(\d{0,9})[^\n]*\n?",
+    rb"^[ \t]*(?:PK\$)?num(?:ber)?[ _]?(?:of[ _])?peaks?[ \t]*[:=][ \t]*(\d{1,3}(?:[,.' ]\d{3})+|\d{0,9})[^\n]*\n?",
     re.IGNORECASE | re.MULTILINE,
 )
 
@@ -67,7 +67,8 @@ def records(data: bytes) -> Iterator[Record]:
                 yield waiting.record(late)
             *headless, own = _split_at_names(header if waiting else late + header)
             yield from (_Waiting(part, None, b"").record() for part in headless)
-            announced = int(found[1]) if found[1] else None
+            digits = found[1].translate(None, b",.' ")
+            announced = int(digits) if digits else None
             own_name_follows = announced != 0 and not _is_named(own)
             header, (fields, peaks, at) = b"", _body(paragraph, found.end(), opening, own_name_follows)
             waiting = _Waiting(own + b"\n" + fields, announced, peaks)

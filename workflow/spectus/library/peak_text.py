@@ -40,6 +40,11 @@ _BETWEEN_NUMBERS = re.compile(r"[ \t:(\[{]+")
 _LEADING_GROUP, _LATER_GROUP = re.compile(r"[1-9]\d{0,2}"), re.compile(r"\d{3}")
 
 
+_POINT_BEFORE_THREE = re.compile(rb"(?<![\d.])[1-9]\d{0,2}\.\d\d0(?=\s|$)")
+_POINT_THOUSANDS = re.compile(rb"[1-9]\d{0,2}(?:\.\d{3})+")
+_BASE_PEAKS = {b"0", b"1", b"100", b"999"}
+
+
 class _Numbers(NamedTuple):
     """Texts of the m/z and intensities of a record, one pair per entry."""
 
@@ -117,7 +122,28 @@ def _parse_chunk(
     merged[np.repeat(plain, lengths)] = numbers[np.repeat(plain, counts)]
     for index, values in others.items():
         merged[offsets[index] : offsets[index + 1]] = values
+    for index in np.flatnonzero(plain).tolist():
+        text = texts[index]
+        if text and _POINT_BEFORE_THREE.search(text) and _has_point_thousands(text.split()[1::2]):
+            intensity = merged[offsets[index] + 1 : offsets[index + 1] : 2]
+            intensity[:] = [float(number.replace(b".", b"")) for number in text.split()[1::2]]
     return Peaks(merged[0::2], merged[1::2], offsets // 2, reasons)
+
+
+def _has_point_thousands(intensities: Sequence[bytes]) -> bool:
+    """Tell whether points separate thousands in the intensities of a record: `960`, `1.080`, `9.999`, `6.520`.
+
+    Then every number up to 999 has no point, and every other one has a point before three digits. A program that prints
+    decimals would print none of them, or leave out the zero at the end of `6.520`. A base peak of 1, 100, 999 or 1000
+    without a point among decimals is usual, and is no evidence.
+    """
+    whole = {number for number in intensities if b"." not in number}
+    grouped = [number for number in intensities if b"." in number]
+    return (
+        len(whole - _BASE_PEAKS) >= 2
+        and all(number.isdigit() and len(number) <= 3 for number in whole)
+        and all(_POINT_THOUSANDS.fullmatch(number) for number in grouped)
+    )
 
 
 def _parse_one(
