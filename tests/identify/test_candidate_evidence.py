@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from spectus import tables
-from spectus.identify.candidates import rank_queries
+from spectus.identify.candidates import identify_queries
 from spectus.identify.search import search_libraries
+from spectus.identify.settings import SearchSettings
 
 PEAKS = "Num Peaks: 3\n65 110\n91 999\n92 650\n\n"
 KEY = "YXFVVABEGXRONW-UHFFFAOYSA-N"
@@ -18,8 +19,8 @@ def candidates(folder: Path, query: str, *libraries: str) -> list[dict]:
     for path, text in zip(paths, libraries, strict=True):
         path.write_text(text)
     hits, out = folder / "hits.parquet", folder / "candidates.parquet"
-    search_libraries(folder / "query.msp", paths, hits, 5, 0.0, 20.0)
-    rank_queries(folder / "query.msp", hits, [], out)
+    search_libraries(folder / "query.msp", paths, hits, SearchSettings(top=5, min_score=0.0))
+    identify_queries(folder / "query.msp", [hits], [], out)
     return tables.read(out, tables.CANDIDATES).to_pylist()
 
 

@@ -7,9 +7,10 @@ import pytest
 
 from spectus import tables
 from spectus.errors import InputError
-from spectus.identify.candidates import rank_queries
+from spectus.identify.candidates import identify_queries
+from spectus.identify.settings import IdentifySettings
 
-FORWARD = Path(__file__).parents[2] / "resources" / "models" / "forward-open"
+FORWARD = Path(__file__).parents[2] / "resources" / "models" / "reranker-open"
 TOLUENE, BENZENE, PHENOL, ETHANOL = "Cc1ccccc1", "c1ccccc1", "Oc1ccccc1", "CCO"
 
 
@@ -44,7 +45,7 @@ def ranked(
     tables.write(tables.table(tables.FEATURES, features), paths[0], tables.FEATURES)
     tables.write(tables.table(tables.LIBRARY_HITS, hits), paths[1], tables.LIBRARY_HITS)
     tables.write(tables.table(tables.DENOVO_CANDIDATES, answers), paths[2], tables.DENOVO_CANDIDATES)
-    rank_queries(paths[0], paths[1], [paths[2]], paths[3], top=4, forward=forward)
+    identify_queries(paths[0], [paths[1]], [paths[2]], paths[3], IdentifySettings(top=4), forward)
     return tables.read(paths[3], tables.CANDIDATES).to_pylist()
 
 
@@ -97,7 +98,7 @@ def test_a_hit_without_structure_keeps_what_the_library_says(tmp_path: Path) -> 
 
 
 def test_tables_of_another_campaign_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="'z', which is not among the features"):
+    with pytest.raises(InputError, match="'z', which is not among the spectra"):
         ranked(tmp_path, [hit("z", TOLUENE, 0.9)], [])
 
 

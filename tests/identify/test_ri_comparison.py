@@ -10,6 +10,7 @@ from spectus import tables
 from spectus.errors import InputError
 from spectus.identify.ri_comparison import EXTRAPOLATED_TOLERANCE, RiComparison, ri_factor
 from spectus.identify.search import search_libraries
+from spectus.identify.settings import SearchSettings
 
 PEAKS = "Num Peaks: 3\n74 999\n87 700\n143 200\n\n"
 
@@ -73,7 +74,12 @@ def test_no_index_no_difference() -> None:
 def search(folder: Path, queries: str, library: str, **options: bool) -> list[dict]:
     (folder / "query.msp").write_text(queries)
     (folder / "library.msp").write_text(library)
-    search_libraries(folder / "query.msp", [folder / "library.msp"], folder / "hits.parquet", 5, 0.0, 20.0, **options)
+    search_libraries(
+        folder / "query.msp",
+        [folder / "library.msp"],
+        folder / "hits.parquet",
+        SearchSettings(top=5, min_score=0.0, **options),
+    )
     return tables.read(folder / "hits.parquet", tables.LIBRARY_HITS).to_pylist()
 
 

@@ -10,6 +10,7 @@ from spectus.cli import main
 from spectus.errors import InputError
 from spectus.identify.ri_comparison import ri_factor
 from spectus.identify.search import library_name, search_libraries
+from spectus.identify.settings import SearchSettings
 from spectus.library.parquet import PREDICTED_BY
 
 BENZENE = "50 20; 51 22; 52 19; 77 28; 78 100"
@@ -29,7 +30,9 @@ def search(folder: Path, queries: str, *libraries: str, top: int = 10, min_score
     paths = [folder / f"lib{number}.msp" for number, _ in enumerate(libraries)]
     for path, text in zip(paths, libraries, strict=True):
         path.write_text(text)
-    search_libraries(folder / "queries.msp", paths, folder / "hits.parquet", top, min_score, 20.0)
+    search_libraries(
+        folder / "queries.msp", paths, folder / "hits.parquet", SearchSettings(top=top, min_score=min_score)
+    )
     return tables.read(folder / "hits.parquet", tables.LIBRARY_HITS).to_pylist()
 
 
@@ -112,7 +115,9 @@ def test_the_same_input_gives_the_same_file(tmp_path: Path) -> None:
 def test_a_features_table_without_features(tmp_path: Path) -> None:
     (tmp_path / "lib.msp").write_text(msp(("a", XYLENE, None)))
     tables.write(tables.table(tables.FEATURES, {}), tmp_path / "f.parquet", tables.FEATURES)
-    search_libraries(tmp_path / "f.parquet", [tmp_path / "lib.msp"], tmp_path / "hits.parquet", 10, 0.5, 20.0)
+    search_libraries(
+        tmp_path / "f.parquet", [tmp_path / "lib.msp"], tmp_path / "hits.parquet", SearchSettings(top=10, min_score=0.5)
+    )
     assert len(tables.read(tmp_path / "hits.parquet", tables.LIBRARY_HITS)) == 0
 
 
@@ -137,12 +142,17 @@ def test_a_library_without_a_usable_record(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_settings_out_of_range(tmp_path: Path, settings: tuple[int, float, float], option: str) -> None:
     with pytest.raises(InputError, match=option):
-        search_libraries(tmp_path / "q.msp", [tmp_path / "l.msp"], tmp_path / "hits.parquet", *settings)
+        search_libraries(tmp_path / "q.msp", [tmp_path / "l.msp"], tmp_path / "hits.parquet", SearchSettings(*settings))
 
 
 def test_libraries_of_one_name(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="same name"):
-        search_libraries(tmp_path / "q", [tmp_path / "a/l.msp", tmp_path / "b/l.msl"], tmp_path / "h", 1, 0.5, 20.0)
+        search_libraries(
+            tmp_path / "q",
+            [tmp_path / "a/l.msp", tmp_path / "b/l.msl"],
+            tmp_path / "h",
+            SearchSettings(top=1, min_score=0.5),
+        )
 
 
 @pytest.mark.parametrize(
@@ -168,7 +178,7 @@ def test_fame_markers_are_found_in_a_real_library(tmp_path: Path, shared: Path) 
     search_libraries(
         libraries / "FAMES_REF.msp",
         [libraries / "PNNLMetV20191015.msp", shared / "massbank_ei.parquet"],
-        tmp_path / "hits.parquet", 1, 0.5, 20.0,
+        tmp_path / "hits.parquet", SearchSettings(top=1, min_score=0.5),
     )  # fmt: skip
     hits = tables.read(tmp_path / "hits.parquet", tables.LIBRARY_HITS).to_pylist()
     assert len(hits) == 13
@@ -187,7 +197,7 @@ def test_predicted_and_measured_spectra_are_told_apart(tmp_path: Path) -> None:
     predicted = tmp_path / "predicted.parquet"
     tables.write(tables.table(tables.SPECTRA, rows), predicted, tables.SPECTRA, {PREDICTED_BY: "forward-open"})
     out = tmp_path / "hits.parquet"
-    search_libraries(queries, [predicted, measured], out, 1, 0.5, 20.0)
+    search_libraries(queries, [predicted, measured], out, SearchSettings(top=1, min_score=0.5))
     hits = tables.read(out, tables.LIBRARY_HITS).to_pylist()
     assert [(hit["name"], hit["library"], hit["entry"], hit["predicted"]) for hit in hits] == [
         ("toluene", "measured", 1, False),
@@ -198,5 +208,5 @@ def test_predicted_and_measured_spectra_are_told_apart(tmp_path: Path) -> None:
         for masses, heights in (([63, 65, 91, 92], [11, 14, 100, 70]), ([65, 91, 92], [0.3, 1.0, 0.3]))
     )
     assert hits[1]["score"] == pytest.approx(a[1:] @ b / np.linalg.norm(a) / np.linalg.norm(b), abs=1e-6)
-    search_libraries(queries, [predicted], out, 5, 0.5, 20.0)
+    search_libraries(queries, [predicted], out, SearchSettings(top=5, min_score=0.5))
     assert [hit["name"] for hit in tables.read(out, tables.LIBRARY_HITS).to_pylist()] == ["p0", "p1"]

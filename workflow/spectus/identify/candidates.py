@@ -1,18 +1,19 @@
-"""The command `spectus rank`: library hits and de novo candidates to one ranked list of candidates a query.
+"""Candidates of every source, merged to one ranked list for each query.
 
-A hit of at least `library_score` in a library of measured spectra goes first, since a spectrum of the compound itself
-is the strongest evidence; the weaker hits of such libraries go last. Between them, a forward model reranks the hits of
-predicted spectra and the de novo candidates together: which structure explains the spectrum best. Without a forward model,
-predicted hits come before de novo candidates, each in their own order. A structure that several name is one candidate and
-takes the best of its places. `probability` stays null until a calibration on held-out spectra fills it.
+A hit of at least `library_score` in a measured library goes first, since a measured spectrum of the compound is the
+strongest evidence. The weaker hits of measured libraries go last. Between them go the hits of predicted libraries and
+the de novo candidates, ordered by the reranker's posterior probability. Without a reranker, predicted hits go before de
+novo candidates, each ordered by its own score. A structure that several sources propose is one candidate. It takes the
+best of its places. The column `probability` stays null until a calibration fills it.
 
-Levels follow Schymanski et al. 2014 (Environ. Sci. Technol. 48, 2097) as far as one run without a reference standard
-of its own can go: 2a, library spectrum and retention index agree; 2b, library spectrum alone, which nothing
-contradicts; 3, a tentative structure, which is all that a predicted spectrum can give; 5, nothing but the spectrum.
+Levels follow Schymanski et al. 2014 (Environ. Sci. Technol. 48, 2097), as far as a run without a reference standard can
+go. Level 2a: library spectrum and retention index agree. Level 2b: the library spectrum agrees and nothing contradicts
+it. Level 3: a tentative structure, which is the best that a predicted spectrum can give. Level 5: nothing but a
+spectrum.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tqdm import tqdm
 from spectus import tables
 from spectus.errors import InputError
 from spectus.identify.ri_comparison import CONVERTED, EXTRAPOLATED
+from spectus.identify.settings import IdentifySettings
 from spectus.library.records import read_spectra
 from spectus.structures import Structure, quiet_rdkit, structure
 
@@ -32,41 +34,61 @@ _Candidates = dict[str, dict[str, Any]]
 """The candidates of a query by what identifies them; `named_by` holds their sources."""
 
 
-def rank_queries(
-    features: Path, hits: Path, denovo_candidates: Sequence[Path], out: Path,
-    *, top: int = 20, library_score: float = 0.8, ri_window: float = 20.0, forward: Path | None = None,
+def identify_queries(
+    queries: Path, hits: Sequence[Path], denovo: Sequence[Path], out: Path,
+    settings: IdentifySettings | None = None, reranker: str | Path | None = None,
 ) -> None:  # fmt: skip
-    """Merge both kinds of candidates and write the table CANDIDATES; a query without any keeps one row with the reason.
+    """Merge the candidates of all sources and write the table CANDIDATES.
+
+    A query without candidates keeps one row with the reason.
 
     Parameters
     ----------
-    features: the queries, with their spectra.
-    forward: folder of the forward model that reranks; None: none does.
+    queries
+        File of the spectra.
+    hits
+        Tables of library hits.
+    denovo
+        Tables of de novo candidates.
+    out
+        Table to write.
+    settings
+        How candidates are ranked; None takes the defaults.
+    reranker
+        `open` or the folder of a reranker; None: none.
 
     Raises
     ------
-    InputError: an unreadable table or model, or a table that names queries which are not among the features.
+    InputError
+        A table or model cannot be read, or a table names queries that are not among the spectra.
     """
-    spectra = read_spectra(features)
-    queries = spectra["name"].to_pylist()
-    found = _by_query(hits, tables.read(hits, tables.LIBRARY_HITS), queries)
-    translated: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for path in denovo_candidates:
-        for query, answers in _by_query(path, tables.read(path, tables.DENOVO_CANDIDATES), queries).items():
-            translated[query] += answers
+    settings = settings or IdentifySettings()
+    spectra = read_spectra(queries)
+    names = spectra["name"].to_pylist()
+    found = _gathered(hits, tables.LIBRARY_HITS, names)
+    proposed = _gathered(denovo, tables.DENOVO_CANDIDATES, names)
     known: dict[str, Structure | None] = {}
     with quiet_rdkit():
-        asked = tqdm(queries, disable=None, unit=" queries", desc="rank")
-        merged = [_merged(query, found[query], translated[query], known) for query in asked]
-    if forward is not None:
-        _reranker(merged, spectra, forward)
+        bar = tqdm(names, disable=None, unit=" queries", desc="identify")
+        merged = [_merged(name, found[name], proposed[name], known) for name in bar]
+    if reranker is not None:
+        _rerank(merged, spectra, reranker)
     rows = [
         row
-        for query, candidates in zip(queries, merged, strict=True)
-        for row in _ranked(candidates, top, library_score, ri_window)
-        or _nothing(query, found[query], translated[query])
+        for name, candidates in zip(names, merged, strict=True)
+        for row in _ranked(candidates, settings) or _nothing(name, found[name], proposed[name])
     ]
-    tables.write(tables.table(tables.CANDIDATES, rows), out, tables.CANDIDATES)
+    extra = {key: str(value) for key, value in asdict(settings).items()}
+    tables.write(tables.table(tables.CANDIDATES, rows), out, tables.CANDIDATES, extra)
+
+
+def _gathered(paths: Sequence[Path], schema: pa.Schema, queries: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of several tables by query."""
+    gathered: dict[str, list[dict[str, Any]]] = {query: [] for query in queries}
+    for path in paths:
+        for query, rows in _by_query(path, tables.read(path, schema), queries).items():
+            gathered[query] += rows
+    return gathered
 
 
 def _merged(
@@ -96,29 +118,31 @@ def _merged(
     return merged
 
 
-def _reranker(merged: Sequence[_Candidates], spectra: pa.Table, forward: Path) -> None:
-    """Fill `posterior` of what predicted spectra and de novo candidates name: the reranker's share among them."""
-    from spectus.prediction.neims.model import ForwardModel
-    from spectus.rerank.scoring import reranked_structures
+def _rerank(merged: Sequence[_Candidates], spectra: pa.Table, spec: str | Path) -> None:
+    """Fill `posterior` of the candidates that a predicted library or the de novo model proposes."""
+    from spectus.rerank.reranker import load_reranker
+    from spectus.rerank.scoring import posterior_probabilities
 
-    model = ForwardModel.load(forward)
+    reranker = load_reranker(spec)
     wanted = [
         [row for row in candidates.values() if row["smiles"] and not {"predicted", "model"}.isdisjoint(row["named_by"])]
         for candidates in merged
     ]
     peaks = list(zip(spectra["mz"].to_pylist(), spectra["intensity"].to_pylist(), strict=True))
-    scores = reranked_structures(model, peaks, [[row["smiles"] for row in rows] for rows in wanted])
+    scores = posterior_probabilities(reranker, peaks, [[row["smiles"] for row in rows] for rows in wanted])
     for rows, of_query in zip(wanted, scores, strict=True):
         for row, score in zip(rows, of_query.round(9).tolist(), strict=True):
             row["posterior"] = score
 
 
-def _ranked(candidates: _Candidates, top: int, library_score: float, ri_window: float) -> list[dict[str, Any]]:
+def _ranked(candidates: _Candidates, settings: IdentifySettings) -> list[dict[str, Any]]:
     """The best candidates of a query as rows of CANDIDATES, best first."""
-    ranked = sorted(candidates.values(), key=lambda candidate: _place(candidate, library_score))[:top]
-    contested = sum((row["library_score"] or 0.0) >= library_score for row in ranked) > 1
+    ranked = sorted(candidates.values(), key=lambda candidate: _place(candidate, settings.library_score))[
+        : settings.top
+    ]
+    contested = sum((row["library_score"] or 0.0) >= settings.library_score for row in ranked) > 1
     return [
-        row | {"rank": rank, "source": _source(row), "level": _level(row, library_score, ri_window, contested)}
+        row | {"rank": rank, "source": _source(row), "level": _level(row, settings, contested)}
         for rank, row in enumerate(ranked, start=1)
     ]
 
@@ -178,14 +202,14 @@ def _source(candidate: dict[str, Any]) -> str:
     return "+".join(name for name in _SOURCES if name in candidate["named_by"])
 
 
-def _level(candidate: dict[str, Any], library_score: float, ri_window: float, contested: bool) -> str:
+def _level(candidate: dict[str, Any], settings: IdentifySettings, contested: bool) -> str:
     score, ri_delta = candidate["library_score"], candidate["ri_delta"]
-    if score is None or score < library_score:
+    if score is None or score < settings.library_score:
         return "3"
     if candidate["contradiction"]:
         return "3"
     if ri_delta is not None and candidate["ri_basis"] not in (CONVERTED, EXTRAPOLATED):
-        return "2a" if abs(ri_delta) <= ri_window else "3"
+        return "2a" if abs(ri_delta) <= settings.ri_window else "3"
     return "3" if contested else "2b"
 
 
@@ -196,8 +220,8 @@ def _by_query(path: Path, rows: pa.Table, queries: Sequence[str]) -> dict[str, l
         if row["query"] not in grouped:
             raise InputError(
                 path,
-                f"names the query {row['query']!r}, which is not among the features",
-                "rank tables of one campaign",
+                f"names the query {row['query']!r}, which is not among the spectra",
+                "give tables of one campaign",
             )
         grouped[row["query"]].append(row)
     return {query: sorted(found, key=lambda row: row["rank"]) for query, found in grouped.items()}

@@ -1,8 +1,9 @@
-"""Searching spectral libraries: the best records for each query, by spectrum and, where known, retention index."""
+"""Search of spectral libraries: the best records for each query, by spectrum and retention index."""
 
 import logging
 import re
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from spectus import tables
 from spectus.errors import InputError
 from spectus.identify.ri_comparison import RiComparison
+from spectus.identify.settings import SearchSettings
 from spectus.library.parquet import predicted_by
 from spectus.library.records import not_electron_ionization, read_spectra, reason_counts
 from spectus.library.similarity import (
@@ -33,10 +35,10 @@ _SUFFIXES = re.compile(r"(?:\.(?:msp|msl|mgf|jdx|dx|jcamp|sdf|cdf|txt|parquet))?
 
 
 def search_libraries(
-    queries: Path, libraries: Sequence[Path], out: Path, top: int, min_score: float, ri_tolerance: float,
-    forward: Path | None = None, without: Path | None = None, any_ionization: bool = False,
+    queries: Path, libraries: Sequence[Path], out: Path, settings: SearchSettings | None = None,
+    reranker: str | Path | None = None, exclude: Sequence[Path] = (),
 ) -> None:  # fmt: skip
-    """Search all libraries for each query and write one ranking a query, schema LIBRARY_HITS.
+    """Search all libraries for each query and write the table LIBRARY_HITS.
 
     The score is the weighted cosine (`similarity.weighted_matrix`) times `ri_factor` where the retention indices of
     query and record can be compared (`ri_comparison`). Libraries of predicted spectra have weights of their own. A
@@ -44,71 +46,94 @@ def search_libraries(
 
     Parameters
     ----------
-    queries, libraries: files that `records.read_spectra` reads. A library is called by its file name without suffixes.
-    top: hits kept for each query, so many of measured spectra and so many of predicted ones.
-    min_score: lowest score of a hit, 0-1.
-    ri_tolerance: scale of `ri_factor`, index units.
-    forward: folder of a forward model, which then reranks the hits of predicted spectra (`forward.reranking`).
-    without: list of molecules whose measured records are left out (`without.leave_out`), for a blind test.
-    any_ionization: also search records and queries that say they are not from electron ionization.
+    queries, libraries
+        Files that `records.read_spectra` reads. A library is called by its file name without suffixes.
+    out
+        Table to write.
+    settings
+        How the libraries are searched; None takes the defaults.
+    reranker
+        `open` or the folder of a reranker. It orders the hits of predicted spectra by its posterior probability.
+    exclude
+        Files that name compounds whose measured records are left out, for a blind test.
 
     Raises
     ------
-    InputError: a file cannot be read, a library has no usable record or its name twice, a setting is out of range.
+    InputError
+        A file cannot be read, a library has no usable record or its name twice, a setting is out of range.
     """
-    _check(libraries, top, min_score, ri_tolerance)
-    asked, searched = _queries(queries, any_ionization)
+    settings = settings or SearchSettings()
+    _check(libraries, settings)
+    asked, searched = _queries(queries, settings.any_ionization)
     ordered = sorted(libraries, key=lambda path: predicted_by(path) is not None)  # measured ones first
-    parts = [_read_library(path, any_ionization) for path in ordered]
+    parts = [_read_library(path, settings.any_ionization) for path in ordered]
     for path, part in zip(ordered, parts, strict=True):
         for note in RiComparison.of(asked, part).notes(library_name(path)):
             _LOG.warning("%s", note)
-    if without is not None:
-        parts = leave_out(parts, [predicted_by(path) is None for path in ordered], without)
+    for path in exclude:
+        parts = leave_out(parts, [predicted_by(library) is None for library in ordered], path)
     records = pa.concat_tables([part.drop_columns(["mz", "intensity"]) for part in parts])
     names = pa.chunked_array(
         [pa.repeat(library_name(path), len(part)) for path, part in zip(ordered, parts, strict=True)]
     )
     of_measured = [part for path, part in zip(ordered, parts, strict=True) if predicted_by(path) is None]
     n_measured = sum(map(len, of_measured))
-    hits = []
+    hits, posteriors = list[Hits](), list[NDArray[np.float64]]()
     for first, of_kind, powers in ((0, of_measured, MEASURED), (n_measured, parts[len(of_measured) :], PREDICTED)):
         if of_kind:
-            found = _search_kind(asked, pa.concat_tables(of_kind), top, min_score, ri_tolerance, powers, forward)
+            found, posterior = _search_kind(asked, pa.concat_tables(of_kind), settings, powers, reranker)
             hits.append(found._replace(entry=found.entry + first))
-    both = joined(hits)
-    both = both.at(searched[both.query])
-    ranked = both.at(np.lexsort((both.entry, -both.score, both.query)))
-    rows = _hit_rows(asked, records, names, n_measured, ranked, min_score)
-    settings = {"top": str(top), "min_score": str(min_score), "ri_tolerance": str(ri_tolerance)}
-    tables.write(rows, out, LIBRARY_HITS, {"libraries": " ".join(map(str, libraries)), **settings})
+            posteriors.append(posterior)
+    both, posterior = joined(hits), np.concatenate(posteriors)
+    key = np.where(np.isnan(posterior), both.score, posterior)
+    order = np.lexsort((both.entry, -key, both.query))
+    order = order[searched[both.query[order]]]
+    rows = _hit_rows(asked, records, names, n_measured, both.at(order), posterior[order], settings.min_score)
+    said = {name: str(value) for name, value in asdict(settings).items()}
+    tables.write(rows, out, LIBRARY_HITS, {"libraries": " ".join(map(str, libraries)), **said})
 
 
-def search(
-    queries: pa.Table, library: pa.Table, top: int, min_score: float, ri_tolerance: float, powers: Powers = MEASURED
-) -> Hits:
-    """The hits of each query, as row numbers of the two tables (schema SPECTRA); parameters as `search_libraries`."""
+def search_spectra(queries: pa.Table, library: pa.Table, settings: SearchSettings, powers: Powers = MEASURED) -> Hits:
+    """Search one library in memory.
+
+    Parameters
+    ----------
+    queries, library
+        Tables of schema SPECTRA.
+    settings
+        How the library is searched.
+    powers
+        Powers of intensity and m/z in the weighted cosine.
+
+    Returns
+    -------
+    Hits
+        Row numbers of the two tables, with scores; grouped by query, best first.
+    """
     weights = powers._asdict()
     return cosine_top(
         weighted_matrix(queries["mz"], queries["intensity"], **weights),
         weighted_matrix(library["mz"], library["intensity"], **weights),
-        top,
-        min_score=min_score,
-        factor=RiComparison.of(queries, library).factor(ri_tolerance),
+        settings.top,
+        min_score=settings.min_score,
+        factor=RiComparison.of(queries, library).factor(settings.ri_tolerance),
     )
 
 
 def _search_kind(
-    queries: pa.Table, library: pa.Table, top: int, min_score: float, ri_tolerance: float, powers: Powers,
-    forward: Path | None,
-) -> Hits:  # fmt: skip
-    """The hits of one kind of spectra; predicted ones are reranked by the forward model, if there is one."""
-    if powers is MEASURED or forward is None:
-        return search(queries, library, top, min_score, ri_tolerance, powers)
-    from spectus.rerank.scoring import SHORTLIST, reranked
+    queries: pa.Table, library: pa.Table, settings: SearchSettings, powers: Powers, reranker: str | Path | None
+) -> tuple[Hits, NDArray[np.float64]]:
+    """Return the hits of one kind of spectra and their posterior probabilities, NaN where no reranker gives them."""
+    if powers is MEASURED or reranker is None:
+        found = search_spectra(queries, library, settings, powers)
+        return found, np.full(len(found.query), np.nan)
+    from spectus.rerank.reranker import load_reranker
+    from spectus.rerank.scoring import SHORTLIST, rerank_hits
 
-    shortlist = search(queries, library, max(top, SHORTLIST), 0.0, ri_tolerance, powers)
-    return reranked(queries, library, shortlist, forward, top, min_score)
+    wide = replace(settings, top=max(settings.top, SHORTLIST), min_score=0.0)
+    shortlist = search_spectra(queries, library, wide, powers)
+    reranked = rerank_hits(queries, library, shortlist, load_reranker(reranker), settings.top, settings.min_score)
+    return reranked.hits, reranked.posterior
 
 
 def library_name(path: Path) -> str:
@@ -149,8 +174,9 @@ def _read_library(path: Path, any_ionization: bool) -> pa.Table:
 
 
 def _hit_rows(
-    queries: pa.Table, records: pa.Table, library: pa.Array, n_measured: int, hits: Hits, min_score: float
-) -> pa.Table:
+    queries: pa.Table, records: pa.Table, library: pa.Array, n_measured: int, hits: Hits,
+    posterior: NDArray[np.float64], min_score: float,
+) -> pa.Table:  # fmt: skip
     """One row a hit and one a query without hits, in the order of the queries.
 
     `library`: (n_records,) the name of the library each record is of. The first `n_measured` records are measured.
@@ -180,20 +206,20 @@ def _hit_rows(
         "ri_delta": pa.array(deltas, from_pandas=True),
         "ri_basis": pa.array(bases, pa.string()),
         "contradiction": found["contradiction"],
-        "posterior": pa.nulls(len(query), pa.float64()),
+        "posterior": pa.array([*posterior, *[np.nan] * len(without)], pa.float64(), from_pandas=True),
         "predicted": of_hits(hits.entry >= n_measured),
         "reason": pc.if_else(is_hit, pa.scalar(None, pa.string()), reasons),
     }
     return pa.table(columns).take(np.argsort(query, kind="stable"))
 
 
-def _check(libraries: Sequence[Path], top: int, min_score: float, ri_tolerance: float) -> None:
-    if top < 1:
-        raise InputError(f"--top {top}", "is not a number of hits", "give 1 or more")
-    if not 0 <= min_score <= 1:
-        raise InputError(f"--min-score {min_score:g}", "is not between 0 and 1", "give a score such as 0.5")
-    if not ri_tolerance > 0 or np.isinf(ri_tolerance):
-        raise InputError(f"--ri-tolerance {ri_tolerance:g}", "is not above 0", "give index units such as 20")
+def _check(libraries: Sequence[Path], settings: SearchSettings) -> None:
+    if settings.top < 1:
+        raise InputError(f"--top {settings.top}", "is not a number of hits", "give 1 or more")
+    if not 0 <= settings.min_score <= 1:
+        raise InputError(f"--min-score {settings.min_score:g}", "is not between 0 and 1", "give a score such as 0.5")
+    if not 0 < settings.ri_tolerance < np.inf:
+        raise InputError(f"--ri-tolerance {settings.ri_tolerance:g}", "is not above 0", "give index units such as 20")
     seen: dict[str, Path] = {}
     for path in libraries:
         twin = seen.setdefault(library_name(path), path)

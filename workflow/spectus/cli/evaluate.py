@@ -1,0 +1,41 @@
+"""`spectus evaluate`: scores of a de novo model on spectra of known structure."""
+
+import argparse
+from pathlib import Path
+
+from spectus.cli.arguments import EXCLUDE_HELP, settings_of
+
+EXAMPLE = "spectus evaluate spectus-open library.parquet --split valid --out scores.json"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument("model", metavar="MODEL", help="folder of the model, or its name on the hub")
+    parser.add_argument("library", type=Path, metavar="LIBRARY", help=".msp or .parquet with structures")
+    parser.add_argument("--split", help="only records with this value in the column `split`")
+    parser.add_argument(
+        "--reference", type=Path, metavar="LIB", help="library to search with the same queries, for comparison"
+    )
+    parser.add_argument("--reference-split", metavar="SPLIT", help="only records of the reference with this `split`")
+    parser.add_argument("--exclude", nargs="+", default=[], type=Path, metavar="FILE", help=EXCLUDE_HELP)
+    parser.add_argument("--beams", type=int, default=10, help="beams, and most candidates of a query (default: 10)")
+    parser.add_argument(
+        "--given", choices=["formula", "mass"], help="restrict the candidates to the true formula or nominal mass"
+    )
+    parser.add_argument(
+        "--no-grammar", dest="grammar", action="store_false", help="allow strings that cannot become valid SMILES"
+    )
+    parser.add_argument("--reranker", metavar="MODEL", help="rerank the candidates: `open` or a folder")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N (default: auto)")
+    parser.add_argument("--out", type=Path, metavar="JSON", help="file for the scores; a table is printed in any case")
+    parser.add_argument("--details", type=Path, metavar="PARQUET", help="table of the candidates of each query")
+
+
+def run(options: argparse.Namespace) -> list[Path]:
+    """Score the model."""
+    from spectus.evaluation.denovo import evaluate_denovo
+    from spectus.evaluation.settings import EvaluationSettings
+
+    settings = settings_of(EvaluationSettings, options)
+    evaluate_denovo(options.model, options.library, settings, options.out, options.details)
+    return [path for path in (options.out, options.details) if path]

@@ -1,0 +1,78 @@
+"""`spectus identify`: candidates of every source in one ranked list."""
+
+import argparse
+from pathlib import Path
+
+from spectus.cli.arguments import (
+    EXCLUDE_HELP,
+    LIBRARY_HELP,
+    QUERIES_HELP,
+    add_device,
+    add_settings,
+    add_table,
+    settings_of,
+)
+
+EXAMPLE = "spectus identify unknown.msp --library library.msp --out candidates.parquet"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    from spectus.identify.settings import IdentifySettings
+
+    parser.add_argument("queries", type=Path, metavar="QUERIES", help=QUERIES_HELP)
+    parser.add_argument(
+        "--library", nargs="+", default=[], type=Path, metavar="LIB", help=f"libraries to search: {LIBRARY_HELP}"
+    )
+    parser.add_argument(
+        "--hits", nargs="+", default=[], type=Path, metavar="PARQUET", help="hits of an earlier `spectus search`"
+    )
+    known = parser.add_mutually_exclusive_group()
+    known.add_argument(
+        "--denovo", nargs="+", default=[], type=Path, metavar="PARQUET",
+        help="de novo candidates of an earlier `spectus denovo`",
+    )  # fmt: skip
+    known.add_argument("--no-denovo", action="store_true", help="take no de novo candidates")
+    parser.add_argument(
+        "--model", default="spectus-open", metavar="MODEL", help="de novo model (default: spectus-open)"
+    )
+    constraint = parser.add_mutually_exclusive_group()
+    constraint.add_argument("--formula", help="molecular formula of the de novo candidates, e.g. C8H10N4O2")
+    constraint.add_argument("--mass", type=int, metavar="M", help="nominal mass of the de novo candidates")
+    parser.add_argument(
+        "--reranker", default="open", metavar="MODEL",
+        help="rerank predicted and de novo candidates: `open`, a folder, or `none` (default: open)",
+    )  # fmt: skip
+    parser.add_argument("--exclude", nargs="+", default=[], type=Path, metavar="FILE", help=EXCLUDE_HELP)
+    add_settings(
+        parser, IdentifySettings,
+        {
+            "top": "candidates to keep for each query",
+            "library_score": "a library hit of this score goes before every other candidate",
+            "ri_window": "largest retention index difference of a level 2a identification, index units",
+        },
+    )  # fmt: skip
+    add_device(parser)
+    add_table(parser, "--out", "candidates")
+
+
+def run(options: argparse.Namespace) -> list[Path]:
+    """Collect the candidates of all sources and rank them."""
+    from spectus.denovo.settings import DenovoSettings
+    from spectus.identify.candidates import identify_queries
+    from spectus.identify.settings import IdentifySettings
+    from spectus.identify.sources import Sources, collect_sources
+
+    sources = Sources(
+        hits=tuple(options.hits),
+        denovo=None if options.no_denovo else tuple(options.denovo),
+        libraries=tuple(options.library),
+        exclude=tuple(options.exclude),
+        model=options.model,
+        decoding=settings_of(DenovoSettings, options),
+    )
+    reranker = None if options.reranker == "none" else options.reranker
+    with collect_sources(options.queries, sources, reranker, options.out.parent) as (hits, denovo):
+        settings = settings_of(IdentifySettings, options)
+        identify_queries(options.queries, hits, denovo, options.out, settings, reranker)
+    return [options.out]

@@ -1,0 +1,38 @@
+"""`spectus library`: spectral libraries to one Parquet library."""
+
+import argparse
+from pathlib import Path
+
+from spectus.cli.arguments import EXCLUDE_HELP, LIBRARY_HELP, add_table, finite_number
+
+EXAMPLE = "spectus library nist20.msp --valid 0.1 --out nist20.parquet"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.add_argument("sources", nargs="+", type=Path, metavar="LIB", help=LIBRARY_HELP)
+    add_table(parser, "--out", "library")
+    parser.add_argument(
+        "--valid", type=finite_number, default=0.0, metavar="SHARE",
+        help="add the column `split`, with this share of the compounds as valid and the others as train",
+    )  # fmt: skip
+    parser.add_argument(
+        "--labels", type=Path, metavar="CSV",
+        help="build a training library: corrected structures (accession, smiles_of_spectrum) of the first source",
+    )  # fmt: skip
+    parser.add_argument("--exclude", nargs="+", default=[], type=Path, metavar="FILE", help=EXCLUDE_HELP)
+
+
+def run(options: argparse.Namespace) -> list[Path]:
+    """Read the libraries and write one."""
+    if options.labels is not None:
+        from spectus.learning.training_library import build_training_library
+
+        build_training_library(
+            options.sources[0], options.labels, options.sources[1:], options.out, exclude=options.exclude
+        )
+        return [options.out]
+    from spectus.library.build import build_library
+
+    build_library(options.sources, options.out, options.valid)
+    return [options.out]

@@ -1,0 +1,42 @@
+"""`spectus search`: spectra against spectral libraries."""
+
+import argparse
+from pathlib import Path
+
+from spectus.cli.arguments import EXCLUDE_HELP, LIBRARY_HELP, QUERIES_HELP, add_settings, add_table, settings_of
+
+EXAMPLE = "spectus search unknown.msp --library library.msp --out hits.parquet"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    from spectus.identify.settings import SearchSettings
+
+    parser.add_argument("queries", type=Path, metavar="QUERIES", help=QUERIES_HELP)
+    parser.add_argument("--library", nargs="+", required=True, type=Path, metavar="LIB", help=LIBRARY_HELP)
+    add_table(parser, "--out", "hits")
+    add_settings(
+        parser, SearchSettings,
+        {
+            "top": "hits to keep for each query",
+            "min_score": "lowest score of a hit",
+            "ri_tolerance": "scale of the retention index penalty, index units",
+        },
+    )  # fmt: skip
+    parser.add_argument(
+        "--reranker", metavar="MODEL", help="rerank the hits in predicted libraries: `open` or a folder"
+    )
+    parser.add_argument(
+        "--any-ionization", action="store_true", help="search spectra that are not from electron ionization, too"
+    )
+    parser.add_argument("--exclude", nargs="+", default=[], type=Path, metavar="FILE", help=EXCLUDE_HELP)
+
+
+def run(options: argparse.Namespace) -> list[Path]:
+    """Search the libraries."""
+    from spectus.identify.search import search_libraries
+    from spectus.identify.settings import SearchSettings
+
+    settings = settings_of(SearchSettings, options)
+    search_libraries(options.queries, options.library, options.out, settings, options.reranker, options.exclude)
+    return [options.out]

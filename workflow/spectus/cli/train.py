@@ -1,0 +1,66 @@
+"""`spectus train`: a prediction model, a reranker, or SpecTUS."""
+
+import argparse
+from pathlib import Path
+
+from spectus.cli.arguments import EXCLUDE_HELP
+
+EXAMPLE = "spectus train prediction library.parquet --settings config/training/rassp-open.yaml --out model"
+
+KINDS = {
+    "prediction": "train a prediction model: structure to spectrum",
+    "reranker": "train a reranker: spectrum and candidates to scores",
+    "pretrain": "train SpecTUS on predicted spectra of a molecule list",
+    "finetune": "train SpecTUS on measured spectra",
+    "forward": "train NEIMS and a reranker together, from the settings of version 0.3",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command."""
+    kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
+    for kind, summary in KINDS.items():
+        command = kinds.add_parser(kind, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        command.add_argument(
+            "library", type=Path, metavar="LIB", help="spectra with structures; the column `split` says train or valid"
+        )
+        command.add_argument(
+            "--settings", required=True, type=Path, metavar="YAML", help="sizes and schedule; see config/training"
+        )
+        command.add_argument("--exclude", nargs="+", default=[], type=Path, metavar="FILE", help=EXCLUDE_HELP)
+        command.add_argument(
+            "--out", required=True, type=Path, metavar="FOLDER",
+            help="folder for checkpoints and the model; a training that was stopped goes on there",
+        )  # fmt: skip
+        command.add_argument("--threads", type=int, default=0, help="CPU threads; 0 takes all (default: 0)")
+        if kind != "prediction":
+            command.add_argument(
+                "--molecules", required=kind == "pretrain", type=Path, metavar="MOLECULES", help="list of molecules"
+            )
+        if kind in ("reranker", "pretrain", "finetune"):
+            command.add_argument(
+                "--prediction-model", nargs="+", default=[], required=kind == "pretrain", metavar="MODEL",
+                help="prediction models that share the molecules: neims, rassp or folders",
+            )  # fmt: skip
+        if kind == "finetune":
+            command.add_argument("--from", dest="start", type=Path, metavar="FOLDER", help="pretrained model")
+
+
+def run(options: argparse.Namespace) -> list[Path]:
+    """Train the model."""
+    excluded = options.exclude[0] if options.exclude else None
+    common = (options.library, options.settings, excluded, options.out)
+    models = [Path(model) for model in getattr(options, "prediction_model", ())]
+    if options.kind in ("prediction", "reranker", "forward"):
+        from spectus.rerank.training import train_forward
+
+        train_forward(*common, options.threads, getattr(options, "molecules", None))
+    elif options.kind == "pretrain":
+        from spectus.denovo.training.train import pretrain
+
+        pretrain(*common, options.molecules, models, options.threads)
+    else:
+        from spectus.denovo.training.train import finetune
+
+        finetune(*common, options.start, options.molecules, models, options.threads)
+    return [options.out]

@@ -1,0 +1,44 @@
+"""Settings of `spectus search` and `spectus identify`; the command line reads the defaults here."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """How spectral libraries are searched.
+
+    Attributes
+    ----------
+    top
+        Hits to keep for each query, of measured and of predicted spectra each.
+    min_score
+        Lowest score of a hit, 0-1. Chosen: hits below .5 are mostly chance.
+    ri_tolerance
+        Scale of the retention index penalty, index units. Chosen: the spread between laboratories on similar columns.
+    any_ionization
+        Also search records and queries that say they are not from electron ionization.
+    """
+
+    top: int = 10
+    min_score: float = 0.5
+    ri_tolerance: float = 20.0
+    any_ionization: bool = False
+
+
+@dataclass(frozen=True)
+class IdentifySettings:
+    """How candidates are ranked, and which identification level they get.
+
+    Attributes
+    ----------
+    top
+        Candidates to keep for each query.
+    library_score
+        A hit of this score in a measured library goes before every other candidate, 0-1. Chosen.
+    ri_window
+        Largest retention index difference of a level 2a identification, index units. Chosen.
+    """
+
+    top: int = 20
+    library_score: float = 0.8
+    ri_window: float = 20.0
