@@ -24,7 +24,7 @@ from spectus.report.campaign import (
     first_candidates,
 )
 from spectus.report.figures import decimals, significant
-from spectus.report.names import name_and_cas
+from spectus.export.compound_names import name_and_cas
 from spectus.report.terms import FINDINGS, IDENTIFIED_BY, LEVELS, SOURCES, TERMS
 from spectus.web.structure_drawing import draw_structure
 

@@ -40,7 +40,7 @@ const scoreColumn = (key, width) => ({head: term(key), width, number: true, valu
 
 // Widths in em; the column without a width takes what is left. Columns without any value are left out.
 const columns = [
-  {head: "Feature", width: 5, value: i => i, cell: i => features.id[i]},
+  {head: "Feature", width: 5.4, value: i => i, cell: i => features.id[i]},
   {head: "RT, min", width: 5, number: true, value: i => features.rt[i], cell: i => minutes(features.rt[i])},
   {head: "RI", width: 4.6, number: true, value: i => features.ri[i], cell: i => fixed(features.ri[i], 0) + (features.extrapolated[i] ? "*" : "")},
   {head: "Best candidate", value: i => features.name[i] || features.smiles[i], cell: nameCell},

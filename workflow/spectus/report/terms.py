@@ -1,6 +1,6 @@
 """The words of the report: identification levels, kinds of evidence, and the meaning of each column."""
 
-from spectus.report.names import CAS_EXPLANATION
+from spectus.export.compound_names import CAS_EXPLANATION
 
 LEVELS = {
     "1": "confirmed by a reference standard measured with the same method",

@@ -1,0 +1,1 @@
+"""Exports of a campaign's results into the formats of other programs."""

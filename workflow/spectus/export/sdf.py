@@ -1,0 +1,38 @@
+"""The structures of all candidates as an SD file, with their scores as properties."""
+
+from pathlib import Path
+
+from rdkit import Chem
+from rdkit.Chem.rdDepictor import Compute2DCoords
+
+from spectus.export.results import ExportedResults, candidate_name
+from spectus.export.spectra import one_line
+from spectus.files import replacing
+from spectus.structures import quiet_rdkit
+
+_PROPERTIES = (
+    "formula", "inchikey", "source", "level", "probability", "posterior", "library_score", "predicted_score",
+    "log_prob", "ri_delta",
+)  # fmt: skip
+
+
+def write_sdf(results: ExportedResults, path: Path) -> None:
+    """Write the candidates that have a structure, by feature and rank, with 2D coordinates."""
+    with replacing(path) as temporary, quiet_rdkit():
+        writer = Chem.SDWriter(str(temporary))
+        for feature in results.features:
+            for candidate in results.candidates[feature["feature"]]:
+                molecule = Chem.MolFromSmiles(candidate["smiles"]) if candidate["smiles"] else None
+                if molecule is None:
+                    continue
+                Compute2DCoords(molecule)
+                name, cas = candidate_name(candidate)
+                found = {"feature": feature["feature"], "rank": candidate["rank"], "name": name, "cas": cas}
+                found |= {"rt_s": feature["rt_s"], "ri": feature["ri"], "smiles": candidate["smiles"]}
+                found |= {key: candidate.get(key) for key in _PROPERTIES}
+                molecule.SetProp("_Name", one_line(f"{feature['feature']}-{candidate['rank']}"))
+                for key, value in found.items():
+                    if value is not None:
+                        molecule.SetProp(key, one_line(str(value)))
+                writer.write(molecule)
+        writer.close()
