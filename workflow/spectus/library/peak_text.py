@@ -123,10 +123,10 @@ def _parse_chunk(
     for index, values in others.items():
         merged[offsets[index] : offsets[index + 1]] = values
     for index in np.flatnonzero(plain).tolist():
-        text = texts[index]
-        if text and _POINT_BEFORE_THREE.search(text) and _has_point_thousands(text.split()[1::2]):
+        plain_text = texts[index]
+        if plain_text and _POINT_BEFORE_THREE.search(plain_text) and _has_point_thousands(plain_text.split()[1::2]):
             intensity = merged[offsets[index] + 1 : offsets[index + 1] : 2]
-            intensity[:] = [float(number.replace(b".", b"")) for number in text.split()[1::2]]
+            intensity[:] = [float(number.replace(b".", b"")) for number in plain_text.split()[1::2]]
     return Peaks(merged[0::2], merged[1::2], offsets // 2, reasons)
 
 
