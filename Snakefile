@@ -1,5 +1,5 @@
 # Raw GC-MS runs in, identified molecules out: one campaign from the runs of a sample sheet to a report.
-# Every rule calls one command of the package in workflow/spectus; config/README.md explains every setting.
+# Every rule calls one command of the package in workflow/spectus; docs/reference/configuration.md explains every setting.
 
 from snakemake.utils import min_version
 
@@ -18,12 +18,16 @@ include: "workflow/rules/deconvolve.smk"
 include: "workflow/rules/calibrate.smk"
 include: "workflow/rules/align.smk"
 include: "workflow/rules/molecules.smk"
-include: "workflow/rules/forward.smk"
+include: "workflow/rules/predict.smk"
 include: "workflow/rules/search.smk"
-include: "workflow/rules/translate.smk"
-include: "workflow/rules/rank.smk"
+include: "workflow/rules/denovo.smk"
+include: "workflow/rules/identify.smk"
 include: "workflow/rules/report.smk"
-include: "workflow/rules/train.smk"
+
+
+if config["train"]["library"]:
+
+    include: "workflow/rules/train.smk"
 
 
 # What the report says it found, and where it is.
@@ -33,7 +37,7 @@ onsuccess:
 
 
 # `snakemake` makes the report; `snakemake convert` (deconvolve, calibrate, align, library, molecules, predict, search,
-# translate, rank) stops after that stage. `snakemake train` trains a model of one's own instead.
+# denovo, identify) stops after that stage. `snakemake train` trains a model of your own instead.
 rule all:
     default_target: True
     input:
@@ -65,11 +69,15 @@ rule predict:
         rules.search.input.predicted,
 
 
-rule translate:
+rule denovo:
     input:
-        rules.rank.input.translations,
+        rules.identify.input.denovo,
 
 
 rule train:
     input:
-        rules.score_model.output,
+        (
+            rules.score_model.output
+            if config["train"]["library"]
+            else "train.library: null (name the spectra to train on in the configuration)"
+        ),

@@ -1,12 +1,12 @@
 rule align:
     input:
         components=rules.calibrate.output.components,
-        runs=collect("<results>/runs/{batch}.parquet", batch=BATCHES),
-        mzml=collect("<results>/mzml/{batch}", batch=BATCHES),
+        runs=collect("<results>/runs/{chunk}.parquet", chunk=CHUNKS),
+        mzml=collect("<results>/mzml/{chunk}", chunk=CHUNKS),
         samples=local(config["samples"]),
     output:
-        features="<results>/features.parquet",
-        peak_areas="<results>/peak_areas.parquet",
+        features=ensure("<results>/features.parquet", non_empty=True),
+        peak_areas=ensure("<results>/peak_areas.parquet", non_empty=True),
     log:
         "<results>/logs/align.log",
     benchmark:
@@ -18,7 +18,7 @@ rule align:
         mem_mb=memory(4000, times_input=10),
         runtime=minutes(240),
     params:
-        version=__version__,
+        rerun_if_version_changes=__version__,
         max_ri_shift=lookup("align/max_ri_shift", within=config),
         max_rt_shift=lookup("align/max_rt_shift", within=config),
         min_similarity=lookup("align/min_similarity", within=config),

@@ -1,10 +1,10 @@
 rule calibrate:
     input:
-        components=collect("<results>/components/{batch}.parquet", batch=BATCHES),
+        components=collect("<results>/components/{chunk}.parquet", chunk=CHUNKS),
         samples=local(config["samples"]),
     output:
-        components="<results>/components.parquet",
-        ri_standards="<results>/ri_standards.parquet",
+        components=ensure("<results>/components.parquet", non_empty=True),
+        ri_standards=ensure("<results>/ri_standards.parquet", non_empty=True),
     log:
         "<results>/logs/calibrate.log",
     benchmark:
@@ -16,7 +16,7 @@ rule calibrate:
         mem_mb=memory(2000, times_input=6),
         runtime=minutes(60),
     params:
-        version=__version__,
+        rerun_if_version_changes=__version__,
         series=lookup("calibrate/series", within=config),
     message:
         "calibrate: retention indices from the ladder runs"

@@ -15,58 +15,63 @@ os.environ.update(
 
 from spectus import __version__, configuration, plan
 from spectus.errors import InputError
-from spectus.samples import read_samples
+from spectus.samples import read_samples, sheet_notes
 
 RESULTS = Path(workflow.pathvars.apply(workflow.modifier.path_modifier.modify("<results>")))
 REPORT_LOG = RESULTS / "logs" / "report.log"
 
 try:
-    SETTINGS = configuration.checked_config(config, workflow.configfiles)
+    NOTES, CURRENT = configuration.current_names(config)
+    SETTINGS = configuration.checked_config(CURRENT, workflow.configfiles)
+    config.clear()
     config.update(SETTINGS)
     SAMPLES = read_samples(Path(config["samples"]))
-    BATCHES = plan.batches(SAMPLES, config["batch"]["runs"])
-    PARTS = plan.parts(len(SAMPLES), config["batch"]["features_per_run"], config["batch"]["spectra"])
+    CHUNKS = plan.chunks(SAMPLES, config["chunks"]["runs"])
     LIBRARIES = plan.libraries([plan.shipped(path, PACKAGE.parent) for path in config["libraries"]])
     MODEL = plan.shipped(config["model"], PACKAGE.parent)
     MODEL_FILES = [local(path) for path in plan.model_files(MODEL)]
-    FORWARD = plan.shipped(config["forward"]["model"], PACKAGE.parent)
-    MOLECULES = plan.molecule_files(config["forward"]["molecules"], PACKAGE.parent)
-    FORWARD_MODEL = [local(path) for path in plan.model_files(FORWARD)]
-    JUDGE_FILES = FORWARD_MODEL if config["forward"]["judge"] else []
-    FORWARD_FILES = FORWARD_MODEL if config["forward"]["molecules"] else []
-    PREDICTED = plan.numbered(config["forward"]["parts"]) if config["forward"]["molecules"] else []
-    HELD_OUT = plan.named_file("molecules.held_out", config["molecules"]["held_out"])
-    WITHOUT = plan.named_file("molecules.without", config["molecules"]["without"])
-    TRAIN = plan.training_files(config["train"], FORWARD, PACKAGE.parent)
-    TRAIN = {name: [local(path) for path in paths] for name, paths in TRAIN.items()}
+    MOLECULES = plan.molecule_files(config["predict"]["molecules"], PACKAGE.parent)
+    PREDICTION_MODEL = plan.shipped(config["predict"]["model"], PACKAGE.parent)
+    PREDICTION_FILES = [local(path) for path in plan.prediction_model_files(PREDICTION_MODEL)]
+    RERANKER = plan.shipped(config["identify"]["reranker"], PACKAGE.parent)
+    RERANKER_FILES = [local(path) for path in plan.reranker_files(RERANKER)]
+    EXCLUDED_FROM_LIST = [
+        plan.named_file("molecules.exclude", path) for path in config["molecules"]["exclude"]
+    ]
+    EXCLUDED_FROM_SEARCH = plan.named_file("search.exclude", config["search"]["exclude"])
     GROUND_TRUTH = [local(path) for path in plan.ground_truth_files(config["report"]["ground_truth"])]
-    WITHHELD = plan.named_file("search.without", config["search"]["without"])
     if workflow.is_main_process:
-        plan.check_runs(BATCHES, RESULTS, config["samples"], config["on_bad_run"])
+        plan.check_runs(CHUNKS, RESULTS, config["samples"], config["on_bad_run"])
+        for note in (*NOTES, *sheet_notes(Path(config["samples"]))):
+            print(note, file=sys.stderr)
 except InputError as error:
     raise WorkflowError(str(error)) from None
+
+
+scattergather:
+    predict=config["predict"]["chunks"],
+    denovo=plan.denovo_chunks(len(SAMPLES), config["chunks"]),
+
 
 # Every table names the configuration it was made with.
 os.environ.update(SPECTUS_CONFIG_HASH=configuration.config_hash(SETTINGS))
 
 
 wildcard_constraints:
-    batch=r"\d{4}",
+    chunk=r"\d{4}",
     library="|".join(map(re.escape, LIBRARIES)),
-    part=r"\d+",
-    parts=r"\d+",
 
 
 def raw_files(wildcards):
-    """The raw runs of a batch that exist; `local` keeps an importing workflow from prefixing them."""
+    """The raw runs of a chunk that exist; `local` keeps an importing workflow from prefixing them."""
     return [
-        local(path) for path in plan.raw_files(BATCHES[wildcards.batch], RESULTS / "mzml" / wildcards.batch)
+        local(path) for path in plan.raw_files(CHUNKS[wildcards.chunk], RESULTS / "mzml" / wildcards.chunk)
     ]
 
 
 def runs(attribute):
-    """One attribute of each run of a batch, as a param."""
-    return lambda wildcards: [str(getattr(sample, attribute)) for sample in BATCHES[wildcards.batch]]
+    """One attribute of each run of a chunk, as a param."""
+    return lambda wildcards: [str(getattr(sample, attribute)) for sample in CHUNKS[wildcards.chunk]]
 
 
 def unrecorded(section, key=None):

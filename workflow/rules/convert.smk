@@ -1,13 +1,13 @@
-rule convert_batch:
+rule convert_chunk:
     input:
         raw_files,
     output:
-        table="<results>/runs/{batch}.parquet",
-        mzml=directory("<results>/mzml/{batch}"),
+        table="<results>/runs/{chunk}.parquet",
+        mzml=directory("<results>/mzml/{chunk}"),
     log:
-        "<results>/logs/convert/{batch}.log",
+        "<results>/logs/convert/{chunk}.log",
     benchmark:
-        "<results>/benchmarks/convert/{batch}.jsonl"
+        "<results>/benchmarks/convert/{chunk}.jsonl"
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -15,12 +15,12 @@ rule convert_batch:
         mem_mb=memory(4000),
         runtime=minutes(60),
     params:
-        version=__version__,
+        rerun_if_version_changes=__version__,
         paths=runs("path"),
         names=runs("run"),
         on_bad_run=unrecorded("on_bad_run"),
     message:
-        "convert: raw runs of batch {wildcards.batch} to mzML"
+        "convert: raw runs of chunk {wildcards.chunk} to mzML"
     shell:
         """
         python3 -m spectus convert {params.paths:q} --name {params.names:q} \

@@ -1,13 +1,13 @@
-rule deconvolve_batch:
+rule deconvolve_chunk:
     input:
-        table=rules.convert_batch.output.table,
-        mzml=rules.convert_batch.output.mzml,
+        table=rules.convert_chunk.output.table,
+        mzml=rules.convert_chunk.output.mzml,
     output:
-        "<results>/components/{batch}.parquet",
+        "<results>/components/{chunk}.parquet",
     log:
-        "<results>/logs/deconvolve/{batch}.log",
+        "<results>/logs/deconvolve/{chunk}.log",
     benchmark:
-        "<results>/benchmarks/deconvolve/{batch}.jsonl"
+        "<results>/benchmarks/deconvolve/{chunk}.jsonl"
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -15,12 +15,12 @@ rule deconvolve_batch:
         mem_mb=memory(4000),
         runtime=minutes(120),
     params:
-        version=__version__,
+        rerun_if_version_changes=__version__,
         min_snr=lookup("deconvolve/min_snr", within=config),
         min_ions=lookup("deconvolve/min_ions", within=config),
         on_bad_run=unrecorded("on_bad_run"),
     message:
-        "deconvolve: runs of batch {wildcards.batch} to components"
+        "deconvolve: runs of chunk {wildcards.chunk} to components"
     shell:
         """
         python3 -m spectus deconvolve {input.table:q} --out {output:q} \

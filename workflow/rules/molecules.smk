@@ -1,13 +1,11 @@
 rule molecule_list:
     input:
-        held_out=[local(path) for path in HELD_OUT],
-        without=[local(path) for path in WITHOUT],
+        exclude=[local(path) for paths in EXCLUDED_FROM_LIST for path in paths],
     output:
-        "<results>/molecules.csv",
+        ensure("<results>/molecules.csv", non_empty=True),
     log:
         "<results>/logs/molecules.log",
-    benchmark:
-        "<results>/benchmarks/molecules.jsonl"
+    cache: True
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -15,14 +13,13 @@ rule molecule_list:
         mem_mb=memory(4000),
         runtime=minutes(240),
     params:
-        version=__version__,
+        rerun_if_version_changes=__version__,
         sources=",".join(config["molecules"]["sources"]),
         partial=["--partial"] if config["molecules"]["partial"] else [],
         max_mass=lookup("molecules/max_mass", within=config),
         options=lambda wildcards, input: plan.options(
             derivatives=",".join(config["molecules"]["derivatives"]),
-            held_out=input.held_out,
-            without=input.without,
+            exclude=input.exclude,
             split=config["molecules"]["split"],
         ),
         sample=lookup("molecules/sample", within=config),

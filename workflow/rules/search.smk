@@ -2,11 +2,10 @@ rule library_table:
     input:
         lambda wildcards: local(LIBRARIES[wildcards.library]),
     output:
-        "<results>/libraries/{library}.parquet",
+        ensure("<results>/libraries/{library}.parquet", non_empty=True),
     log:
         "<results>/logs/library/{library}.log",
-    benchmark:
-        "<results>/benchmarks/library/{library}.jsonl"
+    cache: True
     conda:
         "../../envs/cpu.yaml"
     threads: 1
@@ -14,7 +13,7 @@ rule library_table:
         mem_mb=memory(2000, times_input=10),
         runtime=minutes(60),
     params:
-        version=__version__,
+        rerun_if_version_changes=__version__,
     message:
         "library: {wildcards.library} to a table that loads at once"
     shell:
@@ -27,11 +26,15 @@ rule search:
     input:
         features=rules.align.output.features,
         libraries=library_tables(),
-        predicted=collect("<results>/predicted/predicted-{part}.parquet", part=PREDICTED),
-        forward=FORWARD_FILES,
-        without=[local(path) for path in WITHHELD],
+        predicted=(
+            gather.predict("<results>/predicted/predicted-{scatteritem}.parquet")
+            if config["predict"]["molecules"]
+            else []
+        ),
+        reranker=RERANKER_FILES if config["predict"]["molecules"] else [],
+        exclude=[local(path) for path in EXCLUDED_FROM_SEARCH],
     output:
-        "<results>/library_hits.parquet",
+        ensure("<results>/library_hits.parquet", non_empty=True),
     log:
         "<results>/logs/search.log",
     benchmark:
@@ -43,18 +46,18 @@ rule search:
         mem_mb=memory(4000, times_input=10),
         runtime=minutes(120),
     params:
-        version=__version__,
+        rerun_if_version_changes=__version__,
         top=lookup("search/top", within=config),
         min_score=lookup("search/min_score", within=config),
         ri_tolerance=lookup("search/ri_tolerance", within=config),
-        forward=lambda wildcards: ["--forward", FORWARD] if PREDICTED else [],
-        without=lambda wildcards, input: plan.options(without=input.without),
+        options=lambda wildcards, input: plan.options(
+            reranker=RERANKER if input.reranker else None, exclude=input.exclude
+        ),
     message:
         "search: features against the libraries"
     shell:
         """
         python3 -m spectus search {input.features:q} --library {input.libraries:q} {input.predicted:q} --out {output:q} \
-            --top {params.top} --min-score {params.min_score} --ri-tolerance {params.ri_tolerance} {params.forward:q} \
-            {params.without:q} \
+            --top {params.top} --min-score {params.min_score} --ri-tolerance {params.ri_tolerance} {params.options:q} \
             >{log:q} 2>&1
         """

@@ -1,28 +1,35 @@
-# A translator of one's own: a forward model, pretraining on what it predicts, finetuning on measured spectra, scores.
-# Each command goes on from the checkpoint beside its output, which Snakemake does not know of and so leaves alone.
+# A de novo model of your own: prediction models, pretraining on what they predict, finetuning on measured spectra, scores.
+# The Snakefile includes these rules only if `train.library` is set. Each command goes on from the checkpoint beside its
+# output. Snakemake does not know of the checkpoint and leaves it alone.
 
 TRAINING = "<results>/training"
 
+try:
+    TRAIN = plan.training_files(config["train"], PREDICTION_MODEL, PACKAGE.parent)
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+TRAIN = {name: [local(path) for path in paths] for name, paths in TRAIN.items()}
 
-rule train_forward:
+
+rule train_neims:
     input:
         library=TRAIN["library"],
-        held_out=TRAIN["held_out"],
+        exclude=TRAIN["exclude"],
         molecules=TRAIN["molecules"] or rules.molecule_list.output,
-        settings=TRAIN["forward_settings"],
+        settings=TRAIN["neims_settings"],
     output:
         multiext(
-            f"{TRAINING}/forward/",
+            f"{TRAINING}/neims/",
             "config.json",
             "neims.safetensors",
-            "recogniser.safetensors",
+            "dual_encoder.safetensors",
             "log.parquet",
             "loss.svg",
         ),
     log:
-        "<results>/logs/train/forward.log",
+        "<results>/logs/train/neims.log",
     benchmark:
-        "<results>/benchmarks/train/forward.jsonl"
+        "<results>/benchmarks/train/neims.jsonl"
     conda:
         "../../envs/cpu.yaml"
     threads: 8
@@ -30,10 +37,10 @@ rule train_forward:
         mem_mb=memory(16000),
         runtime=minutes(720),
     params:
-        options=lambda wildcards, input: plan.options(held_out=input.held_out, molecules=input.molecules),
+        options=lambda wildcards, input: plan.options(exclude=input.exclude, molecules=input.molecules),
         folder=subpath(output[0], parent=True),
     message:
-        "train: a forward model"
+        "train: NEIMS and a reranker"
     shell:
         """
         python3 -m spectus train forward {input.library:q} --settings {input.settings:q} {params.options:q} \
@@ -44,7 +51,7 @@ rule train_forward:
 rule train_rassp:
     input:
         library=TRAIN["library"],
-        held_out=TRAIN["held_out"],
+        exclude=TRAIN["exclude"],
         settings=TRAIN["rassp_settings"],
     output:
         multiext(f"{TRAINING}/rassp/", "config.json", "model.safetensors", "log.parquet", "loss.svg"),
@@ -59,10 +66,10 @@ rule train_rassp:
         mem_mb=memory(16000),
         runtime=minutes(720),
     params:
-        options=lambda wildcards, input: plan.options(held_out=input.held_out),
+        options=lambda wildcards, input: plan.options(exclude=input.exclude),
         folder=subpath(output[0], parent=True),
     message:
-        "train: a forward model of the other kind"
+        "train: RASSP"
     shell:
         """
         python3 -m spectus train forward {input.library:q} --settings {input.settings:q} {params.options:q} \
@@ -73,10 +80,10 @@ rule train_rassp:
 rule pretrain:
     input:
         library=TRAIN["library"],
-        held_out=TRAIN["held_out"],
+        exclude=TRAIN["exclude"],
         molecules=TRAIN["molecules"] or rules.molecule_list.output,
         settings=TRAIN["settings"],
-        forward=rules.train_forward.output if config["train"]["forward_settings"] else TRAIN["forward"],
+        neims=rules.train_neims.output if config["train"]["neims_settings"] else TRAIN["prediction_model"],
         rassp=rules.train_rassp.output if config["train"]["rassp_settings"] else [],
     output:
         multiext(
@@ -99,25 +106,25 @@ rule pretrain:
         mem_mb=memory(32000),
         runtime=minutes(2880),
     params:
-        options=lambda wildcards, input: plan.options(held_out=input.held_out, molecules=input.molecules),
-        forward=folders_of("forward", "rassp"),
+        options=lambda wildcards, input: plan.options(exclude=input.exclude, molecules=input.molecules),
+        models=folders_of("neims", "rassp"),
         folder=subpath(output[0], parent=True),
     message:
-        "train: a translator on spectra predicted for the list of molecules"
+        "train: SpecTUS on predicted spectra of the list of molecules"
     shell:
         """
         python3 -m spectus train pretrain {input.library:q} --settings {input.settings:q} {params.options:q} \
-            --forward {params.forward:q} --threads {threads} --out {params.folder:q} >{log:q} 2>&1
+            --prediction-model {params.models:q} --threads {threads} --out {params.folder:q} >{log:q} 2>&1
         """
 
 
 rule finetune:
     input:
         library=TRAIN["library"],
-        held_out=TRAIN["held_out"],
+        exclude=TRAIN["exclude"],
         molecules=TRAIN["molecules"] or rules.molecule_list.output,
         settings=TRAIN["settings"],
-        forward=rules.pretrain.input.forward,
+        neims=rules.pretrain.input.neims,
         rassp=rules.pretrain.input.rassp,
         start=rules.pretrain.output,
     output:
@@ -141,16 +148,16 @@ rule finetune:
         mem_mb=memory(32000),
         runtime=minutes(2880),
     params:
-        options=lambda wildcards, input: plan.options(held_out=input.held_out, molecules=input.molecules),
-        forward=folders_of("forward", "rassp"),
+        options=lambda wildcards, input: plan.options(exclude=input.exclude, molecules=input.molecules),
+        models=folders_of("neims", "rassp"),
         start=folders_of("start"),
         folder=subpath(output[0], parent=True),
     message:
-        "train: the pretrained translator on measured spectra"
+        "train: the pretrained SpecTUS on measured spectra"
     shell:
         """
         python3 -m spectus train finetune {input.library:q} --settings {input.settings:q} {params.options:q} \
-            --forward {params.forward:q} --from {params.start:q} --threads {threads} --out {params.folder:q} \
+            --prediction-model {params.models:q} --from {params.start:q} --threads {threads} --out {params.folder:q} \
             >{log:q} 2>&1
         """
 
@@ -158,7 +165,7 @@ rule finetune:
 rule score_model:
     input:
         library=TRAIN["library"],
-        held_out=TRAIN["held_out"],
+        exclude=TRAIN["exclude"],
         model=rules.finetune.output,
     output:
         f"{TRAINING}/valid_scores.json",
@@ -174,7 +181,7 @@ rule score_model:
         mem_mb=memory(16000),
         runtime=minutes(720),
     params:
-        options=lambda wildcards, input: plan.options(held_out=input.held_out),
+        options=lambda wildcards, input: plan.options(exclude=input.exclude),
         model=folders_of("model"),
     message:
         "train: scores of the model on the split valid"

@@ -20,6 +20,76 @@ from spectus.errors import InputError
 SCHEMA = Path(__file__).parent / "schemas" / "config.schema.yaml"
 
 
+SECTIONS = {"batch": "chunks", "forward": "predict", "translate": "denovo", "rank": "identify"}
+"""Old name (until version 0.3) of each section that has a new one."""
+
+KEYS = {
+    "search.without": "search.exclude",
+    "report.truth": "report.ground_truth",
+    "predict.parts": "predict.chunks",
+    "train.held_out": "train.exclude",
+    "train.forward_settings": "train.neims_settings",
+}
+"""Old name of each key that has a new one, below the new name of its section."""
+
+
+def current_names(config: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
+    """Replace the names of version 0.3 in a configuration.
+
+    Parameters
+    ----------
+    config
+        What Snakemake read.
+
+    Returns
+    -------
+    notes
+        One line for each name that was replaced.
+    config
+        The same settings under the names of this version. A setting under its new name wins.
+    """
+    notes: list[str] = []
+    found: dict[str, Any] = {}
+    for section, value in config.items():
+        name = SECTIONS.get(section, section)
+        if name != section:
+            notes.append(f"configuration: the section {section} is now called {name}")
+        known = found.get(name)
+        found[name] = {**value, **known} if isinstance(known, dict) and isinstance(value, Mapping) else (
+            dict(value) if isinstance(value, Mapping) else value
+        )  # fmt: skip
+    for old, new in KEYS.items():
+        section, _, key = old.partition(".")
+        if isinstance(found.get(section), dict) and key in found[section]:
+            notes.append(f"configuration: {old} is now called {new}")
+            value = found[section].pop(key)
+            found[section].setdefault(new.partition(".")[2], value)
+    _replace_reranker_switch(found, notes)
+    _replace_exclusions(found, notes)
+    return notes, found
+
+
+def _replace_reranker_switch(config: dict[str, Any], notes: list[str]) -> None:
+    """Until 0.3, `forward.judge` said whether the model of that section orders the candidates."""
+    section = config.get("predict")
+    if isinstance(section, dict) and "judge" in section:
+        notes.append("configuration: forward.judge is now identify.reranker (open, a folder, or null)")
+        used = section.pop("judge")
+        if not used:
+            identify = config.setdefault("identify", {})
+            identify.setdefault("reranker", None)
+
+
+def _replace_exclusions(config: dict[str, Any], notes: list[str]) -> None:
+    """Until 0.3, `molecules` had the keys held_out and without in place of the list `exclude`."""
+    section = config.get("molecules")
+    for key in ("held_out", "without"):
+        if isinstance(section, dict) and key in section:
+            notes.append(f"configuration: molecules.{key} is now an entry of the list molecules.exclude")
+            path = section.pop(key)
+            section["exclude"] = [*section.get("exclude", []), *([path] if path else [])]
+
+
 def checked_config(config: Mapping[str, Any], files: Sequence[Path | str] = ()) -> dict[str, Any]:
     """The configuration with every default filled in, after the check against the schema.
 
@@ -88,7 +158,11 @@ def _said_plainly(error: ValidationError) -> tuple[str, str]:
         return "unknown key", f"write {near[0]!r}" if near else f"use one of {', '.join(known)}"
     if error.validator == "enum":
         return f"unknown value {value!r}", f"use one of {', '.join(map(str, rule['enum']))}"
-    example = f"write for example {json.dumps(rule['default'])}" if "default" in rule else "see config/README.md"
+    example = (
+        f"write for example {json.dumps(rule['default'])}"
+        if "default" in rule
+        else "see docs/reference/configuration.md"
+    )
     if error.validator == "type":
         if value is None and rule["type"] == "object":
             return "has no keys below it", "give it some, indented, or remove the line"

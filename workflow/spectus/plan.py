@@ -9,27 +9,55 @@ from pathlib import Path
 from typing import Any
 
 from spectus.errors import InputError
+from spectus.files import resource
 from spectus.samples import Sample
+
+_SHIPPED_PREDICTION_MODELS = ("neims", "rassp")
+"""Models in the folders models/NAME-open of the resources."""
 
 _MODEL_SUFFIXES = {".bin", ".json", ".model", ".safetensors", ".txt"}
 
 
-def batches(samples: Sequence[Sample], size: int) -> dict[str, list[Sample]]:
-    """The runs in sheet order, `size` to a job, by the name of the batch.
+def chunks(samples: Sequence[Sample], size: int) -> dict[str, list[Sample]]:
+    """Split the runs into chunks, in sheet order.
 
-    A run added at the end of the sheet changes only the last batch.
+    A run added at the end of the sheet changes only the last chunk.
+
+    Parameters
+    ----------
+    samples
+        The runs.
+    size
+        Runs of a chunk.
+
+    Returns
+    -------
+    dict of str to list of Sample
+        The runs of each chunk by its name.
     """
     starts = range(0, len(samples), size)
     return {f"{number:04d}": list(samples[start : start + size]) for number, start in enumerate(starts, 1)}
 
 
-def parts(n_runs: int, features_per_run: float, spectra: int) -> list[str]:
-    """Names "I-of-N" of the translation jobs, each with about `spectra` features.
+def denovo_chunks(n_runs: int, settings: Mapping[str, Any]) -> int:
+    """Plan the number of denovo jobs.
 
-    The features are counted only when the jobs before have run; planning in two steps (a checkpoint) would stop
-    the whole campaign there, so their number is taken from the number of runs.
+    The features are counted only when the jobs before have run. Planning in two steps (a checkpoint) would stop the
+    whole campaign there, so the number of features is estimated from the number of runs.
+
+    Parameters
+    ----------
+    n_runs
+        Runs of the campaign.
+    settings
+        The section `chunks` of the configuration.
+
+    Returns
+    -------
+    int
+        Number of jobs, at least 1.
     """
-    return numbered(max(1, math.ceil(n_runs * features_per_run / spectra)))
+    return max(1, math.ceil(n_runs * settings["features_per_run"] / settings["spectra"]))
 
 
 def libraries(paths: Sequence[str]) -> dict[str, str]:
@@ -50,9 +78,44 @@ def libraries(paths: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def shipped(path: str, root: Path) -> str:
-    """`path`, or the file of that name that ships in `root` where the working directory has none."""
-    return str(root / path) if not Path(path).exists() and (root / path).exists() else path
+def shipped(path: str | None, root: Path) -> str | None:
+    """Give `path`, or the file of that name that ships in `root` if the working directory has none."""
+    return str(root / path) if path and not Path(path).exists() and (root / path).exists() else path
+
+
+def prediction_model_files(spec: str) -> list[str]:
+    """List the files of a prediction model, which Snakemake watches for changes.
+
+    Parameters
+    ----------
+    spec
+        A folder, or names of shipped models with + between them.
+
+    Raises
+    ------
+    InputError
+        No such model.
+    """
+    if Path(spec).exists():
+        return model_files(spec)
+    names = spec.split("+")
+    if unknown := [name for name in names if name not in _SHIPPED_PREDICTION_MODELS]:
+        known = ", ".join(_SHIPPED_PREDICTION_MODELS)
+        raise InputError(f"predict.model: {unknown[0]}", "no such folder or model", f"name a folder, or one of {known}")
+    return [file for name in names for file in model_files(str(resource(f"models/{name}-open")))]
+
+
+def reranker_files(spec: str | None) -> list[str]:
+    """List the files of a reranker: `open` for the one that ships, or a folder; none for None.
+
+    Raises
+    ------
+    InputError
+        No such folder.
+    """
+    if spec is None:
+        return []
+    return model_files(str(resource("models/reranker-open")) if spec == "open" else spec)
 
 
 def model_files(model: str) -> list[str]:
@@ -89,7 +152,7 @@ def molecule_files(path: str | None, root: Path) -> list[str]:
     found = shipped(path, root) if path and path != BUILT else None
     if found and not Path(found).is_file():
         remedy = f"correct the path, or write null for none or {BUILT} for the list of the section molecules"
-        raise InputError(f"forward.molecules: {path}", "no such file", remedy)
+        raise InputError(f"predict.molecules: {path}", "no such file", remedy)
     return [found] if found else []
 
 
@@ -103,11 +166,6 @@ def named_file(key: str, path: str | None) -> list[str]:
     if path and not Path(path).is_file():
         raise InputError(f"{key}: {path}", "no such file", "correct the path, or write null for none")
     return [path] if path else []
-
-
-def numbered(total: int) -> list[str]:
-    """Names "I-of-N" of jobs that share one piece of work."""
-    return [f"{number}-of-{total}" for number in range(1, total + 1)]
 
 
 def ground_truth_files(path: str | None) -> list[str]:
@@ -124,30 +182,33 @@ def ground_truth_files(path: str | None) -> list[str]:
     return [path] if path else []
 
 
-def training_files(settings: Mapping[str, Any], forward: str, root: Path) -> dict[str, list[str]]:
-    """The files of a training by name, in the working directory or as they ship in `root`; none where null is written,
-    or for a list of molecules that is to be built.
-
-    Snakemake does not tell a workflow what it was asked for. So a campaign that trains nothing gets, in place of the
-    library, a name that no file has: Snakemake prints it where a training is asked for all the same.
+def training_files(settings: Mapping[str, Any], prediction_model: str, root: Path) -> dict[str, list[str]]:
+    """List the files of a training by name, in the working directory or as they ship in `root`.
 
     Parameters
     ----------
-    settings: the section `train` of the configuration.
-    forward: folder of the forward model that serves unless one is trained.
+    settings
+        The section `train` of the configuration, with a library.
+    prediction_model
+        The prediction model that is used unless one is trained.
+    root
+        The repository.
+
+    Returns
+    -------
+    dict of str to list of str
+        One file, or none where the configuration has null or a list of molecules is to be built; the key
+        `prediction_model` has the files of that model.
 
     Raises
     ------
-    InputError: a file is missing, or there is a library but no list of molecules.
+    InputError
+        A file is missing, or there is no list of molecules.
     """
-    names = ("library", "molecules", "held_out", "settings", "forward_settings", "rassp_settings")
-    if settings["library"] is None:
-        nothing = "train.library: null (name the spectra to train on in the configuration)"
-        return {name: [] for name in (*names, "forward")} | {"library": [nothing]}
     if settings["molecules"] is None:
         raise InputError("train.molecules: null", "leaves nothing to pretrain on", "name a list in the configuration")
-    found: dict[str, list[str]] = {"forward": model_files(forward)}
-    for name in names:
+    found: dict[str, list[str]] = {"prediction_model": prediction_model_files(prediction_model)}
+    for name in ("library", "molecules", "exclude", "settings", "neims_settings", "rassp_settings"):
         path = shipped(settings[name], root) if settings[name] not in (None, BUILT) else None
         if path and not Path(path).is_file():
             raise InputError(f"train.{name}: {path}", "no such file", "correct the path in the configuration")
@@ -156,7 +217,7 @@ def training_files(settings: Mapping[str, Any], forward: str, root: Path) -> dic
 
 
 def options(**values: str | Sequence[str] | None) -> list[str]:
-    """Options of a command for those of the values that are there: `held_out=["a"]` gives `--held-out a`."""
+    """Options of a command for those of the values that are there: `ground_truth=["a"]` gives `--ground-truth a`."""
     found: list[str] = []
     for name, value in values.items():
         paths = [value] if isinstance(value, str) else list(value or ())
@@ -178,12 +239,12 @@ def check_runs(jobs: Mapping[str, Sequence[Sample]], results: Path, sheet: str, 
 
     Parameters
     ----------
-    jobs: the batches.
-    results: folder with `mzml/<batch>/` and `runs/<batch>.parquet` of what was converted.
+    jobs: the chunks.
+    results: folder with `mzml/<chunk>/` and `runs/<chunk>.parquet` of what was converted.
 
     Raises
     ------
-    InputError: with on_bad_run 'fail', a run is missing; in any case, a batch that got new runs cannot be converted
+    InputError: with on_bad_run 'fail', a run is missing; in any case, a chunk that got new runs cannot be converted
         again because the raw file of an old one is gone.
     """
     gone = {name: [s for s in samples if not s.path.exists()] for name, samples in jobs.items()}
@@ -195,7 +256,7 @@ def check_runs(jobs: Mapping[str, Sequence[Sample]], results: Path, sheet: str, 
     for name, samples in gone.items():
         archived = [s.run for s in samples if _converted(s, results / "mzml" / name)]
         if archived and (new := _not_in(results / "runs" / f"{name}.parquet", jobs[name])):
-            problem = f"its batch must be converted again, but the raw file of run {archived[0]!r} is gone"
+            problem = f"its chunk must be converted again, but the raw file of run {archived[0]!r} is gone"
             raise InputError(f"{sheet}, run {new[0]!r}", problem, "bring the raw file back")
 
 

@@ -29,8 +29,8 @@ class Sample:
     ----------
     run: name of the run, unique in the sheet.
     path: raw file or folder, as given; a relative path starts at the working directory.
-    type: sample, blank, ladder, calibrator, check or pool.
-    amount: known amount of a calibrator or check, in the sheet's one unit.
+    type: sample, blank, ladder, calibrator, qc or pooled_qc.
+    amount: known amount of a calibrator or QC sample, in the sheet's one unit.
     batch: runs of one batch share their ladder.
     """
 
@@ -39,6 +39,22 @@ class Sample:
     type: str
     amount: float | None = None
     batch: str | None = None
+
+
+TYPES = {"check": "qc", "pool": "pooled_qc"}
+"""Old name (until version 0.3) of each type that has a new one."""
+
+
+def sheet_notes(path: Path) -> list[str]:
+    """Give one line for each old name of a type that a sheet uses.
+
+    Parameters
+    ----------
+    path
+        A sheet that `read_samples` reads.
+    """
+    used = {cells.get("type", "").lower() for _, cells in _rows(path)}
+    return [f"{path}: the type {old} is now called {new}" for old, new in TYPES.items() if old in used]
 
 
 def read_samples(path: Path) -> list[Sample]:
@@ -52,6 +68,8 @@ def read_samples(path: Path) -> list[Sample]:
     line_of: dict[str, int] = {}
     for line, cells in _rows(path):
         row = {name: cell for name, cell in cells.items() if cell}
+        if "type" in row:
+            row["type"] = TYPES.get(row["type"].lower(), row["type"].lower())
         _check(path, line, row)
         if row["run"] in line_of:
             problem = f"run name {row['run']!r} is already on line {line_of[row['run']]}"

@@ -1,0 +1,34 @@
+rule denovo_chunk:
+    input:
+        features=rules.align.output.features,
+        model=MODEL_FILES,
+    output:
+        ensure("<results>/denovo/{scatteritem}.parquet", non_empty=True),
+    log:
+        "<results>/logs/denovo/{scatteritem}.log",
+    benchmark:
+        "<results>/benchmarks/denovo/{scatteritem}.jsonl"
+    conda:
+        "../../envs/gpu.yaml" if config["denovo"]["device"].startswith("cuda") else "../../envs/cpu.yaml"
+    threads: 8
+    resources:
+        # On one machine all jobs would take the same GPU: profiles/default lets one run at a time.
+        local_gpu=1,
+        mem_mb=memory(8000),
+        runtime=minutes(240),
+    params:
+        rerun_if_version_changes=__version__,
+        model=lambda wildcards: MODEL,
+        beams=lookup("denovo/beams", within=config),
+        precision=lookup("denovo/precision", within=config),
+        batch_size=unrecorded("denovo", "batch_size"),
+        device=unrecorded("denovo", "device"),
+    message:
+        "denovo: structures for chunk {wildcards.scatteritem} of the features"
+    shell:
+        """
+        python3 -m spectus denovo {input.features:q} --chunk {wildcards.scatteritem} \
+            --model {params.model:q} --beams {params.beams} --precision {params.precision} \
+            --batch-size {params.batch_size} --device {params.device} --out {output:q} \
+            >{log:q} 2>&1
+        """

@@ -1,0 +1,32 @@
+rule identify:
+    input:
+        features=rules.align.output.features,
+        hits=rules.search.output,
+        denovo=gather.denovo("<results>/denovo/{scatteritem}.parquet"),
+        reranker=RERANKER_FILES,
+    output:
+        ensure("<results>/candidates.parquet", non_empty=True),
+    log:
+        "<results>/logs/identify.log",
+    benchmark:
+        "<results>/benchmarks/identify.jsonl"
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 2
+    resources:
+        mem_mb=memory(4000, times_input=10),
+        runtime=minutes(120),
+    params:
+        rerun_if_version_changes=__version__,
+        top=lookup("identify/top", within=config),
+        library_score=lookup("identify/library_score", within=config),
+        ri_window=lookup("identify/ri_window", within=config),
+        reranker=lambda wildcards: RERANKER or "none",
+    message:
+        "identify: library hits and de novo candidates to one ranked list"
+    shell:
+        """
+        python3 -m spectus identify {input.features:q} --hits {input.hits:q} --denovo {input.denovo:q} \
+            --top {params.top} --library-score {params.library_score} --ri-window {params.ri_window} \
+            --reranker {params.reranker:q} --out {output:q} >{log:q} 2>&1
+        """
