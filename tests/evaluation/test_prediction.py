@@ -5,8 +5,11 @@ import pytest
 
 from spectus.evaluation.prediction import Found, evaluate_forward
 from spectus.learning.measured_spectra import read_measured
-from spectus.prediction.neims.model import ForwardModel
+from spectus.rerank.reranker import load_reranker
 from spectus.rerank.shortlist import Shortlist
+from tests.prediction.conftest import library, model
+
+__all__ = ["library", "model"]
 
 
 def test_a_compound_counts_once() -> None:
@@ -34,18 +37,18 @@ def test_scores_of_a_model_on_its_series(model: Path, library: Path) -> None:
     """Its rules were learnt, so the unseen compounds are found among molecules of other kinds."""
     _, valid = read_measured(library, 160, frozenset())
     others = np.array(["c1ccccc1", "CC(C)(C)C", "Clc1ccccc1", "C[Hg]C", "OCC(O)CO"])
-    scores = evaluate_forward(ForwardModel.load(model), valid, others)
+    scores = evaluate_forward(load_reranker(model), valid, others)
     assert (scores.n_spectra, scores.n_compounds, scores.n_candidates) == (3, 3, 7)
     assert scores.cosine > 0.8
     assert scores.weighted_cosine == pytest.approx(scores.weighted_cosine_at_its_energy, abs=1e-6)
     assert scores.recall_10_of_1000 == 1.0
     assert scores.search_by_cosine.compounds_1 == 1.0
-    assert scores.search_judged.compounds_10 == 1.0
+    assert scores.search_reranked.compounds_10 == 1.0
 
 
 def test_a_ground_truth_that_cannot_be_predicted_is_not_found(model: Path, library: Path) -> None:
     _, valid = read_measured(library, 160, frozenset())
     strange = valid._replace(smiles=np.array(["C[Hg]C", *valid.smiles[1:]]), block=np.array(["X", *valid.block[1:]]))
-    scores = evaluate_forward(ForwardModel.load(model), strange, np.array(["c1ccccc1"]))
+    scores = evaluate_forward(load_reranker(model), strange, np.array(["c1ccccc1"]))
     assert scores.search_by_cosine.compounds_10 == pytest.approx(2 / 3)
-    assert scores.search_judged.compounds_10 <= 2 / 3 + 1e-9
+    assert scores.search_reranked.compounds_10 <= 2 / 3 + 1e-9

@@ -40,7 +40,7 @@ def test_records_of_a_molecule_are_left_out_by_inchikey_or_structure(
 
 def test_predicted_spectra_of_it_stay(tmp_path: Path) -> None:
     (tmp_path / "molecules.smi").write_text("Cc1ccccc1 toluene\n")
-    root = Path(__file__).parents[2] / "resources" / "models" / "forward-open"
+    root = Path(__file__).parents[2] / "resources" / "models" / "neims-open"
     predicted = tmp_path / "predicted.parquet"
     assert main(["forward", str(tmp_path / "molecules.smi"), "--model", str(root), "--out", str(predicted)]) == 0
     measured = library(tmp_path / "measured.msp", ("measured toluene", "SMILES: Cc1ccccc1"))

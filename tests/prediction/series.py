@@ -15,8 +15,8 @@ choosing_share: 0.2
 least_compounds: 2
 neims: {bins: 160, width: 32, bottleneck: 16, blocks: 1, dropout: 0.0, input_dropout: 0.0}
 neims_plan: {steps: %d, batch_size: 8, learning_rate: 0.01, warmup_steps: 5, checkpoint_every: 10, average_decay: 0.9}
-dual encoder: {bins: 160, width: 32, embedding: 16, channels: 4, window: 21, dropout: 0.0, input_dropout: 0.0}
-recogniser_plan: {steps: 40, batch_size: 8, learning_rate: 0.01, warmup_steps: 5, checkpoint_every: 20}
+dual_encoder: {bins: 160, width: 32, embedding: 16, channels: 4, window: 21, dropout: 0.0, input_dropout: 0.0}
+dual_encoder_plan: {steps: 40, batch_size: 8, learning_rate: 0.01, warmup_steps: 5, checkpoint_every: 20}
 """
 
 

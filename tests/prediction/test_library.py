@@ -8,11 +8,11 @@ import pytest
 from spectus import cli, tables
 from spectus.errors import InputError
 from spectus.identify.search import search_libraries
+from spectus.identify.settings import SearchSettings
 from spectus.library.records import read_spectra
 from spectus.prediction.compact import compacted, peak_lists
 from spectus.prediction.library import write_predicted_library
-from spectus.prediction.neims.features import describe
-from spectus.prediction.neims.model import ForwardModel
+from spectus.prediction.neims.model import NeimsModel
 from tests.prediction.series import spectrum
 
 
@@ -30,7 +30,7 @@ def test_a_search_finds_the_molecule_in_the_predicted_library(model: Path, tmp_p
     query = tmp_path / "q.msp"
     peaks = "".join(f"{mass} {height}\n" for mass, height in zip(mz, intensity, strict=True))
     query.write_text(f"Name: q\nNum Peaks: {len(mz)}\n{peaks}")
-    search_libraries(query, [tmp_path / "p.parquet"], tmp_path / "hits.parquet", 3, 0.1, 20.0)
+    search_libraries(query, [tmp_path / "p.parquet"], tmp_path / "hits.parquet", SearchSettings(top=3, min_score=0.1))
     hits = tables.read(tmp_path / "hits.parquet", tables.LIBRARY_HITS).to_pylist()
     assert (hits[0]["smiles"], hits[0]["formula"], hits[0]["library"]) == ("CCCCCCO", "C6H14O", "p")
     assert hits[0]["score"] > 0.8
@@ -108,7 +108,7 @@ def test_what_cannot_be_used_is_named(model: Path, tmp_path: Path) -> None:
         write_predicted_library(molecules(tmp_path, "CCO"), str(tmp_path / "absent"), out)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "config.json").write_text('{"model_type": "bart"}')
-    with pytest.raises(InputError, match="is no forward model"):
+    with pytest.raises(InputError, match="is no prediction model"):
         write_predicted_library(molecules(tmp_path, "CCO"), str(tmp_path / "other"), out)
     with pytest.raises(InputError, match="not a number of peaks"):
         write_predicted_library(molecules(tmp_path, "CCO"), str(model), out, peaks=0)
@@ -123,5 +123,5 @@ def test_weights_of_another_network_are_refused(model: Path, tmp_path: Path) -> 
     config["neims"]["width"] = 8
     (tmp_path / "m" / "config.json").write_text(json.dumps(config))
     with pytest.raises(InputError, match="do not fit"):
-        ForwardModel.load(tmp_path / "m")
-    assert math.isfinite(ForwardModel.load(model).predict(describe(["CCO"])).sum())
+        NeimsModel.load(tmp_path / "m")
+    assert math.isfinite(NeimsModel.load(model).predict(["CCO"])[0].sum())

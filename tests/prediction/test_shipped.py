@@ -5,15 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spectus.prediction.neims.model import ForwardModel
-from spectus.prediction.registry import NAMED, load_predictor
+from spectus.prediction.registry import SHIPPED, load_prediction_model
+from spectus.rerank.reranker import load_reranker
 
-FOLDER = Path(__file__).parents[2] / "resources" / "models" / "forward-open"
-
-
-@pytest.fixture(scope="module")
-def shipped() -> ForwardModel:
-    return ForwardModel.load(FOLDER)
+MODELS = Path(__file__).parents[2] / "resources" / "models"
 
 
 @pytest.mark.parametrize(
@@ -27,20 +22,20 @@ def shipped() -> ForwardModel:
         ("Clc1ccccc1Cl", {146}),
     ],
 )
-@pytest.mark.parametrize("name", NAMED)
+@pytest.mark.parametrize("name", SHIPPED)
 def test_spectra_that_every_analyst_knows(name: str, smiles: str, base_peaks: set[int]) -> None:
-    (spectrum,), (reason,) = load_predictor(name).spectra([smiles])
+    (spectrum,), (reason,) = load_prediction_model(name).predict([smiles])
     assert reason is None
     assert spectrum.max() == pytest.approx(1.0)
     assert int(spectrum.argmax()) in base_peaks
     assert spectrum[0] == 0  # there is no ion without mass
 
 
-def test_it_is_small_and_says_where_it_comes_from(shipped: ForwardModel) -> None:
-    sizes = [path.stat().st_size for path in FOLDER.iterdir()]
-    assert max(sizes) <= 15e6
-    assert sum(sizes) <= 14e6
-    card = (FOLDER / "README.md").read_text(encoding="utf-8")
-    assert "spectus train forward" in card
-    assert f"{len(shipped.known):,} compounds" in card
-    assert np.isfinite(shipped.reranker.weights).all()
+def test_they_are_small_and_their_cards_say_how_they_were_trained() -> None:
+    reranker = load_reranker("open")
+    for folder, size in (("neims-open", 8e6), ("reranker-open", 5e6)):
+        assert sum(path.stat().st_size for path in (MODELS / folder).iterdir()) <= size
+        card = (MODELS / folder / "README.md").read_text(encoding="utf-8")
+        assert "spectus train forward" in card
+        assert f"{len(reranker.known):,} compounds" in card
+    assert np.isfinite(reranker.weights.values).all()

@@ -1,8 +1,8 @@
 import numpy as np
 import torch
 
-from spectus.prediction.neims.features import describe, vocabulary
 from spectus.prediction.neims.network import bags
+from spectus.prediction.substructures import count_substructures, frequent_substructures
 from spectus.rerank.dual_encoder import (
     DualEncoder,
     DualEncoderConfig,
@@ -30,8 +30,8 @@ def made() -> tuple[DualEncoder, np.ndarray]:
 
 def test_pairs_have_the_logits_of_the_whole_matrix() -> None:
     network, spectra = made()
-    molecules = describe(["CCO", "CCCCCCCCCCO", "c1ccccc1"])
-    known = vocabulary(molecules, [0, 1, 2], 2)[:6]
+    molecules = count_substructures(["CCO", "CCCCCCCCCCO", "c1ccccc1"])
+    known = frequent_substructures(molecules, [0, 1, 2], 2)[:6]
     counts = molecules.matrix(known)
     with torch.no_grad():
         whole = logits(
@@ -56,7 +56,7 @@ def test_neutral_losses_stand_still_as_the_spectrum_moves() -> None:
 
 def test_an_empty_spectrum_and_a_molecule_without_known_features_have_finite_logits() -> None:
     network, _ = made()
-    counts = describe(["[SiH4]"]).matrix(np.arange(6, dtype=np.uint64))
+    counts = count_substructures(["[SiH4]"]).matrix(np.arange(6, dtype=np.uint64))
     found = pair_logits(
         embed_spectra(network, np.zeros((1, 100), np.float32)), embed_molecules(network, counts),
         np.array([32], np.int32), np.array([0]), np.array([0]),

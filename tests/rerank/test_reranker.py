@@ -1,59 +1,68 @@
+"""The folder of a reranker, and that of version 0.3."""
+
+import json
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from spectus.rerank.reranker import PAIR_FEATURES, Pairs, Reranker, fit_reranker, spectral_pair_features
+from spectus.errors import InputError
+from spectus.files import resource
+from spectus.rerank.reranker import Reranker, load_reranker
+from spectus.rerank.scoring import posterior_probabilities
+from tests.prediction.test_registry import of_03
+
+__all__ = ["of_03"]
+
+SPECTRA = [([31.0, 45.0, 46.0], [1.0, 0.4, 0.2]), ([77.0, 91.0, 92.0], [0.1, 1.0, 0.6])]
+PROPOSED = [["CCO", "CCN", "CCCl"], ["Cc1ccccc1", "c1ccccc1", "CCO"]]
 
 
-def pairs(n_queries: int, n_candidates: int, seed: int = 0) -> tuple[Pairs, np.ndarray]:
-    """Queries whose right candidate the first pair feature tells, if it is not known, and else the last."""
-    random = np.random.default_rng(seed)
-    n = n_queries * n_candidates
-    pair_features = random.standard_normal((n, len(PAIR_FEATURES)))
-    known = random.random(n) < 0.3
-    telling = np.where(known, pair_features[:, -1], pair_features[:, 0]).reshape(n_queries, n_candidates)
-    right = np.zeros((n_queries, n_candidates), bool)
-    right[np.arange(n_queries), telling.argmax(1)] = True
-    query = np.repeat(np.arange(n_queries), n_candidates)
-    return Pairs(query, np.tile(np.arange(n_candidates), n_queries), pair_features, known), right.ravel()
+def test_the_reranker_that_ships_prefers_what_fits() -> None:
+    ethanol, toluene = posterior_probabilities(load_reranker("open"), SPECTRA, PROPOSED)
+    assert (ethanol.argmax(), toluene.argmax()) == (0, 0)
+    assert ethanol.sum() == pytest.approx(1)
 
 
-def test_the_reranker_learns_which_pair_feature_tells_of_which_kind() -> None:
-    given, right = pairs(200, 10)
-    reranker = fit_reranker(given, right, np.ones(len(right)))
-    unknown, known = np.abs(reranker.weights)
-    assert unknown[:-1].argmax() == 0
-    assert known[:-1].argmax() == len(PAIR_FEATURES) - 1
-    others, ground_truth = pairs(100, 10, seed=1)
-    scores = reranker.scores(others).reshape(100, 10)
-    assert (scores.argmax(1) == ground_truth.reshape(100, 10).argmax(1)).mean() > 0.8
+def test_a_folder_of_version_03_gives_the_same_probabilities(of_03: Path) -> None:
+    old, new = (posterior_probabilities(load_reranker(spec), SPECTRA, PROPOSED) for spec in (of_03, "open"))
+    np.testing.assert_array_equal(np.concatenate(old), np.concatenate(new))
 
 
-def test_queries_without_their_right_candidate_take_no_part() -> None:
-    given, right = pairs(60, 8)
-    part = fit_reranker(Pairs(*(column[: 30 * 8] for column in given)), right[: 30 * 8], np.ones(30 * 8))
-    right[30 * 8 :] = False
-    whole = fit_reranker(given, right, np.ones(len(right)))
-    np.testing.assert_allclose(part.weights, whole.weights, rtol=0.05, atol=0.02)
+def test_a_saved_reranker_finds_its_prediction_model_from_its_own_folder(tmp_path: Path) -> None:
+    reranker = load_reranker("open")
+    shutil.copytree(resource("models/neims-open"), tmp_path / "models" / "a")
+    reranker.save(tmp_path / "models" / "b", "../a")
+    again = load_reranker(tmp_path / "models" / "b")
+    assert again.prediction_model.name == "a"
+    np.testing.assert_allclose(
+        np.concatenate(posterior_probabilities(again, SPECTRA, PROPOSED)),
+        np.concatenate(posterior_probabilities(reranker, SPECTRA, PROPOSED)), atol=1e-3,
+    )  # fmt: skip
 
 
-def test_shares_of_a_query_sum_to_one() -> None:
-    given = Pairs(
-        np.array([0, 0, 3, 3, 3]), np.arange(5), np.zeros((5, len(PAIR_FEATURES))), np.array([0, 1, 0, 0, 0], bool)
-    )
-    weights = np.zeros((2, len(PAIR_FEATURES) + 1))
-    weights[1, -1] = np.log(3)
-    assert Reranker(weights).shares(given) == pytest.approx([0.25, 0.75, 1 / 3, 1 / 3, 1 / 3])
-    nothing = Pairs(*(column[:0] for column in given))
-    assert Reranker(weights).shares(nothing).shape == (0,)
+def test_a_reranker_refuses_a_prediction_model_of_other_weights(tmp_path: Path) -> None:
+    folder = shutil.copytree(resource("models/reranker-open"), tmp_path / "reranker")
+    config = json.loads((folder / "config.json").read_text())
+    config["prediction_model"]["model"] = "rassp"
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match="fitted with other weights of the prediction model neims-open"):
+        load_reranker(folder)
+    del config["prediction_model"]["sha256"]
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match="does not name its prediction model"):
+        load_reranker(folder)
 
 
-def test_pair_features_of_a_spectrum() -> None:
-    measured, predicted = np.zeros(100, np.float32), np.zeros((3, 100), np.float32)
-    measured[[40, 60, 80]] = (0.5, 1.0, 0.25)
-    predicted[0], predicted[1, 20] = measured, 1.0
-    found = spectral_pair_features(measured, predicted, np.array([80, 50, 700], np.int32))
-    assert found.shape == (3, 5)
-    np.testing.assert_allclose(found[0, :3], 1.0, atol=1e-6)
-    np.testing.assert_allclose(found[1:, :3], 0.0, atol=1e-6)
-    np.testing.assert_allclose(found[:, 3], np.log([0.001, 1.25 / 1.75 + 0.001, 0.001]), rtol=1e-6)
-    np.testing.assert_allclose(found[:, 4], [0.5, 0.0, 0.0])
+def test_what_is_no_reranker_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is of the kind neims and holds no reranker"):
+        load_reranker(resource("models/neims-open"))
+    with pytest.raises(InputError, match="no such folder"):
+        load_reranker(tmp_path / "absent")
+    folder = shutil.copytree(resource("models/reranker-open"), tmp_path / "reranker")
+    config = json.loads((folder / "config.json").read_text())
+    config["weights"] = [[1.0, 2.0]]
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match=r"do not fit \(weights of the shape"):
+        Reranker.load(folder)

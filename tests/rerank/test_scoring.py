@@ -5,9 +5,10 @@ import pytest
 from spectus import cli, tables
 from spectus.errors import InputError
 from spectus.identify.search import search_libraries
+from spectus.identify.settings import SearchSettings
 from spectus.prediction.library import write_predicted_library
-from spectus.prediction.neims.model import ForwardModel
-from spectus.rerank.scoring import reranked_structures
+from spectus.rerank.reranker import load_reranker
+from spectus.rerank.scoring import posterior_probabilities
 from tests.prediction.series import spectrum
 
 
@@ -35,15 +36,16 @@ def test_the_reranker_ranks_the_hits_of_predicted_spectra(
     assert hits[0]["smiles"] == "CCCCCCO"
     assert [hit["rank"] for hit in hits] == list(range(1, len(hits) + 1))
     assert all(hit["predicted"] and hit["cosine"] >= 0.1 for hit in hits)
-    scores = [hit["score"] for hit in hits]
-    assert scores == sorted(scores, reverse=True)
-    assert 0 < sum(scores) <= 1 + 1e-9
+    posterior = [hit["posterior"] for hit in hits]
+    assert posterior == sorted(posterior, reverse=True)
+    assert 0 < sum(posterior) <= 1 + 1e-9
+    assert all(hit["score"] == pytest.approx(hit["cosine"]) for hit in hits)
 
 
 def test_measured_spectra_are_not_reranked(searched: tuple[Path, Path], model: Path, tmp_path: Path) -> None:
     queries, _ = searched
-    search_libraries(queries, [queries], tmp_path / "plain.parquet", 5, 0.1, 20.0)
-    search_libraries(queries, [queries], tmp_path / "reranked.parquet", 5, 0.1, 20.0, model)
+    search_libraries(queries, [queries], tmp_path / "plain.parquet", SearchSettings(top=5, min_score=0.1))
+    search_libraries(queries, [queries], tmp_path / "reranked.parquet", SearchSettings(top=5, min_score=0.1), model)
     plain, reranked = (tables.read(tmp_path / f"{name}.parquet", tables.LIBRARY_HITS) for name in ("plain", "reranked"))
     assert plain.equals(reranked)
 
@@ -51,19 +53,21 @@ def test_measured_spectra_are_not_reranked(searched: tuple[Path, Path], model: P
 def test_a_model_that_is_none_is_named(searched: tuple[Path, Path], tmp_path: Path) -> None:
     queries, library = searched
     with pytest.raises(InputError, match="no such folder"):
-        search_libraries(queries, [library], tmp_path / "hits.parquet", 5, 0.1, 20.0, tmp_path / "absent")
+        search_libraries(
+            queries, [library], tmp_path / "hits.parquet", SearchSettings(top=5, min_score=0.1), tmp_path / "absent"
+        )
 
 
 def test_structures_are_reranked_by_query_whatever_stands_beside_them(model: Path) -> None:
     """The made series: m/z 31 marks an alcohol, m/z 30 an amine. A salt cannot be predicted and gets nothing."""
-    forward = ForwardModel.load(model)
+    reranker = load_reranker(model)
     alcohol, amine = spectrum("CCCCCO"), spectrum("CCCCCN")
     proposed = [["CCCCCN", "CCCCCO", "[Na+].[Cl-]"], [], ["CCCCCN", "CCCCCO"]]
-    first, nothing, last = reranked_structures(forward, [alcohol, alcohol, amine], proposed)
+    first, nothing, last = posterior_probabilities(reranker, [alcohol, alcohol, amine], proposed)
     assert first.argmax() == 1
     assert first[2] == 0
     assert len(nothing) == 0
     assert last.argmax() == 0
     assert [shares.sum() for shares in (first, last)] == pytest.approx([1, 1])
-    alone = reranked_structures(forward, [alcohol], proposed[:1])
+    alone = posterior_probabilities(reranker, [alcohol], proposed[:1])
     assert alone[0] == pytest.approx(first)

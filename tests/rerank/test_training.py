@@ -13,8 +13,9 @@ from spectus.errors import InputError
 from spectus.learning.measured_spectra import Measured, choosing, read_measured
 from spectus.learning.quantized_weights import load_weights
 from spectus.molecules.exclusions import is_held_out, read_held_out
-from spectus.prediction.neims.features import describe
-from spectus.prediction.neims.model import ForwardModel, compound_number
+from spectus.prediction.registry import load_prediction_model
+from spectus.prediction.substructures import count_substructures
+from spectus.rerank.reranker import compound_number, load_reranker
 from spectus.rerank.settings import ForwardSettings
 from spectus.rerank.training import candidates_of, half, train_forward
 from spectus.structures import inchikey14
@@ -23,8 +24,7 @@ from tests.prediction.series import write_library, write_settings
 
 def test_a_model_learns_the_rules_of_its_series(model: Path) -> None:
     """Compounds of the split valid, which it has not seen: the alcohol's ion is there, the amine's is not."""
-    described = describe(["CCCCCCO", "CCCCCCN", "CCCCCCC"])
-    alcohol, amine, alkane = ForwardModel.load(model).predict(described)
+    (alcohol, amine, alkane), _ = load_prediction_model(model).predict(["CCCCCCO", "CCCCCCN", "CCCCCCC"])
     assert (alcohol[31] > 0.5, amine[31] > 0.5, alkane[31] > 0.5) == (True, False, False)
     assert (alcohol[30] > 0.5, amine[30] > 0.5, alkane[30] > 0.5) == (False, True, False)
     assert alcohol[102] > 0.003
@@ -58,10 +58,10 @@ def test_the_real_train_split_gives_no_compound_that_it_must_not(shared: Path) -
 
 
 def test_a_vocabulary_comes_of_the_training_compounds_only(model: Path) -> None:
-    known = load_weights(model / "neims.safetensors")["vocabulary"].numpy().astype(np.uint64)
+    known = load_weights(model / "model.safetensors")["vocabulary"].numpy().astype(np.uint64)
     assert 10 < len(known) < 200
-    chlorine = describe(["CCCl"])
-    assert chlorine.matrix(known).nnz < len(chlorine.features)
+    chlorine = count_substructures(["CCCl"])
+    assert chlorine.matrix(known).nnz < len(chlorine.substructures)
 
 
 def test_the_candidates_are_filtered_by_structure_too(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(
             with pytest.raises(KeyboardInterrupt):
                 train_forward(library, plan, None, tmp_path / "parts")
     train_forward(library, plan, None, tmp_path / "parts")
-    whole, parts = (load_weights(tmp_path / name / "neims.safetensors") for name in ("whole", "parts"))
+    whole, parts = (load_weights(tmp_path / name / "model.safetensors") for name in ("whole", "parts"))
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
 
@@ -122,7 +122,7 @@ def test_a_list_of_molecules_takes_part(library: Path, tmp_path: Path) -> None:
     others = tmp_path / "others.smi"
     others.write_text("\n".join(["CC(C)O", "CC(C)N", "CC(C)C", "c1ccccc1", "CCOCC", "CCNCC", "C1CCCCC1", "CC=O"]))
     train_forward(library, write_settings(tmp_path, 10), None, tmp_path / "model", others=others)
-    known = ForwardModel.load(tmp_path / "model").known
+    known = load_reranker(tmp_path / "model").known
     assert compound_number(inchikey14("CCCCO")) in known
     assert compound_number(inchikey14("CC(C)O")) not in known
     assert compound_number(inchikey14("CCCCCCO")) not in known  # of the split valid

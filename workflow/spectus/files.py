@@ -1,6 +1,7 @@
-"""Writing files so that a killed job never leaves half of one behind."""
+"""Files: writing them whole or not at all, checking those that are read, finding those that ship."""
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +37,44 @@ def require_file(path: Path) -> Path:
     if path.stat().st_size == 0:
         raise InputError(path, "the file is empty", "export or copy it again")
     return path
+
+
+def resource(name: str) -> Path:
+    """Find a file or folder that ships with the project.
+
+    The places are, in this order: the folder that the environment variable SPECTUS_RESOURCES names, the folder
+    `resources` of the checkout, and the folder in which a wheel installs it.
+
+    Parameters
+    ----------
+    name
+        Path below the folder `resources`, such as "models/neims-open".
+
+    Returns
+    -------
+    Path
+        The first place that has it.
+
+    Raises
+    ------
+    InputError
+        No place has it.
+    """
+    places = _resource_folders()
+    for folder in places:
+        if (folder / name).exists():
+            return folder / name
+    raise InputError(
+        name, f"is not in {', '.join(map(str, places))}", "set SPECTUS_RESOURCES to the project's folder resources"
+    )
+
+
+def _resource_folders() -> list[Path]:
+    """Return the folders in which `resource` looks."""
+    named = os.environ.get("SPECTUS_RESOURCES")
+    beside = Path(__file__).resolve().parents[1]
+    checkout = [beside.with_name("resources")] if beside.name == "workflow" else []
+    return [*([Path(named)] if named else []), *checkout, Path(sys.prefix) / "share" / "spectus" / "resources"]
 
 
 def _umask() -> int:

@@ -1,22 +1,18 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
 from spectus.denovo.training.synthesis import Synthesiser, like
-from spectus.prediction.neims.features import describe
-from spectus.prediction.neims.model import ForwardModel
-from spectus.prediction.registry import load_predictor
+from spectus.files import resource
+from spectus.prediction.registry import load_prediction_model
 
-MODELS = Path(__file__).parents[2] / "resources" / "models"
-FORWARD, RASSP = MODELS / "forward-open", MODELS / "rassp-open"
+NEIMS, RASSP = resource("models/neims-open"), resource("models/rassp-open")
 SMILES = ["CCCCCCO", "c1ccccc1C", "[Na+].[Cl-]", "CCCCCCCCCC", "CC[Sn](C)C", "FC(F)(F)C(Cl)Br"]
 
 
 @pytest.fixture(scope="module")
 def synthesiser() -> Synthesiser:
-    return Synthesiser([FORWARD], SMILES, 190, torch.device("cpu"))
+    return Synthesiser([NEIMS], SMILES, 190, torch.device("cpu"))
 
 
 def test_molecules_out_of_reach_are_left_out(synthesiser: Synthesiser) -> None:
@@ -27,7 +23,7 @@ def test_molecules_out_of_reach_are_left_out(synthesiser: Synthesiser) -> None:
 
 def test_spectra_are_those_of_the_forward_model(synthesiser: Synthesiser) -> None:
     made, tokens = synthesiser.spectra(np.array([2, 0]), False, np.random.default_rng(0))
-    expected = ForwardModel.load(FORWARD).predict(describe(["CCCCCCCCCC", "CCCCCCO"]))[:, :191]
+    expected = load_prediction_model("neims").predict(["CCCCCCCCCC", "CCCCCCO"])[0][:, :191]
     np.testing.assert_allclose(made.numpy(), expected, atol=2e-3)
     assert tokens.tolist() == [4, 4]
 
@@ -41,21 +37,21 @@ def test_uncertain_spectra_differ_from_draw_to_draw(synthesiser: Synthesiser) ->
 
 
 def test_two_models_share_the_molecules() -> None:
-    both = Synthesiser([FORWARD, RASSP], ["CCCCCCO", "c1ccccc1C"], 190, torch.device("cpu"))
+    both = Synthesiser([NEIMS, RASSP], ["CCCCCCO", "c1ccccc1C"], 190, torch.device("cpu"))
     made, tokens = both.spectra(np.array([0] * 40), False, np.random.default_rng(0))
     assert set(tokens.tolist()) == {4, 6}
     assert 8 < (tokens == 6).sum() < 32
     apart = made[tokens == 4][0], made[tokens == 6][0]
     assert not torch.allclose(*apart, atol=0.01)
     assert all(float(spectrum.max()) == pytest.approx(1) for spectrum in apart)
-    expected, _ = load_predictor("rassp").spectra(["CCCCCCO"])
+    expected, _ = load_prediction_model("rassp").predict(["CCCCCCO"])
     np.testing.assert_allclose(apart[1].numpy(), expected[0, :191], atol=1e-4)
 
 
 def test_what_one_model_refuses_another_predicts_and_the_rest_is_the_molecular_ion(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    both = Synthesiser([FORWARD, RASSP], ["CCCCCCO"], 190, torch.device("cpu"))
+    both = Synthesiser([NEIMS, RASSP], ["CCCCCCO"], 190, torch.device("cpu"))
     monkeypatch.setattr(both.sources[1], "spectra", lambda rows, uncertain: torch.zeros(len(rows), 640))
     made, tokens = both.spectra(np.array([0] * 10), False, np.random.default_rng(0))
     assert set(tokens.tolist()) == {4}

@@ -2,7 +2,7 @@ import numpy as np
 import torch
 from scipy.sparse import csr_array
 
-from spectus.prediction.neims.network import Neims, NeimsConfig, cosine_loss, predict
+from spectus.prediction.neims.network import Neims, NeimsConfig, cosine_loss, predicted_intensities
 
 CONFIG = NeimsConfig(bins=60, width=8, bottleneck=4, blocks=1)
 
@@ -36,12 +36,14 @@ def test_the_square_root_is_undone() -> None:
     net, counts, mass = network(), csr_array(np.array([[1.0, 0.0, 2.0]], np.float32)), np.array([50], np.int32)
     with torch.no_grad():
         roots = net(torch.log1p(torch.tensor([[1.0, 0.0, 2.0]])), torch.tensor([50]), torch.full((1,), 70.0)).numpy()
-    np.testing.assert_allclose(predict(net, counts, mass), (roots / roots.max()) ** 2, rtol=1e-5)
+    np.testing.assert_allclose(predicted_intensities(net, counts, mass), (roots / roots.max()) ** 2, rtol=1e-5)
 
 
 def test_the_energy_changes_the_spectrum() -> None:
     counts, mass = csr_array(np.ones((1, 3), np.float32)), np.array([50], np.int32)
-    assert not np.allclose(predict(network(), counts, mass, 70.0), predict(network(), counts, mass, 20.0))
+    assert not np.allclose(
+        predicted_intensities(network(), counts, mass, 70.0), predicted_intensities(network(), counts, mass, 20.0)
+    )
 
 
 def test_the_loss_is_one_minus_the_weighted_cosine() -> None:

@@ -7,7 +7,7 @@ from rdkit import Chem
 
 from spectus.learning.measured_spectra import STANDARD_EV
 from spectus.prediction.rassp.batch import chunks, collate
-from spectus.prediction.rassp.network import Rassp, RasspConfig, cosine_loss, predict, softmax_of_groups
+from spectus.prediction.rassp.network import Rassp, RasspConfig, cosine_loss, predicted_mixtures, softmax_of_groups
 from spectus.prediction.rassp.preparation import Prepared, prepare, prepare_all
 from spectus.prediction.rassp.subformulae import Limits
 
@@ -80,15 +80,15 @@ def test_the_order_of_the_atoms_does_not_matter(network: Rassp, smiles: str) -> 
 
 def test_companions_do_not_matter(network: Rassp, molecules: list[Prepared]) -> None:
     """Alone or padded beside larger ones, in any order."""
-    together = predict(network, molecules)
+    together = predicted_mixtures(network, molecules)
     for at, molecule in enumerate(molecules):
-        np.testing.assert_allclose(predict(network, [molecule])[0], together[at], atol=1e-5)
-    np.testing.assert_allclose(predict(network, molecules[::-1])[::-1], together, atol=1e-5)
+        np.testing.assert_allclose(predicted_mixtures(network, [molecule])[0], together[at], atol=1e-5)
+    np.testing.assert_allclose(predicted_mixtures(network, molecules[::-1])[::-1], together, atol=1e-5)
     np.testing.assert_allclose(together.max(axis=1), 1.0)
 
 
 def test_a_refused_molecule_has_a_row_of_zeros(network: Rassp) -> None:
-    found = predict(network, prepare_all(["CCO", "C[Hg]C", None], LIMITS))
+    found = predicted_mixtures(network, prepare_all(["CCO", "C[Hg]C", None], LIMITS))
     assert found[0].max() == 1.0
     assert not found[1:].any()
 

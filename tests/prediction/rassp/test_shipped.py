@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from spectus import cli
+from spectus.files import resource
 from spectus.library.records import read_spectra
 from spectus.prediction.rassp.model import RasspModel
-from spectus.prediction.registry import NAMED, load_predictor
+from spectus.prediction.registry import SHIPPED, load_prediction_model
 
-FOLDER = NAMED["rassp"]
+FOLDER = resource(SHIPPED["rassp"])
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def shipped() -> RasspModel:
 def test_isotopes_are_those_of_nature(shipped: RasspModel) -> None:
     """Naphthalene's M+1, dichlorobenzene's M+2 and bromobenzene's: the molecule is the heaviest formula, so its
     isotopes have no rival."""
-    (naphthalene, chlorinated, brominated), _ = shipped.spectra(["c1ccc2ccccc2c1", "Clc1ccccc1Cl", "Brc1ccccc1"])
+    (naphthalene, chlorinated, brominated), _ = shipped.predict(["c1ccc2ccccc2c1", "Clc1ccccc1Cl", "Brc1ccccc1"])
     assert naphthalene[129] / naphthalene[128] == pytest.approx(0.109, abs=0.01)
     assert chlorinated[148] / chlorinated[146] == pytest.approx(0.64, abs=0.02)
     assert brominated[158] / brominated[156] == pytest.approx(0.97, abs=0.02)
@@ -31,13 +32,13 @@ def test_isotopes_are_those_of_nature(shipped: RasspModel) -> None:
 def test_names_stand_for_the_models_that_ship(tmp_path: Path) -> None:
     listed = tmp_path / "molecules.smi"
     listed.write_text("Cc1ccccc1 toluene\nC[Hg]C mercury\n")
-    for name, folder in NAMED.items():
+    for name, folder in SHIPPED.items():
         out = tmp_path / f"{name}.parquet"
         assert cli.main(["forward", str(listed), "--model", name, "--out", str(out), "--threads", "1"]) == 0
         toluene, mercury = read_spectra(out).to_pylist()
         assert toluene["mz"][int(np.argmax(toluene["intensity"]))] == 91
         assert mercury["reason"] == "an element that the model does not know"
-        assert load_predictor(name).name == folder.name
+        assert load_prediction_model(name).name == Path(folder).name
 
 
 def test_it_is_small_and_says_where_it_comes_from(shipped: RasspModel) -> None:

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -17,12 +18,14 @@ from spectus.evaluation.fidelity import drawn_compounds, fidelity
 from spectus.learning.measured_spectra import Measured, read_measured
 from spectus.learning.quantized_weights import load_weights
 from spectus.library.records import read_spectra
-from spectus.prediction.neims.model import ForwardModel
+from spectus.prediction.base import PredictionModel
+from spectus.prediction.neims.model import NeimsModel
 from spectus.prediction.rassp.model import RasspModel
 from spectus.prediction.rassp.subformulae import Limits
 from spectus.prediction.rassp.task import Formulated
 from spectus.prediction.rassp.training import RasspSettings, is_of_rassp, train_rassp
-from spectus.prediction.registry import NAMED, Together, load_predictor
+from spectus.prediction.registry import SHIPPED, MeanModel, load_prediction_model
+from spectus.rerank.reranker import load_reranker
 from spectus.rerank.training import train_forward
 
 SETTINGS = """
@@ -51,7 +54,7 @@ def trained(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_model_learns_the_rules_of_its_series(trained: Path) -> None:
     """Compounds of the split valid, which it has not seen: the alcohol's ion is there, the amine's is not."""
-    (alcohol, amine, alkane), _ = RasspModel.load(trained).spectra(["CCCCCCO", "CCCCCCN", "CCCCCCC"])
+    (alcohol, amine, alkane), _ = RasspModel.load(trained).predict(["CCCCCCO", "CCCCCCN", "CCCCCCC"])
     assert (alcohol[31] > 0.3, amine[31] > 0.3, alkane[31] > 0.3) == (True, False, False)
     assert (alcohol[30] > 0.3, amine[30] > 0.3, alkane[30] > 0.3) == (False, True, False)
     log = pq.read_table(trained / "log.parquet").to_pandas()
@@ -113,12 +116,12 @@ def test_both_kinds_of_models_have_the_same_measures(trained: Path, model: Path,
     _, valid = read_measured(library, 160, frozenset())
     candidates = np.array(["CC(C)CC(C)CC", "CCC(C)CCO", "C[Hg]C", "CCOCCCC"])
     for folder in (trained, model):
-        found = fidelity(load_predictor(str(folder)), valid, candidates)
+        found = fidelity(load_prediction_model(str(folder)), valid, candidates)
         assert (found.n_spectra, found.n_refused) == (3, 0)
         assert found.cosine > 0.7
         assert found.weighted_cosine == pytest.approx(found.weighted_cosine_at_its_energy, abs=1e-5)
         assert found.recall_10_of_1000 == 1.0
-    assert fidelity(load_predictor(str(trained)), valid).recall_10_of_1000 is None
+    assert fidelity(load_prediction_model(str(trained)), valid).recall_10_of_1000 is None
 
 
 def test_compounds_are_drawn_whole() -> None:
@@ -155,17 +158,25 @@ def test_the_first_fitting_may_be_the_only_one(library: Path, tmp_path: Path) ->
 def test_a_query_that_cannot_be_predicted_is_not_found(trained: Path, library: Path) -> None:
     _, valid = read_measured(library, 160, frozenset())
     strange = valid._replace(smiles=np.array(["C[Hg]C", *valid.smiles[1:]]))
-    found = fidelity(load_predictor(str(trained)), strange, np.array(["CCCCCC"]))
+    found = fidelity(load_prediction_model(str(trained)), strange, np.array(["CCCCCC"]))
     assert found.n_refused == 1
     assert found.recall_10_of_1000 == pytest.approx(2 / 3)
 
 
-class OnePeak:
+class OnePeak(PredictionModel):
     """A model of a few bins that sees m/z 50 in everything but ethanol, which it refuses."""
 
-    name, sha256, bins = "one", "00", 60
+    kind, name, sha256 = "one", "one", "00"
+    bins = 60
 
-    def spectra(self, smiles: Sequence[str | None], energy: float = 70.0) -> tuple[np.ndarray, list[str | None]]:
+    @classmethod
+    def load(cls, folder: Path, threads: int = 0) -> "OnePeak":
+        raise NotImplementedError
+
+    def save(self, folder: Path, more: dict[str, Any] | None = None) -> None:
+        raise NotImplementedError
+
+    def predict(self, smiles: Sequence[str | None], energy: float = 70.0) -> tuple[np.ndarray, list[str | None]]:
         spectra = np.zeros((len(smiles), self.bins), np.float32)
         refused = np.array([text == "CCO" for text in smiles])
         spectra[~refused, 50] = 1.0
@@ -175,10 +186,10 @@ class OnePeak:
 def test_models_together_give_the_mean_of_the_roots(trained: Path) -> None:
     """A molecule that one model refuses is left to the other; the shorter spectrum is padded."""
     own = RasspModel.load(trained)
-    both = Together([own, OnePeak()])
+    both = MeanModel([own, OnePeak()])
     smiles = ["CCCCO", "C" * 30, "CCO"]
-    spectra, reasons = both.spectra(smiles)
-    alone, _ = own.spectra(smiles)
+    spectra, reasons = both.predict(smiles)
+    alone, _ = own.predict(smiles)
     assert reasons == [None, None, None]
     roots = np.sqrt(alone[0])
     roots[50] += 1
@@ -188,35 +199,37 @@ def test_models_together_give_the_mean_of_the_roots(trained: Path) -> None:
 
 
 def test_names_may_be_joined(trained: Path, model: Path) -> None:
-    both = load_predictor(f"{trained}+{model}")
-    spectra, reasons = both.spectra(["CCCCO", "C" * 30, "C[Hg]C"])
+    both = load_prediction_model(f"{trained}+{model}")
+    spectra, reasons = both.predict(["CCCCO", "C" * 30, "C[Hg]C"])
     assert reasons == [None, None, "an element that the model does not know"]
     assert spectra.max(axis=1).tolist() == [1.0, 1.0, 0.0]
     assert (both.name, both.bins) == ("model+model", 160)
-    assert both.sha256 not in {RasspModel.load(trained).sha256, ForwardModel.load(model).sha256}
+    assert both.sha256 not in {RasspModel.load(trained).sha256, NeimsModel.load(model).sha256}
 
 
 def test_what_cannot_be_used_is_named(trained: Path, library: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such folder"):
-        load_predictor(str(tmp_path / "absent"))
-    with pytest.raises(InputError, match="without a reranker"):
-        ForwardModel.load(trained)
+        load_prediction_model(str(tmp_path / "absent"))
+    with pytest.raises(InputError, match="holds no reranker"):
+        load_reranker(trained)
+    with pytest.raises(InputError, match="is of the kind rassp"):
+        NeimsModel.load(trained)
     shutil.copytree(trained, tmp_path / "m", ignore=shutil.ignore_patterns("fitting"))
     config = json.loads((tmp_path / "m" / "config.json").read_text())
     config["rassp"]["width"] = 8
     (tmp_path / "m" / "config.json").write_text(json.dumps(config))
     with pytest.raises(InputError, match="do not fit"):
-        load_predictor(str(tmp_path / "m"))
+        load_prediction_model(str(tmp_path / "m"))
     config["kind"] = "bart"
     (tmp_path / "m" / "config.json").write_text(json.dumps(config))
-    with pytest.raises(InputError, match="is no forward model"):
-        load_predictor(str(tmp_path / "m"))
+    with pytest.raises(InputError, match="of an unknown kind, bart"):
+        load_prediction_model(str(tmp_path / "m"))
     with pytest.raises(InputError, match="leaves no compound"):
         train_rassp(library, settings(tmp_path, 10, 1), None, tmp_path / "none")
 
 
 def test_the_key_of_the_settings_says_what_is_trained(library: Path, tmp_path: Path) -> None:
-    folder = Path(__file__).parents[2] / "config" / "training"
+    folder = Path(__file__).parents[3] / "config" / "training"
     assert is_of_rassp(folder / "rassp-open.yaml")
     assert not is_of_rassp(folder / "forward-open.yaml")
     assert RasspSettings.read(folder / "rassp-open.yaml").rassp.bins == 640
@@ -226,4 +239,4 @@ def test_the_key_of_the_settings_says_what_is_trained(library: Path, tmp_path: P
     (tmp_path / "b.yaml").write_text("rassp: [")
     with pytest.raises(InputError, match="is not YAML"):
         train_forward(library, tmp_path / "b.yaml", None, tmp_path / "model")
-    assert set(NAMED) == {"neims", "rassp"}
+    assert set(SHIPPED) == {"neims", "rassp"}

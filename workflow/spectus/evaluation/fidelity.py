@@ -12,8 +12,8 @@ from spectus.evaluation.prediction import NOT_FOUND, TIE, cosines, drawn_of_mass
 from spectus.learning.measured_spectra import Measured
 from spectus.library.similarity import PREDICTED, Powers
 from spectus.molecules.suitability import survey
+from spectus.prediction.base import PredictionModel
 from spectus.prediction.compact import compacted
-from spectus.prediction.registry import Predictor
 from spectus.rerank.shortlist import weighted
 from spectus.structures import quiet_rdkit
 
@@ -41,7 +41,7 @@ class Fidelity:
 
 
 def fidelity(
-    model: Predictor, queries: Measured, candidates: NDArray[np.str_] | None = None, seed: int = 0,
+    model: PredictionModel, queries: Measured, candidates: NDArray[np.str_] | None = None, seed: int = 0,
     sought: int | None = None,
 ) -> Fidelity:  # fmt: skip
     """Scores of `model` on spectra it has not learnt from.
@@ -53,7 +53,7 @@ def fidelity(
     seed: of the 1,000 molecules drawn where more have one nominal mass, and of the compounds sought.
     sought: the ground truth is sought for so many compounds, drawn; None: for all.
     """
-    at_standard, reasons = model.spectra(queries.smiles.tolist())
+    at_standard, reasons = model.predict(queries.smiles.tolist())
     at_own = at_energies(model, queries)
     plain, heavy = Powers(1.0, 0.0), Powers(0.5, 1.0)
 
@@ -86,17 +86,17 @@ def drawn_compounds(block: NDArray[np.str_], number: int | None, seed: int) -> N
     return np.isin(block, np.random.default_rng(seed).choice(compounds, number, replace=False))
 
 
-def at_energies(model: Predictor, queries: Measured) -> NDArray[np.float32]:
+def at_energies(model: PredictionModel, queries: Measured) -> NDArray[np.float32]:
     """(n, bins) predicted spectra of the queries' molecules at the energies their records name."""
     spectra = np.zeros_like(queries.intensity)
     for energy in np.unique(queries.energy):
         at = np.flatnonzero(queries.energy == energy)
-        spectra[at] = model.spectra(queries.smiles[at].tolist(), float(energy))[0]
+        spectra[at] = model.predict(queries.smiles[at].tolist(), float(energy))[0]
     return spectra
 
 
 def _recall(
-    model: Predictor, queries: Measured, predicted: NDArray[np.float32], refused: NDArray[np.bool_],
+    model: PredictionModel, queries: Measured, predicted: NDArray[np.float32], refused: NDArray[np.bool_],
     candidates: NDArray[np.str_], of_all: NDArray[np.str_], seed: int,
 ) -> float:  # fmt: skip
     """`of_all`: molecules that are added to the candidates, so that those drawn do not depend on who is sought."""
@@ -113,7 +113,7 @@ def _recall(
     of_ground_truth = cosines(compacted(predicted), queries.intensity, PREDICTED)
     better = np.zeros(len(ground_truth), np.int64)
     for part in _parts(rows):
-        spectra = weighted(compacted(model.spectra(listed[part].tolist())[0]), PREDICTED)
+        spectra = weighted(compacted(model.predict(listed[part].tolist())[0]), PREDICTED)
         near = np.flatnonzero(np.isin(mass[ground_truth], mass[part]))
         above = measured[near] @ spectra.T >= of_ground_truth[near, None] - TIE
         above &= (

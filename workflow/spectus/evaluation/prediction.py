@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from spectus.learning.measured_spectra import Measured
 from spectus.library.similarity import PREDICTED, Powers
 from spectus.prediction.compact import compacted
-from spectus.prediction.neims.features import describe
-from spectus.prediction.neims.model import ForwardModel
-from spectus.rerank.scoring import SHORTLIST
+from spectus.prediction.substructures import count_substructures
+from spectus.rerank.reranker import Reranker
+from spectus.rerank.scoring import SHORTLIST, predicted_candidates
 from spectus.rerank.shortlist import Shortlist, predicted_blocks, weighted
 from spectus.rerank.training import half
-from spectus.structures import inchikey14
 
 _OF_ONE_MASS = 1000
 NOT_FOUND = 10**9
@@ -70,7 +69,7 @@ class ForwardScores:
 
 
 def evaluate_forward(
-    model: ForwardModel, queries: Measured, candidates: NDArray[np.str_], seed: int = 0
+    reranker: Reranker, queries: Measured, candidates: NDArray[np.str_], seed: int = 0
 ) -> ForwardScores:
     """Scores of `model` on spectra it has not learnt from.
 
@@ -79,12 +78,13 @@ def evaluate_forward(
     candidates: canonical SMILES without stereochemistry of the molecules to search; those of the queries are added.
     seed: of the 1,000 molecules drawn where more have one nominal mass.
     """
+    model = reranker.prediction_model
     listed = np.unique(np.concatenate([candidates, queries.smiles]))
     ground_truth = np.searchsorted(listed, queries.smiles)
-    molecules = describe(listed.tolist(), len(listed))
+    molecules = count_substructures(listed.tolist(), len(listed))
     usable = np.array([reason is None for reason in molecules.reasons])
     own = molecules.at(ground_truth)
-    at_standard = model.predict(own)
+    at_standard = model.predict_counted(own)
     cosine_of_ground_truth = cosines(compacted(at_standard), queries.intensity, PREDICTED)
     drawn = drawn_of_mass(np.where(usable, molecules.mass, -1), np.random.default_rng(seed))
     shortlist = Shortlist(queries.intensity, SHORTLIST)
@@ -95,8 +95,8 @@ def evaluate_forward(
         better += above.sum(axis=1)
         better_of_mass += (above & drawn[rows] & (molecules.mass[rows] == own.mass[:, None])).sum(axis=1)
     better[~usable[ground_truth]], better_of_mass[~usable[ground_truth]] = NOT_FOUND, NOT_FOUND
-    reranked_rank, above_of_half = _reranked_ranks(model, queries, listed, ground_truth, shortlist)
-    at_own = _at_energies(model, queries, ground_truth, listed)
+    reranked_rank, above_of_half = _reranked_ranks(reranker, queries, listed, ground_truth, shortlist)
+    at_own = _at_energies(reranker, queries, ground_truth, listed)
     weights = Powers(0.5, 1.0)
     return ForwardScores(
         n_spectra=len(ground_truth),
@@ -115,7 +115,7 @@ def evaluate_forward(
 
 
 def _reranked_ranks(
-    model: ForwardModel,
+    reranker: Reranker,
     queries: Measured,
     listed: NDArray[np.str_],
     ground_truth: NDArray[np.int64],
@@ -126,11 +126,9 @@ def _reranked_ranks(
     present = shortlist.candidate >= 0
     query = np.repeat(np.arange(len(ground_truth)), present.sum(axis=1))
     used, candidate = np.unique(shortlist.candidate[present], return_inverse=True)
-    molecules = describe(listed[used].tolist(), len(used))
-    blocks = [inchikey14(smiles) for smiles in listed[used].tolist()]
-    predicted = compacted(model.predict(molecules))
-    pairs = model.pairs(queries.intensity, molecules, blocks, predicted, query, candidate)
-    scores = model.reranker.scores(pairs)
+    structures, _ = predicted_candidates(reranker, listed[used].tolist())
+    pairs = reranker.pairs(queries.intensity, structures, query, candidate)
+    scores = reranker.weights.scores(pairs)
     right = used[candidate] == ground_truth[query]
     of_ground_truth = np.full(len(ground_truth), np.inf)
     of_ground_truth[query[right]] = scores[right]
@@ -142,13 +140,13 @@ def _reranked_ranks(
 
 
 def _at_energies(
-    model: ForwardModel, queries: Measured, ground_truth: NDArray[np.int64], listed: NDArray[np.str_]
+    reranker: Reranker, queries: Measured, ground_truth: NDArray[np.int64], listed: NDArray[np.str_]
 ) -> NDArray[np.float32]:
     """Spectra (n, bins) of the true molecules at the energies their records name."""
     spectra = np.zeros_like(queries.intensity)
     for energy in np.unique(queries.energy):
         at = np.flatnonzero(queries.energy == energy)
-        spectra[at] = model.predict(describe(listed[ground_truth[at]].tolist()), float(energy))
+        spectra[at] = reranker.prediction_model.predict(listed[ground_truth[at]].tolist(), float(energy))[0]
     return spectra
 
 

@@ -22,7 +22,7 @@ from spectus.errors import InputError
 from spectus.library.parquet import PREDICTED_BY
 from spectus.molecules.reading import Listed, read_molecules
 from spectus.prediction.compact import PEAKS, peak_lists
-from spectus.prediction.registry import load_predictor
+from spectus.prediction.registry import load_prediction_model
 from spectus.structures import quiet_rdkit
 from spectus.tables import SPECTRA
 
@@ -51,7 +51,7 @@ def write_predicted_library(
     """
     if peaks < 1:
         raise InputError(f"--peaks {peaks}", "is not a number of peaks", "give 1 or more")
-    forward = load_predictor(model, threads)
+    forward = load_prediction_model(model, threads)
     unusable: Counter[str] = Counter()
     seen: dict[str, int] = {}
     n_molecules, predicting = 0, 0.0
@@ -63,7 +63,7 @@ def write_predicted_library(
     ):
         for block in _blocks(listed, _ROWS_AT_ONCE):
             started = time.process_time()
-            spectra, reasons = forward.spectra([molecule.smiles for molecule in block])
+            spectra, reasons = forward.predict([molecule.smiles for molecule in block])
             predicting += time.process_time() - started
             rows = _rows(block, reasons, spectra, n_molecules, peaks, seen)
             writer.append(rows)

@@ -1,57 +1,74 @@
-"""Forward models by name or folder, whatever network is inside."""
+"""Prediction models by name or folder."""
 
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spectus.errors import InputError
+from spectus.files import resource
 from spectus.learning.measured_spectra import STANDARD_EV
-from spectus.prediction.neims.model import FORWARD, RASSP, ForwardModel, read_config
+from spectus.prediction.base import (
+    LEGACY_NEIMS,
+    LEGACY_RASSP,
+    PredictionModel,
+    read_model_config,
+    write_model_config,
+)
+from spectus.prediction.neims.model import NeimsModel
 from spectus.prediction.rassp.model import RasspModel
 
-_SHIPPED = Path(__file__).parents[3] / "resources" / "models"
-NAMED = {"neims": _SHIPPED / "forward-open", "rassp": _SHIPPED / "rassp-open"}
-"""Names of the models that ship."""
+SHIPPED = {"neims": "models/neims-open", "rassp": "models/rassp-open"}
+"""Names of the models that ship, and their places among the resources."""
 
 
-class Predictor(Protocol):
-    """From structures to spectra. `name` is that of the model's folder, `sha256` that of its weights."""
+class MeanModel(PredictionModel):
+    """The mean of several models' spectra, of those models that can take the molecule.
 
-    name: str
-    sha256: str
+    The mean is one of square roots of intensities. Models err at different peaks, so the mean errs less than each.
 
-    @property
-    def bins(self) -> int: ...
+    Parameters
+    ----------
+    models
+        The models; `name` joins their names with +.
+    """
 
-    def spectra(
-        self, smiles: Sequence[str | None], energy: float = STANDARD_EV
-    ) -> tuple[NDArray[np.float32], list[str | None]]: ...
+    kind: ClassVar[str] = "mean"
 
-
-class Together:
-    """Several models' spectra as one: the mean of square roots, of those models that can take the molecule. Where they
-    err, they err at different peaks."""
-
-    def __init__(self, models: Sequence[Predictor]) -> None:
+    def __init__(self, models: Sequence[PredictionModel]) -> None:
         self.models = models
         self.name = "+".join(model.name for model in models)
         self.sha256 = hashlib.sha256("".join(model.sha256 for model in models).encode()).hexdigest()
 
+    @classmethod
+    def load(cls, folder: Path, threads: int = 0) -> Self:
+        """Read a folder that `save` wrote, with a folder for each model."""
+        parts = read_model_config(folder).get("models", [])
+        return cls([load_prediction_model(str(folder / str(part)), threads) for part in parts])
+
+    def save(self, folder: Path, more: dict[str, Any] | None = None) -> None:
+        """Write the folder, with a folder for each model."""
+        parts = [f"{number}-{model.name}" for number, model in enumerate(self.models, start=1)]
+        for part, model in zip(parts, self.models, strict=True):
+            model.save(folder / part)
+        write_model_config(folder, {"kind": self.kind, "models": parts, **(more or {})})
+
     @property
     def bins(self) -> int:
+        """Columns of a spectrum: those of the model that has most."""
         return max(model.bins for model in self.models)
 
-    def spectra(
+    def predict(
         self, smiles: Sequence[str | None], energy: float = STANDARD_EV
     ) -> tuple[NDArray[np.float32], list[str | None]]:
-        """As of each model; a molecule that none can take has the first one's reason."""
+        """Predict the spectra of molecules; one that no model can take has the first model's reason."""
         roots, taken = np.zeros((len(smiles), self.bins), np.float32), np.zeros(len(smiles), bool)
         reasons: list[str | None] = []
         for model in self.models:
-            spectra, refused = model.spectra(smiles, energy)
+            spectra, refused = model.predict(smiles, energy)
             roots[:, : model.bins] += np.sqrt(spectra)
             taken |= np.array([reason is None for reason in refused], bool)
             reasons = reasons or refused
@@ -59,18 +76,36 @@ class Together:
         return np.square(roots), [None if ok else reason for ok, reason in zip(taken, reasons, strict=True)]
 
 
-def load_predictor(model: str, threads: int = 0) -> Predictor:
-    """The forward model of a folder, or one that ships by its name (`neims`, `rassp`), or several joined with + taken
-    together (`neims+rassp`).
+PREDICTION_MODELS: dict[str, type[PredictionModel]] = {
+    model.kind: model for model in (NeimsModel, RasspModel, MeanModel)
+}
+"""Classes of prediction models by their kind."""
 
-    A folder of that name in the working directory does not hide the name; write ./neims for it.
+_CLASSES = PREDICTION_MODELS | {LEGACY_NEIMS: NeimsModel, LEGACY_RASSP: RasspModel}
+
+
+def load_prediction_model(spec: str | Path, threads: int = 0) -> PredictionModel:
+    """Load a prediction model.
+
+    Parameters
+    ----------
+    spec
+        Name of a model that ships (`neims`, `rassp`), a folder, or several of these joined with + for the mean of their
+        spectra (`neims+rassp`). A name goes before a folder of that name; write ./neims for the folder.
+    threads
+        CPU threads; 0 takes all.
 
     Raises
     ------
-    InputError: no such folder, or it holds no forward model or a damaged one.
+    InputError
+        No such folder, or it holds no prediction model or a damaged one.
     """
-    if "+" in model and not Path(model).exists():
-        return Together([load_predictor(part, threads) for part in model.split("+")])
-    folder = NAMED.get(model, Path(model))
-    kind = read_config(folder, FORWARD, RASSP)["kind"]
-    return RasspModel.load(folder, threads) if kind == RASSP else ForwardModel.load(folder, threads)
+    text = str(spec)
+    if "+" in text and not Path(text).exists():
+        return MeanModel([load_prediction_model(part.strip(), threads) for part in text.split("+")])
+    folder = resource(SHIPPED[text]) if text in SHIPPED else Path(text)
+    kind = read_model_config(folder)["kind"]
+    if kind not in _CLASSES:
+        problem = "is a reranker, not a prediction model" if kind == "reranker" else f"is of an unknown kind, {kind}"
+        raise InputError(folder, problem, f"name a prediction model of the kind {', '.join(PREDICTION_MODELS)}")
+    return _CLASSES[kind].load(folder, threads)

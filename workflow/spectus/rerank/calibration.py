@@ -4,18 +4,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectus.prediction.compact import compacted
-from spectus.prediction.neims.features import Molecules
-from spectus.prediction.neims.model import ForwardModel
-from spectus.rerank.reranker import Reranker, fit_reranker
+from spectus.prediction.substructures import SubstructureCounts
+from spectus.rerank.pair_features import PairWeights, fit_pair_weights
+from spectus.rerank.reranker import Candidates, Reranker
 from spectus.rerank.settings import ForwardSettings
 from spectus.rerank.shortlist import Shortlist, predicted_blocks
 from spectus.rerank.tasks import Described
 
 
-def calibrated_reranker(
-    model: ForwardModel, data: Described, learnt: NDArray[np.int64], watched: NDArray[np.int64],
-    candidates: Molecules, smiles: NDArray[np.str_], settings: ForwardSettings,
-) -> Reranker:  # fmt: skip
+def calibrated_weights(
+    reranker: Reranker, data: Described, learnt: NDArray[np.int64], watched: NDArray[np.int64],
+    candidates: SubstructureCounts, smiles: NDArray[np.str_], settings: ForwardSettings,
+) -> PairWeights:  # fmt: skip
     """The reranker for networks that learnt from the spectra `learnt`.
 
     The queries are some of the spectra `watched` and as many of `learnt`, drawn by the seed. `candidates` are all the
@@ -29,7 +29,7 @@ def calibrated_reranker(
     )
     measured = data.measured.intensity[queries]
     shortlist = Shortlist(measured, settings.shortlist)
-    for rows, predicted in predicted_blocks(model, candidates):
+    for rows, predicted in predicted_blocks(reranker.prediction_model, candidates):
         shortlist.add(predicted, rows)
     listed = shortlist.candidate >= 0
     query = np.repeat(np.arange(len(queries)), listed.sum(axis=1))
@@ -37,8 +37,9 @@ def calibrated_reranker(
     molecules = candidates.at(used)
     block_of = dict(zip(data.measured.smiles.tolist(), data.measured.block.tolist(), strict=True))
     blocks = [block_of.get(text) for text in smiles[used].tolist()]
-    pairs = model.pairs(measured, molecules, blocks, compacted(model.predict(molecules)), query, candidate)
+    predicted = compacted(reranker.prediction_model.predict_counted(molecules))
+    pairs = reranker.pairs(measured, Candidates(molecules, blocks, predicted), query, candidate)
     right = smiles[used][candidate] == data.measured.smiles[queries][query]
     is_known = np.isin(queries, learnt)
     share = np.where(is_known, settings.known_share, 1 - settings.known_share)
-    return fit_reranker(pairs, right, (data.weights[queries] * share)[query].astype(np.float64))
+    return fit_pair_weights(pairs, right, (data.weights[queries] * share)[query].astype(np.float64))

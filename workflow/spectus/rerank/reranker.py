@@ -1,126 +1,235 @@
-"""Which of a query's candidates is right: several weak pair features weighed together.
+"""The reranker: how well each candidate structure explains a measured spectrum, as a posterior probability.
 
-A linear score over pair features of a pair, fitted as a conditional logit (McFadden 1974): the probability that a candidate
-is the right one among those listed is the softmax of their scores. A model has seen the spectra of some candidates, and
-those fit far better than others; that a compound it knows fits no better than one it does not know speaks against it.
-So known candidates have weights of their own, fitted on queries that truly are of known compounds.
+Its folder holds config.json (kind "reranker"), the dual encoder's weights, and the name and SHA-256 sum of the
+prediction model with which the weights of the pair features were fitted.
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
-from spectus.library.similarity import PREDICTED, Powers
+from spectus.errors import InputError
+from spectus.files import resource
+from spectus.learning.quantized_weights import load_weights, save_weights
+from spectus.prediction.base import (
+    CONFIG,
+    LEGACY_NEIMS,
+    PredictionModel,
+    misfit,
+    read_model_config,
+    write_model_config,
+)
+from spectus.prediction.registry import SHIPPED, load_prediction_model
+from spectus.prediction.substructures import SubstructureCounts
+from spectus.rerank.dual_encoder import DualEncoder, DualEncoderConfig, embed_molecules, embed_spectra, pair_logits
+from spectus.rerank.pair_features import PAIR_FEATURES, Pairs, PairWeights, spectral_pair_features
 
-POWERS = (PREDICTED, Powers(0.5, 1.3), Powers(0.2, 0.0))
-PAIR_FEATURES = ("cosine", "cosine_heavy", "cosine_flat", "above", "at_mass", "dual_encoder")
-"""Three cosines with the predicted spectrum, the logarithm of the share of the ion current above the molecule's
-isotopes, the square root of the intensity at its nominal mass, and the dual encoder's logit."""
+OPEN = "open"
+"""Name of the reranker that ships."""
 
-_ISOTOPES = 3  # nominal masses from the molecular one on that isotopes explain
-_LEAST_SHARE = 1e-3
+_SHIPPED_RERANKER = "models/reranker-open"
+_WEIGHTS, _LEGACY_WEIGHTS = "dual_encoder.safetensors", "recogniser.safetensors"
+_SUBFOLDER = "reranker"
+_DIGITS = 6
+"""Decimals of the weights of pair features in config.json; they are near 1 to 10."""
 
 
-class Pairs(NamedTuple):
-    """Pairs of a query and a candidate, grouped by query.
+@dataclass
+class Reranker:
+    """Scores of pairs of a measured spectrum and a candidate structure.
 
-    `query` and `candidate` (n,) rows of two tables; `pair_features` (n, len(PAIR_FEATURES)) float64; `known` (n,) whether the
-    model was trained on the candidate.
+    Attributes
+    ----------
+    name : str
+        Name of the folder.
+    dual_encoder : DualEncoder
+        The network that compares a spectrum with a molecule.
+    weights : PairWeights
+        Weights of the pair features.
+    known : ndarray of int64, (n,)
+        `compound_number` of the compounds from which the models learned, ascending.
+    prediction_model : PredictionModel
+        The model whose predicted spectra the weights were fitted with.
     """
 
-    query: NDArray[np.int64]
-    candidate: NDArray[np.int64]
-    pair_features: NDArray[np.float64]
-    known: NDArray[np.bool_]
+    kind: ClassVar[str] = "reranker"
+    name: str
+    dual_encoder: DualEncoder
+    weights: PairWeights
+    known: NDArray[np.int64]
+    prediction_model: PredictionModel
+
+    @property
+    def bins(self) -> int:
+        """Columns of a spectrum: nominal masses 0 to bins - 1."""
+        return self.dual_encoder.config.bins
+
+    @classmethod
+    def load(cls, folder: Path, threads: int = 0) -> Self:
+        """Read a folder that `save` wrote, or one of version 0.3 that holds NEIMS too.
+
+        Parameters
+        ----------
+        folder
+            The reranker's folder, or that of a prediction model with a folder `reranker` in it.
+        threads
+            CPU threads; 0 takes all.
+
+        Raises
+        ------
+        InputError
+            The folder holds no reranker or a damaged one, or its prediction model is missing or has other weights.
+        """
+        config = read_model_config(folder)
+        if config["kind"] not in (cls.kind, LEGACY_NEIMS):
+            if (folder / _SUBFOLDER / CONFIG).is_file():
+                return cls.load(folder / _SUBFOLDER, threads)
+            raise InputError(
+                folder, f"is of the kind {config['kind']} and holds no reranker", "name a reranker, or open for the one"
+                " that ships",
+            )  # fmt: skip
+        legacy = config["kind"] == LEGACY_NEIMS
+        state = load_weights(folder / (_LEGACY_WEIGHTS if legacy else _WEIGHTS))
+        try:
+            known = state.pop("known").numpy()
+            network = DualEncoder(
+                DualEncoderConfig(**config["recogniser" if legacy else "dual_encoder"]), state["vocabulary"]
+            )
+            network.load_state_dict(state)
+            values = np.array(config["judge" if legacy else "weights"], dtype=np.float64)
+            if values.shape != (2, len(PAIR_FEATURES) + 1):
+                raise TypeError(f"weights of the shape {values.shape}")
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise misfit(folder, error) from error
+        model = load_prediction_model(folder, threads) if legacy else _prediction_model_of(folder, config, threads)
+        return cls(folder.resolve().name, network.eval(), PairWeights(values), known, model)
+
+    def save(self, folder: Path, model: str, more: dict[str, Any] | None = None) -> None:
+        """Write the folder.
+
+        Parameters
+        ----------
+        folder
+            Made where it is missing.
+        model
+            Where to find the prediction model again: a name that ships, or a path from `folder`.
+        more
+            Further entries of config.json.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        state = self.dual_encoder.state_dict() | {"known": torch.from_numpy(self.known)}
+        save_weights(state, folder / _WEIGHTS)
+        config = {
+            "kind": self.kind,
+            "prediction_model": {
+                "name": self.prediction_model.name, "sha256": self.prediction_model.sha256, "model": model,
+            },
+            "dual_encoder": asdict(self.dual_encoder.config),
+            "pair_features": [*PAIR_FEATURES, "constant"],
+            "weights": self.weights.values.round(_DIGITS).tolist(),
+            **(more or {}),
+        }  # fmt: skip
+        write_model_config(folder, config)
+
+    def pairs(
+        self, measured: NDArray[np.float32], candidates: "Candidates", query: NDArray[np.int64],
+        candidate: NDArray[np.int64],
+    ) -> Pairs:  # fmt: skip
+        """Compute the features of pairs of a measured spectrum and a candidate.
+
+        Parameters
+        ----------
+        measured
+            (n_queries, bins) intensities, base peak 1.
+        candidates
+            The structures, with their predicted spectra.
+        query, candidate
+            (n_pairs,) rows of both; grouped by query.
+
+        Returns
+        -------
+        Pairs
+        """
+        molecules, predicted = candidates.molecules, candidates.predicted
+        vocabulary = self.dual_encoder.vocabulary.numpy().astype(np.uint64)
+        logits = pair_logits(
+            embed_spectra(self.dual_encoder, measured),
+            embed_molecules(self.dual_encoder, molecules.matrix(vocabulary)),
+            molecules.mass, query, candidate,
+        )  # fmt: skip
+        starts = np.flatnonzero(np.diff(query, prepend=-1))
+        groups = zip(starts, [*starts[1:], len(query)], strict=True) if len(query) else []
+        spectral = [
+            spectral_pair_features(
+                measured[query[start]], predicted[candidate[start:stop]], molecules.mass[candidate[start:stop]]
+            )
+            for start, stop in groups
+        ]
+        features = np.concatenate([np.zeros((0, len(PAIR_FEATURES) - 1)), *spectral])
+        known = np.isin([compound_number(key) for key in candidates.inchikey14], self.known)
+        return Pairs(query, candidate, np.concatenate([features, logits[:, None]], axis=1), known[candidate])
 
 
 @dataclass(frozen=True)
-class Reranker:
-    """`weights` (2, len(PAIR_FEATURES) + 1): of candidates the model does not know, and of those it knows; the last column
-    is a constant."""
+class Candidates:
+    """Structures to compare with spectra.
 
-    weights: NDArray[np.float64]
+    Attributes
+    ----------
+    molecules : SubstructureCounts
+        (n,) their substructures.
+    inchikey14 : sequence of str or None, (n,)
+        First block of the InChIKey.
+    predicted : ndarray of float32, (n, bins)
+        Their predicted spectra as a library keeps them, base peak 1.
+    """
 
-    def scores(self, pairs: Pairs) -> NDArray[np.float64]:
-        """(n,) higher is better; differences within a query are logarithms of odds."""
-        return _design(pairs) @ self.weights.ravel()
-
-    def shares(self, pairs: Pairs) -> NDArray[np.float64]:
-        """(n,) probability that the candidate is the right one, if one of the listed candidates of its query is."""
-        scores = self.scores(pairs)
-        starts = _starts(pairs.query)
-        if not len(starts):
-            return scores
-        group = np.cumsum(np.isin(np.arange(len(scores)), starts)) - 1
-        odds = np.exp(scores - np.maximum.reduceat(scores, starts)[group])
-        return odds / np.add.reduceat(odds, starts)[group]
+    molecules: SubstructureCounts
+    inchikey14: Sequence[str | None]
+    predicted: NDArray[np.float32]
 
 
-def fit_reranker(pairs: Pairs, right: NDArray[np.bool_], weights: NDArray[np.float64], ridge: float = 1e-3) -> Reranker:
-    """The reranker under which the right candidates are likeliest.
+def load_reranker(spec: str | Path, threads: int = 0) -> Reranker:
+    """Load a reranker.
 
     Parameters
     ----------
-    pairs: of queries of which most have their right candidate listed; the others are left out.
-    right: (n,) the right candidate of each query, at most one.
-    weights: (n,) of the pair's query.
-    ridge: keeps pair features that say nothing at weights near 0; in units of the mean log-likelihood.
+    spec
+        `open` for the one that ships, or a folder.
+    threads
+        CPU threads; 0 takes all.
+
+    Raises
+    ------
+    InputError
+        As `Reranker.load`.
     """
-    starts = _starts(pairs.query)
-    has = np.add.reduceat(right.astype(np.int64), starts) == 1
-    kept = np.repeat(has, np.diff([*starts, len(right)]))
-    design, answer = _design(pairs)[kept], right[kept]
-    starts = _starts(pairs.query[kept])
-    group = np.repeat(np.arange(len(starts)), np.diff([*starts, len(answer)]))
-    spread = np.where(design.std(axis=0) > 0, design.std(axis=0), 1.0)
-    scaled = design / spread
-    of_query = weights[kept][starts] / weights[kept][starts].sum()
-
-    def loss(coefficients: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        scores = scaled @ coefficients
-        top = np.maximum.reduceat(scores, starts)
-        odds = np.exp(scores - top[group])
-        total = np.add.reduceat(odds, starts)
-        likely = scores[answer] - top - np.log(total)
-        residual = (odds / total[group] - answer) * of_query[group]
-        value = -float(likely @ of_query) + ridge * float(coefficients @ coefficients)
-        return value, scaled.T @ residual + 2 * ridge * coefficients
-
-    found = minimize(loss, np.zeros(design.shape[1]), jac=True, method="L-BFGS-B")
-    return Reranker((found.x / spread).reshape(2, -1))
+    return Reranker.load(resource(_SHIPPED_RERANKER) if str(spec) == OPEN else Path(spec), threads)
 
 
-def spectral_pair_features(
-    measured: NDArray[np.float32], predicted: NDArray[np.float32], mass: NDArray[np.int32]
-) -> NDArray[np.float64]:
-    """All pair features but the dual encoder's, (n_candidates, len(PAIR_FEATURES) - 1), for one query.
-
-    `measured` (bins,), `predicted` (n, bins), both intensities with base peak 1; `mass` (n,) nominal molecular masses.
-    """
-    bins = np.arange(len(measured), dtype=np.float32)
-    cosines = []
-    for powers in POWERS:
-        weight = bins**powers.mass_power
-        query, library = measured**powers.intensity_power * weight, predicted**powers.intensity_power * weight
-        norms = np.linalg.norm(query) * np.linalg.norm(library, axis=1)
-        cosines.append(library @ query / np.maximum(norms, 1e-12))
-    from_here = np.append(np.cumsum(measured[::-1], dtype=np.float64)[::-1], 0.0)
-    last = len(measured)
-    above = from_here[np.minimum(mass + _ISOTOPES, last)] / max(float(from_here[0]), 1e-12)
-    at_mass = np.sqrt(np.append(measured, 0.0)[np.minimum(mass, last)])
-    return np.stack([*cosines, np.log(above + _LEAST_SHARE), at_mass], axis=1).astype(np.float64)
+def compound_number(inchikey14: str | None) -> int:
+    """Return a 63-bit number for the first block of an InChIKey; 0 for none."""
+    digest = hashlib.sha1((inchikey14 or "").encode(), usedforsecurity=False).digest()
+    return int.from_bytes(digest[:8], "big") >> 1 if inchikey14 else 0
 
 
-def _design(pairs: Pairs) -> NDArray[np.float64]:
-    """(n, 2 (F + 1)): the pair features and a 1, in the first half for unknown candidates and in the second for known."""
-    one = np.concatenate([pairs.pair_features, np.ones((len(pairs.query), 1))], axis=1)
-    known = pairs.known[:, None]
-    return np.concatenate([one * ~known, one * known], axis=1)
-
-
-def _starts(group: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where each group of a grouped array begins."""
-    return np.flatnonzero(np.diff(group, prepend=-1)) if len(group) else np.zeros(0, np.int64)
+def _prediction_model_of(folder: Path, config: dict[str, Any], threads: int) -> PredictionModel:
+    """Load the prediction model that a reranker's config.json names, and check its weights."""
+    named = config.get("prediction_model")
+    if not isinstance(named, dict) or not {"name", "sha256", "model"} <= set(named):
+        raise InputError(folder, "does not name its prediction model", "copy the model again")
+    parts = str(named["model"]).split("+")
+    spec = "+".join(part if part in SHIPPED else str((folder / part).resolve()) for part in parts)
+    model = load_prediction_model(spec, threads)
+    if model.sha256 != named["sha256"]:
+        raise InputError(
+            folder, f"was fitted with other weights of the prediction model {named['name']} ({spec})",
+            "train the reranker again, or use the prediction model of that time",
+        )  # fmt: skip
+    return model

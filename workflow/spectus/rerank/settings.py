@@ -8,6 +8,13 @@ from spectus.learning.settings import read_settings
 from spectus.prediction.neims.network import NeimsConfig
 from spectus.rerank.dual_encoder import DualEncoderConfig
 
+_NEW_NAMES = {
+    "judge_queries": "reranker_queries",
+    "recogniser": "dual_encoder",
+    "recogniser_plan": "dual_encoder_plan",
+}
+"""Keys of version 0.3, and what they are called now."""
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -31,9 +38,7 @@ class ForwardSettings:
     seed: int = 1
     choosing_share: float = 0.13
     least_compounds: int = 5  # a feature enters the vocabularies if so many training compounds have it
-    reranker_queries: int = (
-        1000  # spectra that the reranker is fitted on, of compounds not learnt from and of others each
-    )
+    reranker_queries: int = 1000  # spectra that the reranker is fitted on, of unknown compounds and of known ones each
     known_share: float = 0.1  # how often the compound of a query is one that the model was trained on, as reranked
     shortlist: int = 200  # candidates of each of these queries, the best by cosine
     neims: NeimsConfig = field(default_factory=NeimsConfig)
@@ -45,4 +50,4 @@ class ForwardSettings:
     @classmethod
     def read(cls, path: Path) -> "ForwardSettings":
         """Read YAML with these keys; a mistyped one is an error."""
-        return read_settings(path, cls)
+        return read_settings(path, cls, _NEW_NAMES)

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectus.library.similarity import PREDICTED, Powers
+from spectus.prediction.base import PredictionModel
 from spectus.prediction.compact import compacted
-from spectus.prediction.neims.features import Molecules
-from spectus.prediction.neims.model import ForwardModel
+from spectus.prediction.substructures import SubstructureCounts
 
 _AT_ONCE = 4096
 
@@ -40,13 +40,13 @@ class Shortlist:
 
 
 def predicted_blocks(
-    model: ForwardModel, molecules: Molecules
+    model: PredictionModel, molecules: SubstructureCounts
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
     """Rows of the molecules that can be predicted, with their spectra (n, bins) as a library keeps them, in blocks."""
     usable = np.flatnonzero([reason is None for reason in molecules.reasons])
     for start in range(0, len(usable), _AT_ONCE):
         rows = usable[start : start + _AT_ONCE]
-        yield rows, compacted(model.predict(molecules.at(rows)))
+        yield rows, compacted(model.predict_counted(molecules.at(rows)))
 
 
 def weighted(intensity: NDArray[np.float32], powers: Powers) -> NDArray[np.float32]:

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from spectus.learning.fit import shuffled
 from spectus.learning.measured_spectra import Measured
-from spectus.prediction.neims.features import Molecules, describe
 from spectus.prediction.neims.network import Neims, NeimsConfig, bags, cosine_loss
+from spectus.prediction.substructures import SubstructureCounts, count_substructures
 from spectus.rerank.dual_encoder import (
     DualEncoder,
     DualEncoderConfig,
@@ -34,14 +34,14 @@ class Described:
     """
 
     measured: Measured
-    molecules: Molecules
+    molecules: SubstructureCounts
     row: NDArray[np.int64]
     weights: NDArray[np.float32]
 
     @classmethod
     def of(cls, measured: Measured) -> "Described":
         smiles, row = np.unique(measured.smiles, return_inverse=True)
-        return cls(measured, describe(smiles.tolist(), len(smiles)), row, measured.weights())
+        return cls(measured, count_substructures(smiles.tolist(), len(smiles)), row, measured.weights())
 
     def usable(self) -> NDArray[np.bool_]:
         """(n_spectra,) whether a forward model can take the molecule."""
@@ -94,7 +94,7 @@ class DualEncoderTask:
 
     def __init__(
         self, data: Described, fitted: NDArray[np.int64], watched: NDArray[np.int64], vocabulary: NDArray[np.uint64],
-        config: DualEncoderConfig, augmentation: Augmentation, others: Molecules | None = None,
+        config: DualEncoderConfig, augmentation: Augmentation, others: SubstructureCounts | None = None,
     ) -> None:  # fmt: skip
         self.data, self.rows, self.watched = data, fitted, watched
         self.network = DualEncoder(config, torch.from_numpy(vocabulary.astype(np.int64)))

@@ -7,6 +7,7 @@ takes no part, so scores on it are honest.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,11 +18,14 @@ from spectus.learning.fit import Fit, Plan, identity, write_log
 from spectus.learning.measured_spectra import Measured, choosing, read_measured
 from spectus.molecules.exclusions import is_held_out, read_held_out
 from spectus.molecules.reading import read_molecules
-from spectus.prediction.neims.features import Molecules, describe, vocabulary
-from spectus.prediction.neims.model import ForwardModel, compound_number, read_config
+from spectus.prediction.base import CONFIG, read_model_config
+from spectus.prediction.neims.model import NeimsModel
 from spectus.prediction.rassp.training import is_of_rassp, train_rassp
-from spectus.rerank.calibration import calibrated_reranker
-from spectus.rerank.reranker import PAIR_FEATURES, Reranker
+from spectus.prediction.registry import load_prediction_model
+from spectus.prediction.substructures import SubstructureCounts, count_substructures, frequent_substructures
+from spectus.rerank.calibration import calibrated_weights
+from spectus.rerank.pair_features import PAIR_FEATURES, PairWeights
+from spectus.rerank.reranker import Reranker, compound_number
 from spectus.rerank.settings import ForwardSettings
 from spectus.rerank.tasks import Described, DualEncoderTask, NeimsTask
 from spectus.structures import flat_smiles, hashed, inchikey14, quiet_rdkit
@@ -69,19 +73,19 @@ def train_forward(
     if not len(learnt) or not len(watched):
         raise InputError(library, "leaves no compound to learn from or none to choose with", "give a larger library")
     listed = candidates_of(others, train, valid, hidden)
-    candidates = describe(listed.tolist(), len(listed))
+    candidates = count_substructures(listed.tolist(), len(listed))
     without = half(listed) & ~np.isin(listed, train.smiles)
     rounds = Rounds(settings, data, candidates.at(np.flatnonzero(without)), made_of, out / "fitting")
     first, steps = rounds.fit("choosing", learnt, watched, None)
-    reranker = fitted_reranker(out / "fitting" / "first", made_of)
-    if reranker is None:
-        reranker = calibrated_reranker(first, data, learnt, watched, candidates, listed, settings)
-        first.reranker = reranker
-        first.save(out / "fitting" / "first", {"identity": made_of, "steps": steps})
+    weights = fitted_weights(out / "fitting" / "first", made_of)
+    if weights is None:
+        weights = calibrated_weights(first, data, learnt, watched, candidates, listed, settings)
+        first.weights = weights
+        save_both(first, out / "fitting" / "first", {"identity": made_of, "steps": steps})
     second, _ = rounds.fit("whole", np.flatnonzero(usable), _NOBODY, steps)
-    second.reranker = reranker
+    second.weights = weights
     n_compounds = len(set(train.block[usable].tolist()))
-    second.save(out, {"steps": steps, "train_spectra": int(usable.sum()), "train_compounds": n_compounds})
+    save_both(second, out, {"steps": steps, "train_spectra": int(usable.sum()), "train_compounds": n_compounds})
     write_log(rounds.log, out)
 
 
@@ -89,7 +93,7 @@ class Rounds:
     """The two fittings of both networks on given spectra."""
 
     def __init__(
-        self, settings: ForwardSettings, data: Described, others: Molecules, identity: str, folder: Path
+        self, settings: ForwardSettings, data: Described, others: SubstructureCounts, identity: str, folder: Path
     ) -> None:
         self.settings, self.data, self.identity, self.folder = settings, data, identity, folder
         self.others = others if len(others.mass) else None
@@ -97,10 +101,12 @@ class Rounds:
 
     def fit(
         self, name: str, learnt: NDArray[np.int64], watched: NDArray[np.int64], steps: dict[str, int] | None
-    ) -> tuple[ForwardModel, dict[str, int]]:
+    ) -> tuple[Reranker, dict[str, int]]:
         """Networks fitted on the spectra `learnt`, for the steps that do best on `watched` or for the given ones."""
         settings = self.settings
-        features = vocabulary(self.data.molecules, np.unique(self.data.row[learnt]), settings.least_compounds)
+        features = frequent_substructures(
+            self.data.molecules, np.unique(self.data.row[learnt]), settings.least_compounds
+        )
         if not len(features):
             raise InputError("least_compounds", "no feature is in so many training compounds", "give a smaller number")
         torch.manual_seed(settings.seed)
@@ -115,9 +121,9 @@ class Rounds:
             )
         }  # fmt: skip
         known = sorted({compound_number(block) for block in self.data.measured.block[learnt].tolist()})
-        model = ForwardModel(
-            name, "", neims.network.eval(), dual_encoder.network.eval(),
-            Reranker(np.zeros((2, len(PAIR_FEATURES) + 1))), np.array(known, dtype=np.int64),
+        model = Reranker(
+            name, dual_encoder.network.eval(), PairWeights(np.zeros((2, len(PAIR_FEATURES) + 1))),
+            np.array(known, dtype=np.int64), NeimsModel(name, "", neims.network.eval()),
         )  # fmt: skip
         return model, best
 
@@ -128,11 +134,20 @@ class Rounds:
         return fit.best_step
 
 
-def fitted_reranker(folder: Path, identity: str) -> Reranker | None:
-    """The reranker of a first round that was finished before, if it is of this training."""
-    if not (folder / "config.json").exists() or read_config(folder).get("identity") != identity:
+def save_both(model: Reranker, folder: Path, more: dict[str, Any]) -> None:
+    """Write the prediction model to a folder and the reranker to `reranker` in it."""
+    model.prediction_model.save(folder, more)
+    model.prediction_model = load_prediction_model(folder)
+    model.save(folder / "reranker", "..", more)
+
+
+def fitted_weights(folder: Path, identity: str) -> PairWeights | None:
+    """Return the weights of a first round that was finished before, if it is of this training."""
+    if not (folder / "reranker" / CONFIG).exists():
         return None
-    return ForwardModel.load(folder).reranker
+    if read_model_config(folder / "reranker").get("identity") != identity:
+        return None
+    return Reranker.load(folder).weights
 
 
 def candidates_of(others: Path | None, train: Measured, valid: Measured, held_out: frozenset[str]) -> NDArray[np.str_]:

@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from spectus.prediction.neims.features import Molecules, describe
-from spectus.prediction.neims.model import ForwardModel
+from spectus.prediction.neims.model import NeimsModel
 from spectus.prediction.neims.network import NeimsPredictor
 from spectus.prediction.rassp.model import RasspModel
-from spectus.prediction.registry import load_predictor
+from spectus.prediction.registry import load_prediction_model
+from spectus.prediction.substructures import SubstructureCounts, count_substructures
 
 NEIMS_TOKEN, RASSP_TOKEN = 4, 6
 """Source tokens of predicted spectra, as published."""
@@ -35,7 +35,7 @@ class Synthesiser:
     """
 
     def __init__(self, models: Sequence[Path], smiles: list[str], max_mz: int, device: torch.device) -> None:
-        molecules = describe(smiles, len(smiles))
+        molecules = count_substructures(smiles, len(smiles))
         usable = np.array([reason is None for reason in molecules.reasons], bool) & (molecules.mass <= max_mz)
         kept = np.flatnonzero(usable)
         self.smiles, self.mass = [smiles[row] for row in kept.tolist()], molecules.mass[kept]
@@ -70,10 +70,10 @@ class _NeimsSource:
     token = NEIMS_TOKEN
 
     def __init__(
-        self, model: ForwardModel, molecules: Molecules, kept: NDArray[np.int64], device: torch.device
+        self, model: NeimsModel, molecules: SubstructureCounts, kept: NDArray[np.int64], device: torch.device
     ) -> None:
-        self.network = model.neims.to(device)
-        vocabulary = model.neims.vocabulary.cpu().numpy().astype(np.uint64)
+        self.network = model.network.to(device)
+        vocabulary = model.network.vocabulary.cpu().numpy().astype(np.uint64)
         counts = molecules.matrix(vocabulary)[kept]
         counts.data = counts.data.astype(np.uint8)  # a quarter of the memory
         self.predictor = NeimsPredictor(self.network, counts, molecules.mass[kept])
@@ -91,17 +91,17 @@ class _RasspSource:
 
     def spectra(self, rows: NDArray[np.int64], uncertain: bool) -> Tensor:
         """Its network has little dropout to draw from: `uncertain` changes nothing."""
-        made, _ = self.model.spectra([self.smiles[row] for row in rows.tolist()])
+        made, _ = self.model.predict([self.smiles[row] for row in rows.tolist()])
         return torch.from_numpy(made).to(self.device)
 
 
 def _source(
-    folder: Path, molecules: Molecules, kept: NDArray[np.int64], smiles: list[str], device: torch.device
+    folder: Path, molecules: SubstructureCounts, kept: NDArray[np.int64], smiles: list[str], device: torch.device
 ) -> _Source:
-    model = load_predictor(str(folder))
+    model = load_prediction_model(folder)
     if isinstance(model, RasspModel):
         return _RasspSource(model, smiles, device)
-    assert isinstance(model, ForwardModel)
+    assert isinstance(model, NeimsModel)
     return _NeimsSource(model, molecules, kept, device)
 
 

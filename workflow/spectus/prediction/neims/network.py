@@ -112,7 +112,7 @@ class NeimsPredictor:
         return (roots / roots.amax(dim=1, keepdim=True).clamp(min=1e-6)).square()
 
 
-def predict(
+def predicted_intensities(
     network: Neims, counts: csr_array, mass: NDArray[np.int32], energy: float = STANDARD_EV
 ) -> NDArray[np.float32]:
     """The same for all rows of `counts`, as float32 (n, bins), without dropout."""

@@ -201,7 +201,9 @@ def cosine_loss(spectra: Tensor, measured: Tensor, mass_power: float = 0.5) -> T
     return 1 - F.cosine_similarity((spectra + 1e-8).sqrt() * weight, measured.sqrt() * weight, dim=1)
 
 
-def predict(network: Rassp, molecules: Sequence[Prepared], energy: float = STANDARD_EV) -> NDArray[np.float32]:
+def predicted_mixtures(
+    network: Rassp, molecules: Sequence[Prepared], energy: float = STANDARD_EV
+) -> NDArray[np.float32]:
     """Spectra (n, bins) float32, base peak 1; rows of zeros for molecules that cannot be predicted."""
     spectra = np.zeros((len(molecules), network.config.bins), np.float32)
     usable = np.flatnonzero([molecule.reason is None for molecule in molecules])
