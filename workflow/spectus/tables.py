@@ -36,7 +36,13 @@ RUNS = pa.schema(
         _field("sha256", pa.string(), "of the raw file's bytes"),
         _field("instrument", pa.string(), "as the file says"),
         _field("acquired_at", pa.string(), "start of acquisition as ISO 8601, local time of the instrument"),
+        _field("ionization", pa.string(), "as the file says: 'EI', 'CI', 'ESI', ...; null if it does not say"),
+        _field("polarity", pa.string(), "as the file says: 'positive' or 'negative'; null if it does not say"),
         _field("n_scans", pa.int32(), "MS1 scans"),
+        _field(
+            "n_scans_left_out", pa.int32(), "scans of another kind (MS/MS, SIM, polarity, function) or without time"
+        ),
+        _field("n_points_left_out", pa.int32(), "points dropped: negative, not a number or a fill value"),
         _field("rt_min_s", pa.float64(), "time of the first scan, s"),
         _field("rt_max_s", pa.float64(), "time of the last scan, s"),
         _field("mz_min", pa.float64(), "lowest m/z, Th"),
@@ -47,13 +53,14 @@ RUNS = pa.schema(
         _field("resolving_power", pa.float64(), "m/z over the least distance of ions seen apart; null at unit mass"),
         _field("status", pa.string(), "'ok' or 'failed'", nullable=False),
         _field("error", pa.string(), "why the run failed, and the remedy"),
+        _field("note", pa.string(), "what was assumed or left out when the run was read; null if nothing"),
         _field("mzml", pa.string(), "the centroided mzML made of it; null if it failed"),
     ]
 )
 
 COMPONENTS = pa.schema(
     [
-        _field("run", pa.string(), "", nullable=False),
+        _field("run", pa.string(), "name of the run in the sample sheet", nullable=False),
         _field("component", pa.int32(), "number within the run, by retention time, from 1", nullable=False),
         _field("rt_s", pa.float64(), "apex, s", nullable=False),
         _field("rt_start_s", pa.float64(), "where the model peak rises above 1 % of its apex, s"),
@@ -71,7 +78,7 @@ COMPONENTS = pa.schema(
         _field(
             "relative_intensity_error",
             pa.list_(pa.float32()),
-            "standard error of each intensity, as a share of it, 0-1",
+            "standard error of each intensity, divided by the intensity, 0-1",
         ),
         _field("accurate_mz", pa.list_(pa.float64()), "measured m/z of its mass traces, ascending; null at unit mass"),
         _field("accurate_intensity", pa.list_(pa.float32()), "intensity of these traces, largest = 1.0"),
@@ -114,8 +121,8 @@ FEATURES = pa.schema(
 
 PEAK_AREAS = pa.schema(
     [
-        _field("feature", pa.string(), "", nullable=False),
-        _field("run", pa.string(), "", nullable=False),
+        _field("feature", pa.string(), "identifier of the feature", nullable=False),
+        _field("run", pa.string(), "name of the run in the sample sheet", nullable=False),
         _field("component", pa.int32(), "the component of that run; null where the area was filled in"),
         _field("rt_s", pa.float64(), "apex in that run, s"),
         _field("area", pa.float64(), "counts x s"),
@@ -131,7 +138,7 @@ SPECTRA = pa.schema(
         _field("name", pa.string(), "name of the record; unique within the file", nullable=False),
         _field("smiles", pa.string(), "structure, as the file says, or from its InChI"),
         _field("inchikey", pa.string(), "as the file says, or from its InChI"),
-        _field("formula", pa.string(), ""),
+        _field("formula", pa.string(), "molecular formula"),
         _field("ri", pa.float64(), "retention index"),
         _field("ri_scale", pa.string(), "scale of the index: 'alkane', 'fame'; null if nothing tells it"),
         _field("ri_extrapolated", pa.bool_(), "the index lies outside the ladder; null if not known"),
@@ -150,10 +157,10 @@ LIBRARY_HITS = pa.schema(
         _field("rank", pa.int32(), "from 1", nullable=False),
         _field("library", pa.string(), "name of the library file without its suffix"),
         _field("entry", pa.int32(), "position of the record in the library, from 0"),
-        _field("name", pa.string(), ""),
-        _field("smiles", pa.string(), ""),
-        _field("inchikey", pa.string(), ""),
-        _field("formula", pa.string(), ""),
+        _field("name", pa.string(), "name of the compound or record"),
+        _field("smiles", pa.string(), "structure as SMILES"),
+        _field("inchikey", pa.string(), "structure as InChIKey"),
+        _field("formula", pa.string(), "molecular formula"),
         _field("score", pa.float64(), "cosine with the RI penalty, 0-1"),
         _field("cosine", pa.float64(), "weighted cosine, 0-1"),
         _field("ri_delta", pa.float64(), "query's RI minus the library's; null unless they can be compared"),
@@ -187,8 +194,8 @@ CANDIDATES = pa.schema(
         _field("query", pa.string(), "feature, or the record's name", nullable=False),
         _field("rank", pa.int32(), "from 1", nullable=False),
         _field("smiles", pa.string(), "null where the library record has no structure"),
-        _field("inchikey", pa.string(), ""),
-        _field("formula", pa.string(), ""),
+        _field("inchikey", pa.string(), "structure as InChIKey"),
+        _field("formula", pa.string(), "molecular formula"),
         _field("name", pa.string(), "of the library record, if there is one"),
         _field("source", pa.string(), "what named it, joined by +: 'library', 'model', 'predicted'"),
         _field(
@@ -239,11 +246,11 @@ EVALUATIONS = pa.schema(
 
 GROUND_TRUTH = pa.schema(
     [
-        _field("run", pa.string(), "", nullable=False),
+        _field("run", pa.string(), "name of the run in the sample sheet", nullable=False),
         _field("compound", pa.int32(), "number of the compound in the campaign, from 1", nullable=False),
-        _field("name", pa.string(), ""),
-        _field("smiles", pa.string(), ""),
-        _field("inchikey", pa.string(), ""),
+        _field("name", pa.string(), "name of the compound or record"),
+        _field("smiles", pa.string(), "structure as SMILES"),
+        _field("inchikey", pa.string(), "structure as InChIKey"),
         _field("rt_s", pa.float64(), "apex, s", nullable=False),
         _field("ri", pa.float64(), "retention index of the library record"),
         _field("fwhm_s", pa.float64(), "s"),
