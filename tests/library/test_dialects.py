@@ -14,6 +14,7 @@ from spectus.errors import InputError
 from spectus.library.build import build_library
 from spectus.library.parquet import predicted_by
 from spectus.library.records import read_spectra
+from spectus.library.splits import read_split
 
 TOLUENE = [39, 51, 65, 91, 92]
 SHARES = [0.096, 0.054, 0.108, 1.0, 0.652]
@@ -367,6 +368,21 @@ def test_ionization_in_comments_and_mgf(tmp_path: Path) -> None:
     assert read(tmp_path, f"Name: a\n{comment}\n{ONE_PEAK}")[0]["ionization"] == "ESI MS2"
     gnps = "BEGIN IONS\nNAME=a\nMSLEVEL=2\nSOURCE_INSTRUMENT=LC-ESI-qTof\nIONMODE=Positive\n91 1\nEND IONS\n"
     assert read(tmp_path, gnps, "a.mgf")[0]["ionization"] == "ESI MS2"
+
+
+def test_jcamp_fields(tmp_path: Path) -> None:
+    text = (
+        "##TITLE=Toluene\n##DATA TYPE=MASS SPECTRUM\n##.IONIZATION MODE=CI+\n##$RETENTION INDEX=760,2\n"
+        f"##$INCHI={INCHI}\n##NPOINTS=2\n##PEAK TABLE=(XY..XY)\n91,999 92,650\n##END=\n"
+    )
+    (record,) = read(tmp_path, text, "a.jdx")
+    assert (record["ionization"], record["ri"], record["smiles"]) == ("CI", 760.2, "Cc1ccccc1")
+
+
+def test_other_ionizations_are_not_for_training(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "a.msp").write_text(f"Name: a\nInstrument_type: CI-B\n{ONE_PEAK}\nName: b\n{ONE_PEAK}")
+    assert [row["name"] for row in read_split(tmp_path / "a.msp", None)] == ["b"]
+    assert "1 of 2 records are not from electron ionization (CI: 1); they are left out" in said(caplog)
 
 
 # Encodings

@@ -1,5 +1,6 @@
 """The column `split` of a library: which compounds are for training and which for validation."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from spectus.errors import InputError
-from spectus.library.records import read_spectra
+from spectus.library.records import not_electron_ionization, read_spectra
 from spectus.structures import flat_smiles, hashed, inchikey14, quiet_rdkit
+
+_LOG = logging.getLogger("spectus")
 
 
 def read_split(library: Path, split: str | None) -> list[dict[str, Any]]:
@@ -19,7 +22,7 @@ def read_split(library: Path, split: str | None) -> list[dict[str, Any]]:
 
 
 def read_split_table(library: Path, split: str | None) -> pa.Table:
-    """Read the usable records of a library.
+    """Read the usable records of a library that are from electron ionization, or do not say what they are from.
 
     Parameters
     ----------
@@ -39,7 +42,10 @@ def read_split_table(library: Path, split: str | None) -> pa.Table:
         The file cannot be read, or has no column `split` where one is asked for.
     """
     spectra = read_spectra(library)
-    wanted = pc.is_null(spectra["reason"])
+    foreign, line = not_electron_ionization(spectra)
+    if line:
+        _LOG.warning("%s: %s; they are left out", library, line)
+    wanted = pc.and_(pc.is_null(spectra["reason"]), pc.invert(foreign))
     if split is not None:
         if library.suffix != ".parquet" or "split" not in pq.read_schema(library).names:
             raise InputError(library, "has no column `split`", "give a Parquet library that names train and valid")
