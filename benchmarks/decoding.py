@@ -24,13 +24,13 @@ import torch
 
 from peers.bart import as_bart, generate
 from spectus.denovo.constraints import Target, formula_target, mass_target
-from spectus.denovo.elucidate import pick_device
 from spectus.denovo.encoding import EncodedSpectrum, collate, encode_spectrum, unusable
 from spectus.denovo.generation import beam_search
 from spectus.denovo.guide import Guide
 from spectus.denovo.inference import ready_for_decoding
-from spectus.denovo.modeling import SpectusConfig, SpectusForConditionalGeneration
+from spectus.denovo.modeling import SpectusNetwork, SpectusNetworkConfig
 from spectus.denovo.tokenizer import SmilesTokenizer
+from spectus.denovo.translator import pick_device
 from spectus.library.records import read_spectra
 from spectus.structures import quiet_rdkit
 
@@ -80,7 +80,7 @@ def main() -> None:
 
 
 def constrained(
-    options: argparse.Namespace, ready: SpectusForConditionalGeneration, spectra: Sequence[EncodedSpectrum],
+    options: argparse.Namespace, ready: SpectusNetwork, spectra: Sequence[EncodedSpectrum],
     targets: Sequence[Target],
 ) -> None:  # fmt: skip
     """Print the time of masked and of held decoding, as a multiple of free decoding in the same batches."""
@@ -103,7 +103,7 @@ def constrained(
 
 
 def in_transformers(
-    model: SpectusForConditionalGeneration, precision: torch.dtype, device: torch.device, beams: int, size: int,
+    model: SpectusNetwork, precision: torch.dtype, device: torch.device, beams: int, size: int,
     cached: bool,
 ) -> Callable[[Sequence[EncodedSpectrum]], None]:  # fmt: skip
     """A function that decodes spectra by transformers' generate, the longest first."""
@@ -142,18 +142,18 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def load(options: argparse.Namespace) -> SpectusForConditionalGeneration:
+def load(options: argparse.Namespace) -> SpectusNetwork:
     if options.model is None:
-        model = SpectusForConditionalGeneration(replace(SpectusConfig(), max_length=options.max_length or 42))
+        model = SpectusNetwork(replace(SpectusNetworkConfig(), max_length=options.max_length or 42))
         model.final_logits_bias[:, model.config.eos_token_id] = -1e4
         return model
-    model = SpectusForConditionalGeneration.from_pretrained(options.model)
+    model = SpectusNetwork.from_pretrained(options.model)
     if options.max_length:
         model.config = replace(model.config, max_length=options.max_length)
     return model
 
 
-def read(library: Path, count: int, config: SpectusConfig) -> tuple[list[EncodedSpectrum], list[Target]]:
+def read(library: Path, count: int, config: SpectusNetworkConfig) -> tuple[list[EncodedSpectrum], list[Target]]:
     """Usable spectra with a formula, evenly from the whole library, and their formulae."""
     rows = [
         row

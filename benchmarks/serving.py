@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from spectus.denovo.encoding import unusable
-from spectus.denovo.modeling import SpectusConfig
+from spectus.denovo.encoding import untranslatable
+from spectus.denovo.modeling import SpectusNetworkConfig
 from spectus.library.records import read_spectra
 
 _POLL_ALONE_S, _POLL_TOGETHER_S = 0.02, 1.0
@@ -31,7 +31,7 @@ _POLL_ALONE_S, _POLL_TOGETHER_S = 0.02, 1.0
 
 def main() -> int:
     options = parse()
-    config = SpectusConfig.read(Path(options.model) / "config.json")
+    config = SpectusNetworkConfig.read(Path(options.model) / "config.json")
     spectra = read(options.library, options.spectra, config)
     alone = spectra[:: max(1, len(spectra) // options.alone)][: options.alone]
     with served(options.model, options.device) as url:
@@ -65,9 +65,11 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def read(library: Path, count: int, config: SpectusConfig) -> list[dict[str, Any]]:
+def read(library: Path, count: int, config: SpectusNetworkConfig) -> list[dict[str, Any]]:
     """Usable spectra, evenly from the whole library."""
-    rows = [row for row in read_spectra(library).to_pylist() if not row["reason"] and not unusable(row["mz"], config)]
+    rows = [
+        row for row in read_spectra(library).to_pylist() if not row["reason"] and not untranslatable(row["mz"], config)
+    ]
     return [{key: row[key] for key in ("mz", "intensity")} for row in rows[:: max(1, len(rows) // count)][:count]]
 
 

@@ -5,11 +5,11 @@ from torch import Tensor
 from transformers import BartConfig, BartForConditionalGeneration
 from transformers.modeling_outputs import BaseModelOutput
 
-from spectus.denovo.encoding import Batch
-from spectus.denovo.modeling import POSITION_OFFSET, SpectusForConditionalGeneration
+from spectus.denovo.encoding import SpectrumBatch
+from spectus.denovo.modeling import POSITION_OFFSET, SpectusNetwork
 
 
-def as_bart(model: SpectusForConditionalGeneration) -> BartForConditionalGeneration:
+def as_bart(model: SpectusNetwork) -> BartForConditionalGeneration:
     """BART layers with the same weights; its encoder takes sums of peak embeddings and has no positions."""
     c = model.config
     bart = BartForConditionalGeneration(
@@ -42,14 +42,14 @@ def as_bart(model: SpectusForConditionalGeneration) -> BartForConditionalGenerat
     return bart.eval().to(model.device)
 
 
-def encode(model: SpectusForConditionalGeneration, bart: BartForConditionalGeneration, batch: Batch) -> BaseModelOutput:
+def encode(model: SpectusNetwork, bart: BartForConditionalGeneration, batch: SpectrumBatch) -> BaseModelOutput:
     """BART's encoder on the sums of peak embeddings: hidden states (B, S, D)."""
     encoder = model.model.encoder
     embedded = encoder.embed_tokens(batch.input_ids) + encoder.embed_positions(batch.position_ids + POSITION_OFFSET)
     return bart.model.encoder(inputs_embeds=embedded, attention_mask=batch.attention_mask)
 
 
-def logits(model: SpectusForConditionalGeneration, batch: Batch, tokens: Tensor) -> Tensor:
+def logits(model: SpectusNetwork, batch: SpectrumBatch, tokens: Tensor) -> Tensor:
     """Logits (B, T, V) by transformers' layers."""
     bart = as_bart(model)
     encoded = encode(model, bart, batch)
@@ -58,7 +58,7 @@ def logits(model: SpectusForConditionalGeneration, batch: Batch, tokens: Tensor)
 
 @torch.inference_mode()
 def generate(
-    model: SpectusForConditionalGeneration, bart: BartForConditionalGeneration, batch: Batch, beams: int, cached: bool
+    model: SpectusNetwork, bart: BartForConditionalGeneration, batch: SpectrumBatch, beams: int, cached: bool
 ) -> Tensor:
     """Transformers' own beam search: sequences (B * beams, T)."""
     config = model.config

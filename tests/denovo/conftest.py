@@ -7,19 +7,19 @@ import pytest
 import torch
 
 from spectus.denovo.encoding import EncodedSpectrum, encode_spectrum
-from spectus.denovo.modeling import SpectusConfig, SpectusForConditionalGeneration
+from spectus.denovo.modeling import SpectusNetwork, SpectusNetworkConfig
 from spectus.denovo.tokenizer import SmilesTokenizer
 
-SMALL = SpectusConfig(
+SMALL = SpectusNetworkConfig(
     d_model=32, encoder_layers=2, decoder_layers=2, encoder_attention_heads=4, decoder_attention_heads=4,
     encoder_ffn_dim=64, decoder_ffn_dim=64, max_length=24, decoder_max_position_embeddings=40, init_std=0.3,
 )  # fmt: skip
 
 
 @pytest.fixture(scope="session")
-def model() -> SpectusForConditionalGeneration:
+def model() -> SpectusNetwork:
     torch.manual_seed(1)
-    return SpectusForConditionalGeneration(SMALL).eval()
+    return SpectusNetwork(SMALL).eval()
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +33,7 @@ def spectra() -> list[EncodedSpectrum]:
 
 
 @pytest.fixture(scope="session")
-def model_folder(model: SpectusForConditionalGeneration, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model_folder(model: SpectusNetwork, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "small"
     model.save_pretrained(folder)
     SmilesTokenizer.published().save_pretrained(folder)

@@ -10,7 +10,7 @@ from spectus.denovo.constraints import Target, formula_target, mass_target
 from spectus.denovo.encoding import EncodedSpectrum, collate
 from spectus.denovo.generation import beam_search
 from spectus.denovo.guide import Guide
-from spectus.denovo.modeling import SpectusForConditionalGeneration
+from spectus.denovo.modeling import SpectusNetwork
 from spectus.denovo.tokenizer import SmilesTokenizer
 from spectus.errors import InputError
 from spectus.structures import flat_smiles, quiet_rdkit
@@ -106,7 +106,7 @@ def test_a_formula_is_read() -> None:
 
 
 @pytest.fixture
-def chemist(model: SpectusForConditionalGeneration) -> Iterator[SpectusForConditionalGeneration]:
+def chemist(model: SpectusNetwork) -> Iterator[SpectusNetwork]:
     """The random model, made fond of the characters of plain structures."""
     letters = [TOKENIZER.encode(letter)[1] for letter in "CO()="]
     model.final_logits_bias[0, letters] = 8.0
@@ -116,9 +116,7 @@ def chemist(model: SpectusForConditionalGeneration) -> Iterator[SpectusForCondit
 
 
 @pytest.mark.parametrize("target", [formula_target("C3H8O"), formula_target("C4H6O"), mass_target(60), mass_target(74)])
-def test_every_answer_meets_its_target(
-    chemist: SpectusForConditionalGeneration, spectra: list[EncodedSpectrum], target: Target
-) -> None:
+def test_every_answer_meets_its_target(chemist: SpectusNetwork, spectra: list[EncodedSpectrum], target: Target) -> None:
     """Rows without a target are not disturbed by those that have one."""
     targets = [None if index % 2 else target for index in range(len(spectra))]
     found = dict(beam_search(chemist, spectra, 30, 5, GUIDE, targets))
@@ -131,9 +129,7 @@ def test_every_answer_meets_its_target(
             assert [h.tokens for h in hypotheses] == [h.tokens for h in free[index]]
 
 
-def test_log_probs_are_the_model_s_own(
-    chemist: SpectusForConditionalGeneration, spectra: list[EncodedSpectrum]
-) -> None:
+def test_log_probs_are_the_model_s_own(chemist: SpectusNetwork, spectra: list[EncodedSpectrum]) -> None:
     held = dict(beam_search(chemist, spectra[:3], 10, 3, GUIDE, [formula_target("C3H8O")] * 3))
     assert sum(map(len, held.values())) > 3
     for index, hypotheses in held.items():
@@ -144,6 +140,6 @@ def test_log_probs_are_the_model_s_own(
             assert log_prob == pytest.approx(steps[range(len(tokens) + 1), [*tokens, 0]].sum().item(), abs=1e-3)
 
 
-def test_targets_need_a_guide(model: SpectusForConditionalGeneration, spectra: list[EncodedSpectrum]) -> None:
+def test_targets_need_a_guide(model: SpectusNetwork, spectra: list[EncodedSpectrum]) -> None:
     with pytest.raises(ValueError, match="guide"):
         next(beam_search(model, spectra, 2, 2, targets=[None] * len(spectra)))

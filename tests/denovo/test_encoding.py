@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from spectus.denovo.encoding import collate, encode_rows, encode_spectrum, unusable
-from spectus.denovo.modeling import SpectusConfig
+from spectus.denovo.encoding import collate, encode_rows, encode_spectrum, exceeded_limits, trim_peaks, untranslatable
+from spectus.denovo.modeling import SpectusNetworkConfig
 
-CONFIG = SpectusConfig()
+CONFIG = SpectusNetworkConfig()
 
 
 @pytest.mark.parametrize(
@@ -32,11 +32,45 @@ def test_a_leading_peak_at_zero_is_dropped() -> None:
 
 
 def test_limits() -> None:
-    assert unusable([15, 500.0], CONFIG) is None
-    assert "m/z 500" in str(unusable([15, 500.2], CONFIG))
-    assert unusable(np.arange(1, 301), CONFIG) is None
-    assert "301 peaks" in str(unusable(np.arange(1, 302), CONFIG))
-    assert "no peaks" in str(unusable([], CONFIG))
+    assert exceeded_limits([15, 500.0], CONFIG) is None
+    assert "m/z 500" in str(exceeded_limits([15, 500.2], CONFIG))
+    assert exceeded_limits(np.arange(1, 301), CONFIG) is None
+    assert "301 peaks" in str(exceeded_limits(np.arange(1, 302), CONFIG))
+    assert "no peaks" in str(exceeded_limits([], CONFIG))
+
+
+def test_what_is_beyond_the_limits_is_trimmed() -> None:
+    """m/z are rounded first, and of equal peaks those of lower m/z are kept."""
+    within = trim_peaks([15, 500.4], [3, 4], CONFIG)
+    assert (within.mz.tolist(), within.intensity.tolist(), within.note) == ([15, 500.4], [3, 4], None)
+    heavy = trim_peaks([15, 500.6, 700], [3, 4, 5], CONFIG)
+    assert (heavy.mz.tolist(), heavy.intensity.tolist()) == ([15], [3])
+    assert heavy.note == "peaks above m/z 500 were left out: 2"
+    heights = np.full(310, 5)
+    heights[[0, 7]] = 1, 6
+    many = trim_peaks(np.arange(1, 311), heights, CONFIG)
+    assert many.mz.tolist() == list(range(2, 302))
+    assert many.note == "the 300 most intense of 310 peaks were used"
+
+
+def test_a_trimmed_spectrum_is_encoded_as_in_training() -> None:
+    random = np.random.default_rng(2)
+    row = torch.zeros(1, 640)
+    row[0, random.choice(np.arange(1, 640), 450, replace=False)] = torch.from_numpy(random.random(450)).float()
+    mz = np.flatnonzero(row[0])
+    trained = encode_rows(row, CONFIG)
+    peaks = trim_peaks(mz, row[0, mz].numpy(), CONFIG)
+    decoded = encode_spectrum(peaks.mz, peaks.intensity, CONFIG)
+    assert decoded.mz.tolist() == trained.input_ids[0].tolist()
+    assert (decoded.bins == trained.position_ids[0].numpy()).mean() > 0.99  # a bin's edge may differ in float32
+
+
+def test_what_has_no_peak_left_is_not_translated() -> None:
+    assert untranslatable([15, 900], CONFIG) is None
+    assert untranslatable(np.arange(1, 400), CONFIG) is None
+    assert "no peaks" in str(untranslatable([], CONFIG))
+    assert "no peaks" in str(untranslatable([0.0], CONFIG))
+    assert "all peaks lie above" in str(untranslatable([501, 900], CONFIG))
 
 
 def test_padding_has_a_mask_of_its_own() -> None:

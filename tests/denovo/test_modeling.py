@@ -7,15 +7,13 @@ import torch
 
 from peers import bart
 from spectus.denovo.encoding import EncodedSpectrum, collate
-from spectus.denovo.modeling import SpectusConfig, SpectusForConditionalGeneration
+from spectus.denovo.modeling import SpectusNetwork, SpectusNetworkConfig
 from spectus.denovo.tokenizer import SmilesTokenizer
 from spectus.errors import InputError
 
 
 @torch.no_grad()
-def test_logits_equal_an_independent_bart(
-    model: SpectusForConditionalGeneration, spectra: list[EncodedSpectrum]
-) -> None:
+def test_logits_equal_an_independent_bart(model: SpectusNetwork, spectra: list[EncodedSpectrum]) -> None:
     for group in (spectra[:1], spectra):  # without padding and with, both with a real peak at m/z 2
         batch = collate(group)
         tokens = torch.randint(3, 267, (len(group), 9), generator=torch.Generator().manual_seed(1))
@@ -26,7 +24,7 @@ def test_logits_equal_an_independent_bart(
 @torch.no_grad()
 def test_logits_equal_an_independent_bart_at_the_published_size(spectra: list[EncodedSpectrum]) -> None:
     torch.manual_seed(2)
-    published = SpectusForConditionalGeneration(SpectusConfig()).eval()
+    published = SpectusNetwork(SpectusNetworkConfig()).eval()
     tokens = torch.randint(3, 267, (2, 9), generator=torch.Generator().manual_seed(1))
     for group in ([spectra[1]] * 2, [spectra[1], spectra[5]]):  # without padding and with
         batch = collate(group)
@@ -34,9 +32,7 @@ def test_logits_equal_an_independent_bart_at_the_published_size(spectra: list[En
 
 
 @torch.no_grad()
-def test_padding_and_the_order_of_peaks_change_nothing(
-    model: SpectusForConditionalGeneration, spectra: list[EncodedSpectrum]
-) -> None:
+def test_padding_and_the_order_of_peaks_change_nothing(model: SpectusNetwork, spectra: list[EncodedSpectrum]) -> None:
     tokens = torch.tensor([[3, 5, 231, 45]])
     together = model(*collate(spectra), tokens.expand(len(spectra), -1)).logits
     for spectrum, logits in zip(spectra, together, strict=True):
@@ -46,7 +42,7 @@ def test_padding_and_the_order_of_peaks_change_nothing(
 
 def test_the_published_size_and_keys() -> None:
     with torch.device("meta"):
-        published = SpectusForConditionalGeneration(SpectusConfig())
+        published = SpectusNetwork(SpectusNetworkConfig())
     shapes = {name: tuple(value.shape) for name, value in published.state_dict().items()}
     assert sum(parameter.numel() for parameter in published.parameters()) == 354_018_304
     assert shapes == published_shapes()
@@ -81,46 +77,46 @@ def published_shapes() -> dict[str, tuple[int, ...]]:
 def test_a_published_config_is_understood(tmp_path: Path) -> None:
     """The published file has transformers' keys, nulls and a key of no effect beside the sizes."""
     entries = {
-        "_name_or_path": "x", "activation_function": "gelu", "architectures": ["SpectusForConditionalGeneration"],
+        "_name_or_path": "x", "activation_function": "gelu", "architectures": ["SpectusNetwork"],
         "d_model": 1024, "encoder_layers": 12, "max_mz": 500, "max_log_id": 29, "min_len": 0, "vocab_size": 267,
         "encoder_max_position_embeddings": None, "decoder_max_position_embeddings": 200,
         "max_position_embeddings": 1024,
         "id2label": {"0": "LABEL_0"}, "torch_dtype": "float32", "transformers_version": "4.31.0", "model_type": "bart",
     }  # fmt: skip
     (tmp_path / "config.json").write_text(json.dumps(entries))
-    assert SpectusConfig.read(tmp_path / "config.json") == SpectusConfig()
+    assert SpectusNetworkConfig.read(tmp_path / "config.json") == SpectusNetworkConfig()
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("pickled", [False, True])
 def test_a_saved_folder_loads_back(
-    model: SpectusForConditionalGeneration, spectra: list[EncodedSpectrum], tmp_path: Path, pickled: bool
+    model: SpectusNetwork, spectra: list[EncodedSpectrum], tmp_path: Path, pickled: bool
 ) -> None:
     model.save_pretrained(tmp_path)
     if pickled:
         (tmp_path / "model.safetensors").unlink()
         torch.save(model.state_dict(), tmp_path / "pytorch_model.bin")
-    loaded = SpectusForConditionalGeneration.from_pretrained(tmp_path)
+    loaded = SpectusNetwork.from_pretrained(tmp_path)
     assert loaded.config == model.config
     assert torch.equal(loaded(*collate(spectra)).logits, model(*collate(spectra)).logits)
 
 
-def test_wrong_folders_are_named(model: SpectusForConditionalGeneration, tmp_path: Path) -> None:
+def test_wrong_folders_are_named(model: SpectusNetwork, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such model folder"):
-        SpectusForConditionalGeneration.from_pretrained(tmp_path / "absent")
+        SpectusNetwork.from_pretrained(tmp_path / "absent")
     with pytest.raises(InputError, match=r"config\.json: no such file"):
-        SpectusForConditionalGeneration.from_pretrained(tmp_path)
+        SpectusNetwork.from_pretrained(tmp_path)
     model.save_pretrained(tmp_path)
     replace(model.config, d_model=64).write(tmp_path / "config.json")
     with pytest.raises(InputError, match="disagree"):
-        SpectusForConditionalGeneration.from_pretrained(tmp_path)
+        SpectusNetwork.from_pretrained(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"short")
     with pytest.raises(InputError, match="cannot be read"):
-        SpectusForConditionalGeneration.from_pretrained(tmp_path)
+        SpectusNetwork.from_pretrained(tmp_path)
 
 
-def test_a_pickle_runs_no_code(model: SpectusForConditionalGeneration, tmp_path: Path) -> None:
+def test_a_pickle_runs_no_code(model: SpectusNetwork, tmp_path: Path) -> None:
     model.config.write(tmp_path / "config.json")
     torch.save({"lm_head.weight": SmilesTokenizer}, tmp_path / "pytorch_model.bin")
     with pytest.raises(InputError, match="cannot be read"):
-        SpectusForConditionalGeneration.from_pretrained(tmp_path)
+        SpectusNetwork.from_pretrained(tmp_path)

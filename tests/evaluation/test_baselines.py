@@ -36,7 +36,7 @@ def test_records_without_a_structure_and_held_out_ones_are_left_out_and_counted(
         ("CCO", {45: 1}),
     )  # fmt: skip
     spectra = KnownSpectra.read(path, None, frozenset([hashlib.sha1(alanine.encode()).hexdigest()]))
-    assert (spectra.smiles, spectra.n_no_structure, spectra.n_held_out) == (["CCO", "CCO"], 2, 1)
+    assert (spectra.smiles, spectra.n_no_structure, spectra.n_excluded) == (["CCO", "CCO"], 2, 1)
     assert spectra.table["entry"].to_pylist() == [3, 5]
     assert spectra.compounds == [inchikey14("CCO")] * 2
     assert spectra.masses().tolist() == [46, 46]
@@ -48,7 +48,7 @@ def test_records_without_a_structure_and_held_out_ones_are_left_out_and_counted(
         ([(None, {44: 1}), ("?", {44: 1})], None, "holds no usable spectrum with a structure"),
         ([("CC", {})], None, "holds no usable spectrum; "),
         ([("CC", {15: 1})], "valid", "holds no usable spectrum of split 'valid'; "),
-        ([("CCO", {45: 1})], None, "holds only held-out compounds"),
+        ([("CCO", {45: 1})], None, "holds only excluded compounds"),
     ],
 )
 def test_nothing_to_use_is_told(

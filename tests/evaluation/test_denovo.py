@@ -10,11 +10,12 @@ import torch
 
 from spectus import tables
 from spectus.cli import main
-from spectus.denovo.elucidate import Answer, Translator
-from spectus.denovo.modeling import SpectusConfig, SpectusForConditionalGeneration
+from spectus.denovo.modeling import SpectusNetwork, SpectusNetworkConfig
 from spectus.denovo.tokenizer import SmilesTokenizer
+from spectus.denovo.translator import Answer, Translator
 from spectus.errors import InputError
-from spectus.evaluation.denovo import evaluate_model, true_target
+from spectus.evaluation.denovo import evaluate_denovo, true_target
+from spectus.evaluation.settings import EvaluationSettings
 from spectus.structures import inchikey14
 
 RECORDS = [
@@ -31,11 +32,11 @@ RECORDS = [
     ("butane", "CCCC", {29: 0.5, 43: 1.0}, "train"),
 ]
 ANSWERS = {
-    "ethanol": Answer([("CCN", -1.0), ("CCO", -2.0)], 3, 1, None),
+    "ethanol": Answer([("CCN", -1.0), ("CCO", -2.0)], 3, 1, None, "peaks above m/z 500 were left out: 1"),
     "ethylamine": Answer([("CCN", -1.0)], 4, 0, None),
     "ethylamine again": Answer([], 0, 4, "none of the 4 decoded strings is a molecule"),
     "propane": Answer([("CCCC", -1.0)], 2, 2, None),
-    "too heavy": Answer([], 0, 0, "a peak at m/z 501 lies above the model's limit of 500"),
+    "too heavy": Answer([], 0, 0, "all peaks lie above the model's limit of m/z 500"),
 }
 
 
@@ -70,17 +71,19 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Translator, "load", lambda name, device, grammar: Fixed())
 
 
-def evaluated(library: Path, tmp_path: Path, **options: Any) -> dict[str, Any]:
-    evaluate_model("fixed", library, "valid", 4, "cpu", tmp_path / "scores.json", **options)
+def evaluated(library: Path, tmp_path: Path, details: Path | None = None, **options: Any) -> dict[str, Any]:
+    settings = EvaluationSettings(split="valid", beams=4, device="cpu", **options)
+    evaluate_denovo("fixed", library, settings, tmp_path / "scores.json", details)
     scores: dict[str, Any] = json.loads((tmp_path / "scores.json").read_text())
     return scores
 
 
 @pytest.mark.usefixtures("answering")
 def test_scores_by_their_definitions(library: Path, held_out: Path, tmp_path: Path) -> None:
-    scores = evaluated(library, tmp_path, held_out=held_out)
-    counts = ("n_queries", "n_compounds", "n_unusable", "n_held_out", "n_no_structure")
+    scores = evaluated(library, tmp_path, exclude=[held_out])
+    counts = ("n_queries", "n_compounds", "n_unusable", "n_excluded", "n_no_structure")
     assert [scores[name] for name in counts] == [4, 3, 1, 1, 1]
+    assert scores["n_trimmed"] == 1
     assert scores["exact_top_1"]["value"] == pytest.approx(1 / 4)
     assert scores["exact_any_4"]["value"] == pytest.approx(2 / 4)
     assert scores["exact_top_1"]["per_compound"]["value"] == pytest.approx(0.5 / 3)
@@ -97,11 +100,11 @@ def test_searches_beside_the_model(
 ) -> None:
     details = tmp_path / "details.parquet"
     scores = evaluated(
-        library, tmp_path, held_out=held_out, reference=library, reference_split="train", details=details
+        library, tmp_path, exclude=[held_out], reference=library, reference_split="train", details=details
     )
     assert scores["reference"] == {
         "library": "spectra.parquet", "split": "train", "n_spectra": 3, "n_compounds": 3, "n_no_structure": 0,
-        "n_held_out": 1,
+        "n_excluded": 1,
     }  # fmt: skip
     assert scores["in_reference"]["value"] == pytest.approx(1 / 4)
     assert list(scores["searches"]) == ["cosine", "hybrid", "weighted", "nearest"]
@@ -128,8 +131,10 @@ def test_searches_beside_the_model(
     assert against["win"]["value"] == pytest.approx(sum(wins) / 4)
     difference = [best[name, "model"] - best[name, "cosine"] for name in names]
     assert against["fpsd"]["value"] == pytest.approx(sum(difference) / 4)
+    assert of["ethanol", "model"]["note"] == "peaks above m/z 500 were left out: 1"
     text = capsys.readouterr().out
     assert "fixed on spectra.parquet, split valid: 4 spectra of 3 compounds, 4 beams; left out: 1 without a" in text
+    assert "1 beyond the model's limits; 1 trimmed to the model's limits" in text
     assert "it holds the compound of 25.0 % [" in text
     assert "given the true molecular mass of each query: an oracle" in text
     assert max(map(len, text.splitlines())) < 180
@@ -138,11 +143,11 @@ def test_searches_beside_the_model(
 @pytest.fixture
 def random_model(tmp_path: Path) -> Path:
     torch.manual_seed(1)
-    config = SpectusConfig(
+    config = SpectusNetworkConfig(
         d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2, decoder_attention_heads=2,
         encoder_ffn_dim=16, decoder_ffn_dim=16, max_length=12, decoder_max_position_embeddings=20,
     )  # fmt: skip
-    SpectusForConditionalGeneration(config).save_pretrained(tmp_path / "random")
+    SpectusNetwork(config).save_pretrained(tmp_path / "random")
     SmilesTokenizer.published().save_pretrained(tmp_path / "random")
     return tmp_path / "random"
 
@@ -177,7 +182,7 @@ def test_the_command_line(
         (["--reference-split", "train"], "--reference-split: names a split of no library"),
         (["--details", "."], ".: is a folder where a file is to be written"),
         (["--reference", "nowhere.parquet"], "nowhere.parquet: no such file"),
-        (["--held-out", "nowhere.txt"], "nowhere.txt: no such file"),
+        (["--exclude", "nowhere.txt"], "nowhere.txt: no such file"),
     ],
 )
 def test_wrong_input_is_one_line(
@@ -194,14 +199,14 @@ def test_a_reference_without_structures_is_named(library: Path, tmp_path: Path) 
     reference = tmp_path / "nameless.msp"
     reference.write_text("Name: a\nNum Peaks: 1\n45 1\n")
     with pytest.raises(InputError, match=r"nameless.msp: holds no usable spectrum with a structure"):
-        evaluate_model("no-model", library, "valid", 2, "cpu", None, reference=reference)
+        evaluate_denovo("no-model", library, EvaluationSettings(split="valid", reference=reference))
 
 
 def test_spectra_the_model_cannot_take(random_model: Path, tmp_path: Path) -> None:
     queries = tmp_path / "heavy.msp"
     queries.write_text("Name: a\nSMILES: CCO\nNum Peaks: 1\n600 1\n")
-    with pytest.raises(InputError, match=r"no spectrum that the model can take \(a peak at m/z 600"):
-        evaluate_model(str(random_model), queries, None, 2, "cpu", None)
+    with pytest.raises(InputError, match=r"no spectrum that the model can take \(all peaks lie above"):
+        evaluate_denovo(str(random_model), queries, EvaluationSettings(device="cpu"))
 
 
 def test_what_is_given_is_the_ground_truth_s_own() -> None:
@@ -211,23 +216,22 @@ def test_what_is_given_is_the_ground_truth_s_own() -> None:
     assert not true_target("CCO", "mass").accepts("CCN")
 
 
-def test_a_forward_model_puts_the_answers_in_order(
+def test_a_reranker_puts_the_candidates_in_order(
     library: Path, held_out: Path, answering: None, tmp_path: Path
 ) -> None:
     """The model prefers ethylamine for ethanol's spectrum; that of an amine would not have its base peak at m/z 31."""
-    plain, judged = tmp_path / "plain.json", tmp_path / "judged.json"
-    forward = Path(__file__).parents[2] / "resources" / "models" / "forward-open"
-    common = ["evaluate", "m", str(library), "--split", "valid", "--held-out", str(held_out)]
+    plain, reranked = tmp_path / "plain.json", tmp_path / "reranked.json"
+    common = ["evaluate", "m", str(library), "--split", "valid", "--exclude", str(held_out)]
     assert main([*common, "--out", str(plain), "--details", str(tmp_path / "plain.parquet")]) == 0
-    arguments = ["--forward", str(forward), "--out", str(judged), "--details", str(tmp_path / "judged.parquet")]
+    arguments = ["--reranker", "open", "--out", str(reranked), "--details", str(tmp_path / "reranked.parquet")]
     assert main([*common, *arguments]) == 0
     candidates = [
         {row["query"]: row["candidates"] for row in tables.read(path, tables.EVALUATIONS).to_pylist()}
-        for path in (tmp_path / "plain.parquet", tmp_path / "judged.parquet")
+        for path in (tmp_path / "plain.parquet", tmp_path / "reranked.parquet")
     ]
     assert [of["ethanol"] for of in candidates] == [["CCN", "CCO"], ["CCO", "CCN"]]
     assert candidates[0] | {"ethanol": None} == candidates[1] | {"ethanol": None}
-    scores = [json.loads(path.read_text()) for path in (plain, judged)]
-    assert [score["forward"] for score in scores] == [None, "forward-open"]
+    scores = [json.loads(path.read_text()) for path in (plain, reranked)]
+    assert [score["reranker"] for score in scores] == [None, "open"]
     assert scores[0]["exact_top_1"]["value"] < scores[1]["exact_top_1"]["value"]
     assert scores[0]["exact_any_10"] == scores[1]["exact_any_10"]

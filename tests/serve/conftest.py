@@ -7,13 +7,13 @@ import pytest
 import torch
 from fastapi.testclient import TestClient
 
-from spectus.denovo.elucidate import Translator
-from spectus.denovo.modeling import SpectusConfig, SpectusForConditionalGeneration
+from spectus.denovo.modeling import SpectusNetwork, SpectusNetworkConfig
 from spectus.denovo.tokenizer import SmilesTokenizer
+from spectus.denovo.translator import Translator
 from spectus.serve.api import create_app
 from spectus.serve.limits import ServerLimits
 
-SMALL = SpectusConfig(
+SMALL = SpectusNetworkConfig(
     d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2, decoder_attention_heads=2,
     encoder_ffn_dim=16, decoder_ffn_dim=16, max_length=6, decoder_max_position_embeddings=10, init_std=0.02,
 )  # fmt: skip
@@ -23,7 +23,7 @@ SMALL = SpectusConfig(
 def translator() -> Translator:
     """Answers short strings, most of them molecules: the letters C, N and O are likely, so is the end."""
     torch.manual_seed(5)
-    model = SpectusForConditionalGeneration(SMALL).eval()
+    model = SpectusNetwork(SMALL).eval()
     tokenizer = SmilesTokenizer.published()
     model.final_logits_bias[0, [tokenizer.encode(letter)[1] for letter in "CNO"]] = 8.0
     model.final_logits_bias[0, SMALL.eos_token_id] = 9.0

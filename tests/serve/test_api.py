@@ -14,7 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from spectus import __version__
-from spectus.denovo.elucidate import Answer, Translator
+from spectus.denovo.translator import Answer, Translator
 from spectus.errors import InputError
 from spectus.serve.limits import ServerLimits
 from spectus.serve.predictions import Predictions
@@ -86,7 +86,7 @@ def test_answers_do_not_depend_on_what_else_waits(start: Start, workers: int) ->
         ({"mz": [50, 51], "intensity": [1e39, 2]}, "finite"),
         ({"mz": [50, 51], "intensity": [True, "a"]}, r"intensity, value 1: .*valid number \(and 1 more errors\)"),
         ({"mz": [0, 51], "intensity": [1, 2]}, "mz, value 1: .*greater than 0"),
-        ({"mz": [50, 501], "intensity": [1, 2]}, "m/z 501 lies above the model's limit of 500"),
+        ({"mz": [501, 502], "intensity": [1, 2]}, "all peaks lie above the model's limit of m/z 500"),
         ({"mz": list(range(1, 202)), "intensity": [1] * 201}, "201 peaks are more than this server accepts"),
         ({**BENZENE, "num_candidates": 0}, "num_candidates: .*greater than or equal to 1"),
         ({**BENZENE, "num_candidates": 51}, "num_candidates is 51; this server returns at most 50"),

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from spectus.cli import main
-from spectus.denovo.elucidate import Translator
+from spectus.denovo.translator import Translator
 
 BENZENE = {"mz": [50.0, 51.0, 77.0, 78.0], "intensity": [159.0, 188.0, 155.0, 1000.0]}
 

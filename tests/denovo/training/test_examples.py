@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from spectus.denovo.modeling import SpectusConfig
+from spectus.denovo.modeling import SpectusNetworkConfig
 from spectus.denovo.tokenizer import SmilesTokenizer
 from spectus.denovo.training.examples import (
     Targets,
@@ -24,7 +24,7 @@ from spectus.molecules.exclusions import is_held_out, read_held_out
 from spectus.molecules.reading import read_molecules
 from spectus.structures import inchikey14
 
-CONFIG = SpectusConfig()
+CONFIG = SpectusNetworkConfig()
 TOKENIZER = SmilesTokenizer.published()
 
 

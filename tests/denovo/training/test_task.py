@@ -3,12 +3,12 @@ import pytest
 import torch
 from rdkit import Chem
 
-from spectus.denovo.modeling import SpectusConfig, SpectusForConditionalGeneration
+from spectus.denovo.modeling import SpectusNetwork, SpectusNetworkConfig
 from spectus.denovo.training.examples import measured
 from spectus.denovo.training.settings import Stage, Synthesis
 from spectus.denovo.training.task import TranslationTask, nominal_masses, random_smiles
 
-CONFIG = SpectusConfig(
+CONFIG = SpectusNetworkConfig(
     d_model=32, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2, decoder_attention_heads=2,
     encoder_ffn_dim=64, decoder_ffn_dim=64, dropout=0.0,
 )  # fmt: skip
@@ -39,7 +39,7 @@ def examples():
 
 
 def task(examples, synthesis: Synthesis, with_measured: bool = True) -> TranslationTask:
-    network = SpectusForConditionalGeneration(CONFIG)
+    network = SpectusNetwork(CONFIG)
     return TranslationTask(
         network,
         examples if with_measured else None,

@@ -23,6 +23,7 @@ from spectus.denovo.grammar import BONDS, Grammar, GrammarState
 from spectus.errors import InputError
 
 _PERIODIC = Chem.GetPeriodicTable()
+_MOST_MASS = 5000  # u, chosen: above all that evaporates in a gas chromatograph
 _N = 119  # atomic numbers and 0
 _PLENTY = 1 << 20
 _VALENCE = {6: 4, 14: 4, 32: 4, 50: 4, 82: 4, 7: 3, 15: 3, 33: 3, 51: 3, 5: 3, 13: 3, 8: 2, 16: 2, 34: 2, 52: 2,
@@ -39,27 +40,79 @@ _MASS, _EXCESS, _SLACK, _PI_BONDS, _DOUBLE, _AROMATIC_C, _AROMATIC = range(7)
 
 @dataclass(frozen=True)
 class Target:
-    """What an answer must have: atoms by atomic number, hydrogen among them, and a charge; or a nominal mass."""
+    """What a structure must have: atoms and a charge, or a nominal mass.
+
+    Attributes
+    ----------
+    atoms
+        Pairs of atomic number and count, hydrogen among them, ascending; empty if a mass is given.
+    charge
+        Sum of the formal charges, elementary charges.
+    mass
+        Nominal mass, u; None if atoms are given.
+    """
 
     atoms: tuple[tuple[int, int], ...] = ()
     charge: int = 0
     mass: int | None = None
 
     def nominal_mass(self) -> int:
-        """Of the formula, or as given."""
+        """Return the nominal mass, u, as given or of the formula."""
         return self.mass or sum(_nominal_mass(number) * count for number, count in self.atoms)
 
     def accepts(self, smiles: str) -> bool:
-        """Whether a structure fits; False for what is none."""
+        """Say whether a structure has what it must have; False for a string that is none.
+
+        Parameters
+        ----------
+        smiles
+            The structure.
+        """
         return _fits(self, smiles)
 
 
-def formula_target(text: str) -> Target:
-    """The target of a formula such as C8H10N4O2 or C5H14NO+.
+def target_of(formula: str | None, mass: int | None) -> Target | None:
+    """Make the target of a formula, or of a mass.
+
+    Parameters
+    ----------
+    formula
+        Such as C8H10N4O2; None if it is not known.
+    mass
+        Nominal mass, u; None if it is not known. It is not looked at where there is a formula.
+
+    Returns
+    -------
+    Target or None
+        None if neither is known.
 
     Raises
     ------
-    InputError: not a formula.
+    InputError
+        Not a formula or not a mass.
+    """
+    if formula is not None:
+        return formula_target(formula)
+    return None if mass is None else mass_target(mass)
+
+
+def formula_target(text: str) -> Target:
+    """Read a formula such as C8H10N4O2 or C5H14NO+.
+
+    Parameters
+    ----------
+    text
+        The formula; D is read as hydrogen.
+
+    Returns
+    -------
+    Target
+        Its atoms and charge.
+
+    Raises
+    ------
+    InputError
+        Not a formula.
     """
     match = re.fullmatch(r"((?:[A-Z][a-z]?\d*)+)(?:([+-])(\d*))?", text.strip())
     atoms: Counter[int] = Counter()
@@ -75,8 +128,24 @@ def formula_target(text: str) -> Target:
 
 
 def mass_target(mass: int) -> Target:
-    """The target of a nominal mass: the sum of the mass numbers of each element's most abundant isotope."""
-    if not 1 <= mass <= 5000:
+    """Make the target of a nominal mass: the sum of the mass numbers of each element's most abundant isotope.
+
+    Parameters
+    ----------
+    mass
+        1 to 5000 u.
+
+    Returns
+    -------
+    Target
+        It accepts every formula of that mass.
+
+    Raises
+    ------
+    InputError
+        Another mass.
+    """
+    if not 1 <= mass <= _MOST_MASS:
         raise InputError(f"mass {mass}", "is no nominal mass of a molecule", "give whole units from 1")
     return Target(mass=mass)
 

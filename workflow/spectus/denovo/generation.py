@@ -22,7 +22,7 @@ from torch import Tensor
 from spectus.denovo.constraints import Target
 from spectus.denovo.encoding import EncodedSpectrum, collate
 from spectus.denovo.guide import Guide
-from spectus.denovo.modeling import SpectusForConditionalGeneration, additive, peak_mask
+from spectus.denovo.modeling import SpectusNetwork, additive, peak_mask
 
 _ROOM = 8  # steps that the token cache has room for before it is tidied
 _LEAST_ROOM = 32  # slots
@@ -40,7 +40,7 @@ class Hypothesis(NamedTuple):
 
 
 def beam_search(
-    model: SpectusForConditionalGeneration,
+    model: SpectusNetwork,
     spectra: Sequence[EncodedSpectrum],
     beams: int,
     batch_size: int,
@@ -102,9 +102,7 @@ class _Continuations(NamedTuple):
 class _Search:
     """The state of B rows of K beams. Rows without a spectrum idle with scores of minus infinity."""
 
-    def __init__(
-        self, model: SpectusForConditionalGeneration, beams: int, rows: int, peaks: int, guide: Guide | None
-    ) -> None:
+    def __init__(self, model: SpectusNetwork, beams: int, rows: int, peaks: int, guide: Guide | None) -> None:
         config, device = model.config, model.device
         self.model, self.beams, self.config, self.device = model, beams, config, device
         self.prompt = torch.tensor([config.decoder_start_token_id, config.source_token_id], device=device)

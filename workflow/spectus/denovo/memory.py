@@ -5,16 +5,40 @@ from pathlib import Path
 
 import torch
 
-from spectus.denovo.modeling import SpectusConfig
+from spectus.denovo.modeling import SpectusNetworkConfig
 
-CPU_BATCH = 16  # spectra; from 8 on, more gain nothing on two cores (benchmarks/decoding.py)
-WIDE = 512  # from this model width on, products take most of the time, and cores are faster together at one
-_PLENTY = 1 << 40  # bytes, where the system does not say
-_MEMORY_SHARE = 0.5  # of the free memory that the token and peak caches may take
+CPU_BATCH = 16
+"""Spectra decoded together on a CPU, at most. Measured with benchmarks/decoding.py on two cores: from 8 on, more gain
+nothing."""
+
+WIDE = 512
+"""Model width from which on one batch on all cores is faster than one batch on each. Chosen between the two sizes that
+benchmarks/decoding.py measured, 192 and 1,024: the wider the model, the larger the share of its matrix products."""
+
+_UNLIMITED = 1 << 40  # bytes, where the system does not say
+_MEMORY_SHARE = 0.5  # of the free memory that the token and peak caches may take; chosen: the rest is for the products
+_KIB = 1024  # bytes in the unit of /proc/meminfo
 
 
-def fitting_batch(config: SpectusConfig, device: torch.device, dtype: torch.dtype, beams: int) -> int:
-    """Spectra whose caches fit into a share of the free memory; no more than `CPU_BATCH` on a CPU."""
+def fitting_batch(config: SpectusNetworkConfig, device: torch.device, dtype: torch.dtype, beams: int) -> int:
+    """Return how many spectra are decoded together.
+
+    Parameters
+    ----------
+    config
+        Sizes of the model.
+    device
+        Where it decodes.
+    dtype
+        Number format of the caches.
+    beams
+        Beams of a spectrum.
+
+    Returns
+    -------
+    int
+        Spectra whose caches fit into half of the free memory, at least 1; on a CPU at most `CPU_BATCH`.
+    """
     # Beams share most of their past: of the beams x length slots, less than half are ever held.
     slots = config.max_peaks + max(1, beams // 2) * config.max_length
     per_spectrum = slots * config.decoder_layers * config.d_model * 2 * dtype.itemsize
@@ -24,12 +48,12 @@ def fitting_batch(config: SpectusConfig, device: torch.device, dtype: torch.dtyp
 
 
 def free_memory() -> int:
-    """Bytes that this process may still take, by the kernel and by its control group (a batch job's limit)."""
-    free = _PLENTY
+    """Return the bytes that this process may still take, by the kernel and by its control group (a job's limit)."""
+    free = _UNLIMITED
     meminfo = Path("/proc/meminfo")
     if meminfo.exists():
         available = [line for line in meminfo.read_text().splitlines() if line.startswith("MemAvailable")]
-        free = int(available[0].split()[1]) * 1024 if available else free
+        free = int(available[0].split()[1]) * _KIB if available else free
     for group in _control_groups():
         try:
             limit, used = (group / "memory.max").read_text().strip(), int((group / "memory.current").read_text())
@@ -51,17 +75,44 @@ def _control_groups() -> list[Path]:
 
 
 def out_of_memory(error: RuntimeError) -> bool:
-    """Whether torch failed for want of memory; on a CPU it says so in words only."""
+    """Say whether torch failed for lack of memory; on a CPU only the text of the error says so.
+
+    Parameters
+    ----------
+    error
+        What torch raised.
+    """
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def usable_cores() -> int:
-    """CPU cores that this process may use, fewer if OMP_NUM_THREADS says so."""
+    """Return the CPU cores that this process may use, fewer if OMP_NUM_THREADS says so."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     told = os.environ.get("OMP_NUM_THREADS", "")
     return min(allowed, int(told)) if told.isdigit() and int(told) else allowed
 
 
-def batches_side_by_side(config: SpectusConfig, device: torch.device) -> int:
-    """How many batches are best decoded at the same time, each by its share of the cores."""
-    return usable_cores() if device.type == "cpu" and config.d_model < WIDE else 1
+def decodes_on_one_core(config: SpectusNetworkConfig, device: torch.device) -> bool:
+    """Say whether a batch is decoded on one core, and other cores decode other batches meanwhile.
+
+    Parameters
+    ----------
+    config
+        Sizes of the model.
+    device
+        Where it decodes.
+    """
+    return device.type == "cpu" and config.d_model < WIDE
+
+
+def batches_side_by_side(config: SpectusNetworkConfig, device: torch.device) -> int:
+    """Return how many batches are decoded at the same time, each by its share of the cores.
+
+    Parameters
+    ----------
+    config
+        Sizes of the model.
+    device
+        Where it decodes.
+    """
+    return usable_cores() if decodes_on_one_core(config, device) else 1

@@ -1,4 +1,4 @@
-"""The command `spectus evaluate`: scores of a model on spectra whose structures are known, beside library searches."""
+"""The command `spectus evaluate`: scores of a de novo model on spectra of known structure, beside library searches."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,32 +9,44 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from rdkit import Chem
 from rdkit.Chem.rdMolDescriptors import CalcMolFormula
 
 from spectus import tables
 from spectus.denovo.constraints import Target, formula_target, mass_target
-from spectus.denovo.elucidate import Answer, Translator
+from spectus.denovo.translator import Answer, Translator
 from spectus.errors import InputError
 from spectus.evaluation.baselines import ABOUT, KnownSpectra, search_all
 from spectus.evaluation.bootstrap import Bootstrap, Estimate
 from spectus.evaluation.metrics import Outcomes, Scorer, comparison, first
 from spectus.evaluation.score_table import score_table
+from spectus.evaluation.settings import EvaluationSettings
 from spectus.files import replacing
 from spectus.molecules.exclusions import read_held_out
-from spectus.prediction.neims.model import ForwardModel
-from spectus.rerank.scoring import reranked_structures
+from spectus.rerank.reranker import load_reranker
+from spectus.rerank.scoring import posterior_probabilities
 from spectus.tables import EVALUATIONS
 
 _NUMBERS = (1, 2, 3, 5, 10, 50)
-"""How many first candidates are judged together, as far as there are so many; the number of beams is added."""
+"""Numbers of first candidates that are scored together, as far as there are so many; the number of beams is added.
+Those of arXiv 2502.05114."""
+
+_OF_SEARCHES = frozenset({"in_reference", "searches"})
 
 
 @dataclass(frozen=True)
 class SearchScores:
-    """Scores of a search, measure by measure, and how the model compares: by `top_1` and `any_k`, measure by measure.
+    """Scores of a search, and how the model compares with it.
 
-    The comparisons are `outcomes.comparison`, of the model's first k with the search's first k.
+    Attributes
+    ----------
+    about
+        What the search does.
+    measures
+        Estimate of each measure.
+    model_against_it
+        By `top_1` and `any_k`: the measures of `metrics.comparison` of the model's first k with the search's first k.
     """
 
     about: str
@@ -43,23 +55,37 @@ class SearchScores:
 
 
 @dataclass(frozen=True)
-class Scores:
+class ModelScores:
     """Scores over the queries that the model can take.
 
-    `n_unusable` records are beyond the model's limits and not counted. `measures` are those of `Outcomes.measures`,
-    `answered` (some candidate) and `valid_share` (decoded strings that are molecules). `in_reference`: queries whose
-    compound the searched library holds, which a search can find and an honest test set has none of.
+    Attributes
+    ----------
+    n_queries, n_compounds
+        Spectra that are counted, and different compounds among them.
+    n_unusable
+        Spectra that the model cannot take; they are not counted.
+    n_trimmed
+        Spectra that were counted without some of their peaks, since they are beyond the model's limits.
+    measures
+        Those of `Outcomes.measures`, `answered` (some candidate) and `valid_share` (decoded strings that are
+        molecules).
+    in_reference
+        Share of the queries whose compound the searched library holds; such a query a search can find, and a test of
+        unknown compounds has none. None without a search.
+    searches
+        Scores of each search.
     """
 
     n_queries: int
     n_compounds: int
     n_unusable: int
+    n_trimmed: int
     measures: dict[str, Estimate]
     in_reference: Estimate | None = None
     searches: dict[str, SearchScores] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """The scores as they are written: the model's measures beside the counts, the searches below."""
+        """Return the scores as they are written: the model's measures beside the counts, the searches below."""
         content: dict[str, Any] = asdict(self)
         content |= content.pop("measures")
         content["searches"] = {
@@ -69,71 +95,60 @@ class Scores:
         return {key: value for key, value in content.items() if self.searches or key not in _OF_SEARCHES}
 
 
-def evaluate_model(
-    model: str,
-    library: Path,
-    split: str | None,
-    beams: int,
-    device: str,
-    out: Path | None,
-    *,
-    reference: Path | None = None,
-    reference_split: str | None = None,
-    held_out: Path | None = None,
+def evaluate_denovo(
+    model: str, library: Path, settings: EvaluationSettings, out: Path | None = None,
     details: Path | None = None,
-    given: str | None = None,
-    grammar: bool = True,
-    forward: Path | None = None,
-) -> None:
-    """Translate the records of a library that have a structure, judge the answers, and print a table of the scores.
+) -> None:  # fmt: skip
+    """Decode structures for spectra of known structure, score them, and print a table of the scores.
+
+    Unlike the test sets of arXiv 2502.05114, structures of more than 100 characters stay among the queries, and spectra
+    beyond the model's limits are trimmed instead of left out.
 
     Parameters
     ----------
-    model: folder of a model, or its name on the hub.
-    library, split: the queries: a spectral file with structures, and if named, one value of its column `split`. Unlike
-        the paper's test sets, which hold none, structures of more than 100 characters stay among them.
-    beams: beams of the decoding, and the most candidates of a query, of the model and of each search.
-    out: JSON for all scores.
-    reference, reference_split: library to search with the same queries (`searches.search_all`).
-    held_out: SHA-1 sums of first InChIKey blocks of compounds to leave out of the queries and of the reference.
-    details: table for the judged answers to each query, schema EVALUATIONS.
-    given: "formula" or "mass": what the model's answers are held to, taken from the ground truth.
-    grammar: mask tokens that cannot lead to valid SMILES.
-    forward: folder of a forward model that puts the model's structures in order, as `spectus rank` does.
+    model
+        Folder of a model, its name on the Hugging Face hub, or the name of a model that ships.
+    library
+        Spectral file with structures.
+    settings
+        What is scored, and against what.
+    out
+        JSON file for all scores; None: none is written.
+    details
+        Table for the scored candidates of each query, schema EVALUATIONS; None: none is written.
 
     Raises
     ------
-    InputError: a file cannot be read or holds no structures, the model can take none of the spectra, or an option is
-    out of range.
+    InputError
+        A file that cannot be read or holds no structures, a model that can take none of the spectra, or a wrong
+        setting.
     """
-    if beams < 1:
-        raise InputError(f"--beams {beams}", "is not a number of beams", "give 1 or more")
-    if reference is None and reference_split is not None:
-        raise InputError("--reference-split", "names a split of no library", "give --reference, too")
-    for target in (out, details):
-        if target and target.is_dir():
-            raise InputError(target, "is a folder where a file is to be written", "name the file inside it")
-    unwanted = read_held_out(held_out)
-    queries = KnownSpectra.read(library, split, unwanted)
-    held = KnownSpectra.read(reference, reference_split, unwanted) if reference else None
-    translator = Translator.load(model, device, grammar=grammar)
-    targets = [true_target(smiles, given) for smiles in queries.smiles] if given else None
-    answers = translator.translate(queries.table.to_pylist(), beams, targets=targets)
-    if forward is not None:
-        answers = reranked_answers(answers, queries, forward)
+    _check(settings, out, details)
+    excluded = frozenset[str]().union(*map(read_held_out, settings.exclude))
+    queries = KnownSpectra.read(library, settings.split, excluded)
+    reference = None
+    if settings.reference is not None:
+        reference = KnownSpectra.read(settings.reference, settings.reference_split, excluded)
+    translator = Translator.load(model, settings.device, grammar=settings.grammar)
+    targets = [true_target(smiles, settings.given) for smiles in queries.smiles] if settings.given else None
+    answers = translator.translate(queries.table.to_pylist(), settings.beams, targets=targets)
+    if settings.reranker is not None:
+        answers = reranked_answers(answers, queries, settings.reranker)
     asked = [row for row, answer in enumerate(answers) if answer.structures or answer.n_invalid]
     if not asked:
         reason = next(answer.reason for answer in answers)
         raise InputError(library, f"holds no spectrum that the model can take ({reason})", "give other spectra")
-    evaluation = Evaluation(
-        queries.take(asked), [answers[row] for row in asked], held, beams, len(answers) - len(asked)
+    evaluation = DenovoEvaluation(
+        queries.take(asked), [answers[row] for row in asked], reference, settings.beams, len(answers) - len(asked)
     )
     scores = evaluation.scores()
-    origin: dict[str, Any] = {"model": translator.name, "library": library.name, "split": split, "beams": beams}
-    origin |= {"given": given, "grammar": grammar, "forward": forward.resolve().name if forward else None}
-    origin |= {"n_no_structure": queries.n_no_structure, "n_held_out": queries.n_held_out}
-    if reference and held:
-        origin["reference"] = _origin(held, reference, reference_split)
+    origin: dict[str, Any] = {
+        "model": translator.name, "library": library.name, "split": settings.split, "beams": settings.beams,
+        "given": settings.given, "grammar": settings.grammar, "reranker": settings.reranker,
+        "n_no_structure": queries.n_no_structure, "n_excluded": queries.n_excluded,
+    }  # fmt: skip
+    if settings.reference and reference:
+        origin["reference"] = _origin(reference, settings.reference, settings.reference_split)
     if details:
         extra = {name: str(value) for name, value in origin.items()}
         tables.write(evaluation.details(), details, EVALUATIONS, extra)
@@ -144,31 +159,64 @@ def evaluate_model(
 
 
 def true_target(smiles: str, given: str) -> Target:
-    """What a chemist knows who has the formula ("formula") or the molecular ion ("mass") of a structure."""
+    """Make the target that a chemist has who knows the formula or the molecular ion of a compound.
+
+    Parameters
+    ----------
+    smiles
+        Structure of the compound.
+    given
+        `formula` or `mass`.
+
+    Returns
+    -------
+    Target
+        The compound's formula, or its nominal mass.
+    """
     formula = formula_target(str(CalcMolFormula(Chem.MolFromSmiles(smiles))))
     return formula if given == "formula" else mass_target(formula.nominal_mass())
 
 
-def reranked_answers(answers: Sequence[Answer], queries: KnownSpectra, forward: Path) -> list[Answer]:
-    """The answers with their structures in the order of a forward model's reranker; equals stay in the order they had."""
+def reranked_answers(answers: Sequence[Answer], queries: KnownSpectra, reranker: str) -> list[Answer]:
+    """Put the structures of each answer in the order of a reranker; equals keep the order they had.
+
+    Parameters
+    ----------
+    answers
+        One for each query, (n,).
+    queries
+        The spectra, (n,).
+    reranker
+        Folder of the reranker, or `open` for the one that ships.
+
+    Returns
+    -------
+    list of Answer
+        The answers, (n,).
+    """
     spectra = list(zip(*(queries.table[name].to_pylist() for name in ("mz", "intensity")), strict=True))
     proposed = [[smiles for smiles, _ in answer.structures] for answer in answers]
+    posterior = posterior_probabilities(load_reranker(reranker), spectra, proposed)
     ordered = []
-    for answer, scores in zip(answers, reranked_structures(ForwardModel.load(forward), spectra, proposed), strict=True):
-        order = np.argsort(-scores, kind="stable")
+    for answer, of_query in zip(answers, posterior, strict=True):
+        order = np.argsort(-of_query, kind="stable")
         ordered.append(answer._replace(structures=[answer.structures[place] for place in order.tolist()]))
     return ordered
 
 
-class Evaluation:
-    """The answers of a model and of the searches to the same queries, judged.
+class DenovoEvaluation:
+    """The answers of a model and of the searches to the same queries, scored.
 
     Parameters
     ----------
-    queries, answers: those the model can take, in the same order; at least one.
-    reference: the library to search; None: no search.
-    k: most candidates of each method.
-    n_unusable: further queries that the model cannot take, to be told with the scores.
+    queries, answers
+        Those that the model can take, in the same order; at least one.
+    reference
+        The library to search; None: no search.
+    k
+        Largest number of candidates of each method.
+    n_unusable
+        Further queries that the model cannot take, to be counted in the scores.
     """
 
     def __init__(
@@ -182,18 +230,18 @@ class Evaluation:
         self.queries, self.answers, self.k, self.n_unusable = queries, answers, k, n_unusable
         scorer = Scorer()
         found = {"model": [[smiles for smiles, _ in answer.structures] for answer in answers]}
-        self.in_reference: np.ndarray | None = None
+        self.in_reference: NDArray[np.bool_] | None = None
         if reference:
             self.in_reference = np.isin(queries.compounds, list(set(reference.compounds)))
             found |= search_all(queries, reference, k, scorer)
         self.outcomes = {name: scorer.outcomes(queries.smiles, each, k, name) for name, each in found.items()}
 
-    def scores(self) -> Scores:
-        """All measures with their intervals."""
+    def scores(self) -> ModelScores:
+        """Return all measures with their intervals."""
         bootstrap = Bootstrap(self.queries.compounds)
         numbers = sorted({k for k in _NUMBERS if k <= self.k} | {self.k})
 
-        def estimates(values: Mapping[str, np.ndarray]) -> dict[str, Estimate]:
+        def estimates(values: Mapping[str, NDArray[Any]]) -> dict[str, Estimate]:
             return {name: bootstrap.estimate(of_queries) for name, of_queries in values.items()}
 
         ours = self.outcomes["model"]
@@ -210,17 +258,18 @@ class Evaluation:
             for name, theirs in self.outcomes.items()
             if name != "model"
         }
-        return Scores(
+        return ModelScores(
             n_queries=len(self.answers),
             n_compounds=len(set(self.queries.compounds)),
             n_unusable=self.n_unusable,
+            n_trimmed=sum(answer.note is not None for answer in self.answers),
             measures=estimates(ours.measures(numbers) | decoding),
             in_reference=None if self.in_reference is None else bootstrap.estimate(self.in_reference),
             searches=searches,
         )
 
     def details(self) -> pa.Table:
-        """One row a query and method, by query; schema EVALUATIONS."""
+        """Return one row for each query and method, by query; schema EVALUATIONS."""
         parts = [self._details(name, outcomes) for name, outcomes in self.outcomes.items()]
         return tables.table(EVALUATIONS, [row for of_query in zip(*parts, strict=True) for row in of_query])
 
@@ -240,23 +289,31 @@ class Evaluation:
             }  # fmt: skip
             if method == "model":
                 answer = self.answers[query]
-                row |= {"n_valid": answer.n_valid, "n_invalid": answer.n_invalid, "reason": answer.reason}
+                row |= {"n_valid": answer.n_valid, "n_invalid": answer.n_invalid}
+                row |= {"reason": answer.reason, "note": answer.note}
             elif not candidates:
                 row["reason"] = "no record shares a peak with it" if method != "nearest" else "nothing is similar"
             rows.append(row)
         return rows
 
 
-_OF_SEARCHES = frozenset({"in_reference", "searches"})
-
-
 def _origin(reference: KnownSpectra, path: Path, split: str | None) -> dict[str, Any]:
     return {
         "library": path.name, "split": split, "n_spectra": len(reference.smiles),
         "n_compounds": len(set(reference.compounds)), "n_no_structure": reference.n_no_structure,
-        "n_held_out": reference.n_held_out,
+        "n_excluded": reference.n_excluded,
     }  # fmt: skip
 
 
-def _first_rank(which: np.ndarray) -> int | None:
+def _first_rank(which: NDArray[np.bool_]) -> int | None:
     return int(which.argmax()) + 1 if which.any() else None
+
+
+def _check(settings: EvaluationSettings, out: Path | None, details: Path | None) -> None:
+    if settings.beams < 1:
+        raise InputError(f"--beams {settings.beams}", "is not a number of beams", "give 1 or more")
+    if settings.reference is None and settings.reference_split is not None:
+        raise InputError("--reference-split", "names a split of no library", "give --reference, too")
+    for target in (out, details):
+        if target and target.is_dir():
+            raise InputError(target, "is a folder where a file is to be written", "name the file inside it")

@@ -21,7 +21,18 @@ _INDENT = "  "
 
 
 def score_table(scores: Mapping[str, Any]) -> str:
-    """Text of the scores that `spectus evaluate` writes as JSON."""
+    """Format the scores that `spectus evaluate` writes as JSON.
+
+    Parameters
+    ----------
+    scores
+        The content of the JSON file.
+
+    Returns
+    -------
+    str
+        Lines of a table.
+    """
     choices = [key.removeprefix("exact_") for key in scores if key.startswith("exact_")]
     last = choices[-1]
     lines = [*_heading(scores), "", *_of_model(scores, choices)]
@@ -33,13 +44,15 @@ def score_table(scores: Mapping[str, Any]) -> str:
 def _heading(scores: Mapping[str, Any]) -> list[str]:
     left_out = {
         "without a structure": scores["n_no_structure"],
-        "held out": scores["n_held_out"],
+        "excluded": scores["n_excluded"],
         "beyond the model's limits": scores["n_unusable"],
     }
     counted = ", ".join(f"{n:,} {why}" for why, n in left_out.items() if n)
     return [
         f"{scores['model']} on {_file(scores)}: {scores['n_queries']:,} spectra of {scores['n_compounds']:,} compounds,"
-        f" {scores['beams']} beams" + (f"; left out: {counted}" if counted else ""),
+        f" {scores['beams']} beams"
+        + (f"; left out: {counted}" if counted else "")
+        + (f"; {scores['n_trimmed']:,} trimmed to the model's limits" if scores["n_trimmed"] else ""),
         "top 1: the first answer; any of k: the best of the first k, chosen by an oracle; [95 % interval by compounds]",
     ]
 

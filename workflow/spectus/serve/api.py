@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from spectus import __version__
-from spectus.denovo.elucidate import Translator
+from spectus.denovo.translator import Translator
 from spectus.serve.body import BodyLimit
 from spectus.serve.limits import ServerLimits
 from spectus.serve.messages import Accepted, Health, PredictionAnswer, PredictionRequest, Problem

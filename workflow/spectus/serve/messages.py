@@ -6,10 +6,9 @@ import numpy as np
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from spectus.denovo.constraints import Target
-from spectus.denovo.elucidate import Constraint
-from spectus.denovo.encoding import unusable
-from spectus.denovo.modeling import SpectusConfig
+from spectus.denovo.constraints import Target, target_of
+from spectus.denovo.encoding import untranslatable
+from spectus.denovo.modeling import SpectusNetworkConfig
 from spectus.errors import InputError
 from spectus.library.peaks import Peaks, clean_peaks
 from spectus.serve.limits import ServerLimits
@@ -50,16 +49,16 @@ class PredictionRequest(BaseModel):
         InputError
             The formula or the mass is invalid.
         """
-        return Constraint(self.formula, self.mass).target()
+        return target_of(self.formula, self.mass)
 
-    def problem(self, limits: ServerLimits, config: SpectusConfig) -> str | None:
+    def problem(self, limits: ServerLimits, config: SpectusNetworkConfig) -> str | None:
         """Return the reason why this server refuses the request; None if it accepts it.
 
         Parameters
         ----------
         limits : ServerLimits
             Settings of the server.
-        config : SpectusConfig
+        config : SpectusNetworkConfig
             Settings of the model.
         """
         if len(self.mz) != len(self.intensity):
@@ -75,7 +74,7 @@ class PredictionRequest(BaseModel):
         except InputError as error:
             return str(error)
         row = self.spectrum()
-        reason = row["reason"] or unusable(row["mz"], config)
+        reason = row["reason"] or untranslatable(row["mz"], config)
         return None if reason is None else str(reason)
 
     def spectrum(self) -> dict[str, Any]:

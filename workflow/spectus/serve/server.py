@@ -9,7 +9,7 @@ import sys
 
 import uvicorn
 
-from spectus.denovo.elucidate import Translator
+from spectus.denovo.translator import Translator
 from spectus.errors import InputError
 from spectus.serve.api import create_app
 from spectus.serve.limits import ServerLimits

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from spectus.denovo.encoding import unusable
-from spectus.denovo.modeling import SpectusConfig
+from spectus.denovo.encoding import exceeded_limits
+from spectus.denovo.modeling import SpectusNetworkConfig
 from spectus.denovo.tokenizer import SmilesTokenizer
 from spectus.errors import InputError
 from spectus.library.splits import read_split
@@ -31,7 +31,9 @@ class Targets(NamedTuple):
     tokens: NDArray[np.int16]
 
     @classmethod
-    def of(cls, smiles: Sequence[str], source: int, config: SpectusConfig, tokenizer: SmilesTokenizer) -> "Targets":
+    def of(
+        cls, smiles: Sequence[str], source: int, config: SpectusNetworkConfig, tokenizer: SmilesTokenizer
+    ) -> "Targets":
         rows = [[source, *tokenizer.encode(text), config.eos_token_id] for text in smiles]
         indptr = np.cumsum([0, *map(len, rows)], dtype=np.int64)
         return cls(indptr, np.array([token for row in rows for token in row], np.int16))
@@ -68,7 +70,7 @@ class Measured(NamedTuple):
         return dense / np.maximum(dense.max(axis=1, keepdims=True, initial=0.0), 1e-12)
 
 
-def read_examples(library: Path, config: SpectusConfig, held_out: frozenset[str]) -> tuple[Measured, Measured]:
+def read_examples(library: Path, config: SpectusNetworkConfig, held_out: frozenset[str]) -> tuple[Measured, Measured]:
     """Spectra of the splits train and valid; no compound of valid or of `held_out` is in train.
 
     Raises
@@ -85,7 +87,7 @@ def read_examples(library: Path, config: SpectusConfig, held_out: frozenset[str]
 
 def measured(
     rows: Sequence[dict[str, Any]],
-    config: SpectusConfig,
+    config: SpectusNetworkConfig,
     held_out: frozenset[str] = frozenset(),
     not_these: frozenset[str] = frozenset(),
 ) -> Measured:
@@ -98,7 +100,7 @@ def measured(
     with quiet_rdkit():
         for row in rows:
             text = target_smiles(row["smiles"], held_out, not_these)
-            if text is not None and unusable(row["mz"], config) is None:
+            if text is not None and exceeded_limits(row["mz"], config) is None:
                 kept.append(row)
                 smiles.append(text)
     masses = [np.rint(np.asarray(row["mz"], np.float64)).astype(np.int16) for row in kept]
@@ -149,7 +151,7 @@ def similar_lengths(
     return [groups[index] for index in random.permutation(len(groups))]
 
 
-def decoder_inputs(labels: Tensor, config: SpectusConfig) -> Tensor:
+def decoder_inputs(labels: Tensor, config: SpectusNetworkConfig) -> Tensor:
     """(B, T) the start token and all labels but the last, padding where they are ignored."""
     inputs = torch.full_like(labels, config.decoder_start_token_id)
     inputs[:, 1:] = labels[:, :-1]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from spectus.denovo.modeling import SpectusConfig
+from spectus.denovo.modeling import SpectusNetworkConfig
 from spectus.learning.fit import Plan
 from spectus.learning.settings import read_settings
 
@@ -49,7 +49,7 @@ class Stage:
 @dataclass(frozen=True)
 class TrainingSettings:
     seed: int = 1
-    model: SpectusConfig = field(default_factory=SpectusConfig)
+    model: SpectusNetworkConfig = field(default_factory=SpectusNetworkConfig)
     pretrain: Stage = field(default_factory=Stage)
     finetune: Stage = field(default_factory=Stage)
 

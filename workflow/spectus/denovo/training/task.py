@@ -10,8 +10,8 @@ from rdkit import Chem
 from rdkit.Chem.rdMolDescriptors import CalcExactMolWt
 from torch import Tensor, nn
 
-from spectus.denovo.encoding import Batch, encode_rows
-from spectus.denovo.modeling import SpectusForConditionalGeneration
+from spectus.denovo.encoding import SpectrumBatch, encode_rows
+from spectus.denovo.modeling import SpectusNetwork
 from spectus.denovo.tokenizer import SmilesTokenizer
 from spectus.denovo.training.augmentation import augment
 from spectus.denovo.training.examples import MAX_SMILES, Measured, Targets, decoder_inputs, similar_lengths
@@ -29,7 +29,7 @@ class TranslationTask:
     """
 
     def __init__(
-        self, network: SpectusForConditionalGeneration, measured: Measured | None, synthesiser: Synthesiser | None,
+        self, network: SpectusNetwork, measured: Measured | None, synthesiser: Synthesiser | None,
         valid: Measured, stage: Stage, spread: NDArray[np.int32],
     ) -> None:  # fmt: skip
         self.translator, self.stage, self.valid = network, stage, valid
@@ -108,7 +108,7 @@ class TranslationTask:
         return joined(self.targets, extra), np.where(np.array(chosen) < 0, place, rows)
 
     def _cross_entropy(
-        self, network: nn.Module, spectra: Batch, labels: Tensor, smoothing: float = 0.0, given: int = 0
+        self, network: nn.Module, spectra: SpectrumBatch, labels: Tensor, smoothing: float = 0.0, given: int = 0
     ) -> Tensor:
         """Mean over the tokens after the first `given`, in nats; matrix products in bf16."""
         with torch.autocast(labels.device.type, torch.bfloat16):

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from spectus.denovo.modeling import SpectusConfig, SpectusForConditionalGeneration
+from spectus.denovo.modeling import SpectusNetwork, SpectusNetworkConfig
 from spectus.denovo.tokenizer import SmilesTokenizer
 from spectus.denovo.training.examples import Measured, blocks, listed, read_examples
 from spectus.denovo.training.settings import Stage, TrainingSettings
@@ -107,10 +107,10 @@ def _train(
     fit.run()
 
 
-def _network(config: SpectusConfig, stage: Stage, start: Path | None) -> SpectusForConditionalGeneration:
-    network = SpectusForConditionalGeneration(dataclasses.replace(config, dropout=stage.dropout))
+def _network(config: SpectusNetworkConfig, stage: Stage, start: Path | None) -> SpectusNetwork:
+    network = SpectusNetwork(dataclasses.replace(config, dropout=stage.dropout))
     if start is not None:
-        weights = SpectusForConditionalGeneration.from_pretrained(start)
+        weights = SpectusNetwork.from_pretrained(start)
         if dataclasses.replace(weights.config, dropout=config.dropout) != config:
             raise InputError(start, "has other sizes than the settings", "pretrain with the same settings")
         network.load_state_dict(weights.state_dict())
@@ -130,12 +130,12 @@ def _synthesiser(
     return synthesiser
 
 
-def _keeper(config: SpectusConfig, out: Path, name: str) -> Callable[[nn.Module], None]:
+def _keeper(config: SpectusNetworkConfig, out: Path, name: str) -> Callable[[nn.Module], None]:
     """What writes the model: in full where a finetuning goes on from it, in half the bytes where it is done."""
     dtype = torch.float32 if name == "pretrain" else torch.bfloat16
 
     def keep(network: nn.Module) -> None:
-        assert isinstance(network, SpectusForConditionalGeneration)
+        assert isinstance(network, SpectusNetwork)
         network.config = config
         network.save_pretrained(out, dtype)
 
