@@ -70,7 +70,8 @@ ROOMS = {
     "__main__": "python -m spectus",
     "cli": "command line, one file per command",
     "serve": "HTTP service and web page",
-    "report": "data set, exports and HTML report",
+    "report": "data set and HTML report",
+    "export": "CSV, XLSX, MSP, MGF, SDF, mzTab-M",
     "web": "styles and structure drawings",
     "evaluation": "scores of models and searches",
     "simulation": "runs with a known ground truth",
@@ -221,7 +222,9 @@ def resource_pages() -> str:
             minutes = re.search(r"runtime=minutes\((\d+)\)", body)
             threads = re.search(r"^    threads: (\d+)", body, re.MULTILINE)
             if memory and minutes:
-                least = f"{int(memory[1]) / 1000:g} GB" + (f", at least {memory[2]} × input" if memory[2] else "")
+                least = f"{int(memory[1]) / 1000:g} GB" + (
+                    f", or {memory[2]} × input if that is more" if memory[2] else ""
+                )
                 rows.append((f"`{name}`", least, f"{int(minutes[1]) / 60:g} h", threads[1] if threads else "1"))
     return _markdown_table(("rule", "memory", "time", "threads"), rows)
 
@@ -308,6 +311,60 @@ def room_drawing() -> str:
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
+def rule_edges() -> list[tuple[str, str]]:
+    """Read which rule feeds which from the output of Snakemake in a comment of the page on the architecture."""
+    page = (DOCS / "develop" / "architecture.md").read_text(encoding="utf-8")
+    graph = page.partition("```mermaid\n")[2].partition("```")[0]
+    name = dict(re.findall(r"(id\d+)\[(\w+)\]", graph))
+    return [(name[one], name[other]) for one, other in re.findall(r"(id\d+) --> (id\d+)", graph)]
+
+
+def rule_drawing() -> str:
+    """Draw the rules as an SVG: one row per step, without arrows that follow from others."""
+    edges = rule_edges()
+    following = {rule: {after for before, after in edges if before == rule} for edge in edges for rule in edge}
+
+    def reached(rule: str) -> set[str]:
+        return following[rule].union(*(reached(after) for after in following[rule]))
+
+    def steps_to_end(rule: str) -> int:
+        return max((steps_to_end(after) + 1 for after in following[rule]), default=0)
+
+    shown = [
+        (before, after)
+        for before, after in edges
+        if not any(after in reached(between) for between in following[before] - {after})
+    ]
+    last = max(map(steps_to_end, following))
+    rows = [sorted(rule for rule in following if steps_to_end(rule) == last - row) for row in range(last + 1)]
+    width, box, row_height = 600, 150, 62
+    place = {
+        rule: (width * (2 * index + 1) // (2 * len(rules)), 30 + row * row_height)
+        for row, rules in enumerate(rows)
+        for index, rule in enumerate(rules)
+    }
+    height = 60 + last * row_height
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        'font-family="sans-serif" font-size="13" role="img">',
+        "<title>The rules of the workflow, from raw runs to the report</title>",
+        '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
+        '<path d="M0 0 L8 4 L0 8 Z" fill="#00796b"/></marker></defs>',
+        f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
+    ]
+    for before, after in shown:
+        (x1, y1), (x2, y2) = place[before], place[after]
+        parts.append(
+            f'<path d="M{x1} {y1 + 15} L{x2} {y2 - 16}" stroke="#00796b" fill="none" marker-end="url(#arrow)"/>'
+        )
+    for rule, (x, y) in place.items():
+        parts += [
+            f'<rect x="{x - box // 2}" y="{y - 15}" width="{box}" height="30" rx="4" fill="#e0f2f1" stroke="#00796b"/>',
+            f'<text x="{x}" y="{y + 5}" text-anchor="middle">{escape(rule)}</text>',
+        ]
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
 BLOCKS: dict[str, tuple[str, Callable[[], str]]] = {
     "sheet": ("reference/configuration.md", sheet_pages),
     "resources": ("cluster.md", resource_pages),
@@ -326,7 +383,7 @@ def generated() -> dict[Path, str]:
     dict of Path to str
         The text that each file should have.
     """
-    files = {DOCS / "images" / "rooms.svg": room_drawing()}
+    files = {DOCS / "images" / "rooms.svg": room_drawing(), DOCS / "images" / "rules.svg": rule_drawing()}
     for name, (page, content) in BLOCKS.items():
         path = DOCS / page
         text = files.get(path) or path.read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from spectus import configuration
+from spectus import configuration, samples
 from spectus.cli import build_parser, renamed
 
 from .pages import DOCS, ROOT
@@ -32,6 +32,7 @@ def test_a_stale_page_is_noticed_and_written(
     page.write_text("Before.\n<!-- generated: x -->\nold\n<!-- end of generated: x -->\nAfter.\n", encoding="utf-8")
     (tmp_path / "images").mkdir()
     monkeypatch.setattr(generate, "DOCS", tmp_path)
+    monkeypatch.setattr(generate, "rule_drawing", lambda: "<svg/>")
     monkeypatch.setattr(generate, "BLOCKS", {"x": ("page.md", lambda: "new")})
     assert generate.generated()[page].splitlines() == [
         "Before.", "<!-- generated: x -->", "new", "<!-- end of generated: x -->", "After.",
@@ -108,3 +109,11 @@ def test_every_old_name_of_the_command_line_is_in_the_migration_table() -> None:
     for command, names in renamed.OPTIONS.items():
         for old, new in names.items():
             assert re.search(rf"^\| `{command}` \| `{old}( TABLE)?` \| `{new or 'TABLE'}`", page, re.MULTILINE), old
+
+
+def test_every_old_setting_and_sheet_type_is_in_the_migration_table() -> None:
+    page = (DOCS / "migration.md").read_text(encoding="utf-8")
+    for old, new in {**configuration.SECTIONS, **configuration.KEYS}.items():
+        assert re.search(rf"^\| `{old}`[^|]* \| `{new}`", page, re.MULTILINE), old
+    for old, new in samples.TYPES.items():
+        assert f"| `{old}` | `{new}` |" in page
