@@ -12,7 +12,7 @@ from spectus.errors import InputError
 def test_defaults_are_filled_in_at_every_level() -> None:
     config = configuration.checked_config({"deconvolve": {"min_ions": 5}})
     assert config["deconvolve"] == {"min_snr": 4.0, "min_ions": 5}
-    assert config["translate"]["beams"] == 10
+    assert config["denovo"]["beams"] == 10
     assert config["report"]["ground_truth"] is None
 
 
@@ -21,9 +21,9 @@ def test_defaults_are_filled_in_at_every_level() -> None:
     [
         ({"lirbaries": ["x.msp"]}, "lirbaries: unknown key; write 'libraries'"),
         ({"deconvolve": {"snr": 3}}, "deconvolve.snr: unknown key; write 'min_snr'"),
-        ({"rank": {"zzz": 3}}, "rank.zzz: unknown key; use one of top, library_score, ri_window"),
-        ({"batch": {"runs": 0}}, "batch.runs: 0 is less than the minimum of 1; write for example 20"),
-        ({"batch": {"runs": 2.5}}, "batch.runs: 2.5 is not a whole number; write for example 20"),
+        ({"identify": {"zzz": 3}}, "identify.zzz: unknown key; use one of top, library_score, ri_window"),
+        ({"chunks": {"runs": 0}}, "chunks.runs: 0 is less than the minimum of 1; write for example 20"),
+        ({"chunks": {"runs": 2.5}}, "chunks.runs: 2.5 is not a whole number; write for example 20"),
         ({"align": {"min_similarity": "high"}}, "align.min_similarity: 'high' is not a number; write for example 0.7"),
         ({"on_bad_run": "ignore"}, "on_bad_run: unknown value 'ignore'; use one of fail, skip"),
         ({"libraries": "a.msp"}, "libraries: 'a.msp' is not a list; write for example"),
@@ -69,3 +69,27 @@ def test_the_hash_changes_with_a_value_and_not_with_the_order() -> None:
 def test_the_settings_of_the_report_read_back_as_they_were() -> None:
     config = configuration.checked_config({"report": {"title": "Größe: 5 µL"}})
     assert yaml.safe_load(configuration.as_yaml(config)) == config
+
+
+def test_names_of_version_0_3_are_replaced_and_said() -> None:
+    old = {
+        "batch": {"runs": 5}, "forward": {"molecules": "a.smi", "judge": False, "parts": 3}, "rank": {"top": 3},
+        "translate": {"beams": 2}, "search": {"without": "b.csv"}, "report": {"truth": None},
+        "molecules": {"held_out": "c.txt", "without": None},
+    }  # fmt: skip
+    notes, new = configuration.current_names(old)
+    config = configuration.checked_config(new)
+    assert config["chunks"]["runs"] == 5
+    assert config["predict"] == {"molecules": "a.smi", "model": "neims", "chunks": 3}
+    assert config["identify"]["reranker"] is None
+    assert config["identify"]["top"] == 3
+    assert config["denovo"]["beams"] == 2
+    assert config["search"]["exclude"] == "b.csv"
+    assert config["molecules"]["exclude"] == ["c.txt"]
+    assert len(notes) == len(set(notes)) == 10
+    assert "configuration: the section rank is now called identify" in notes
+
+
+def test_names_of_this_version_need_no_note() -> None:
+    config = configuration.checked_config({})
+    assert configuration.current_names(config) == ([], config)

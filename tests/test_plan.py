@@ -1,4 +1,4 @@
-"""The plan: batches, parts, libraries, models, and what becomes of missing runs."""
+"""The plan: chunks, libraries, models, and what becomes of missing runs."""
 
 from pathlib import Path
 
@@ -13,20 +13,30 @@ def sample(name: str, folder: Path = Path("raw")) -> Sample:
     return Sample(name, folder / f"{name}.mzML", "sample")
 
 
-def test_a_run_added_at_the_end_changes_only_the_last_batch() -> None:
+def test_a_run_added_at_the_end_changes_only_the_last_chunk() -> None:
     samples = [sample(str(number)) for number in range(7)]
-    before, after = plan.batches(samples[:6], 4), plan.batches(samples, 4)
+    before, after = plan.chunks(samples[:6], 4), plan.chunks(samples, 4)
     assert list(after) == ["0001", "0002"]
     assert before["0001"] == after["0001"]
     assert [s.run for s in after["0002"]] == ["4", "5", "6"]
 
 
 @pytest.mark.parametrize(
-    ("n_runs", "features_per_run", "spectra", "names"),
-    [(4, 20, 2000, ["1-of-1"]), (1, 0.1, 50, ["1-of-1"]), (201, 20, 2000, ["1-of-3", "2-of-3", "3-of-3"])],
+    ("n_runs", "features_per_run", "spectra", "jobs"), [(4, 20, 2000, 1), (1, 0.1, 50, 1), (201, 20, 2000, 3)]
 )
-def test_parts(n_runs: int, features_per_run: float, spectra: int, names: list[str]) -> None:
-    assert plan.parts(n_runs, features_per_run, spectra) == names
+def test_denovo_chunks(n_runs: int, features_per_run: float, spectra: int, jobs: int) -> None:
+    assert plan.denovo_chunks(n_runs, {"features_per_run": features_per_run, "spectra": spectra}) == jobs
+
+
+def test_shipped_prediction_models_go_by_name(tmp_path: Path) -> None:
+    names = {Path(path).parent.name for path in plan.prediction_model_files("neims+rassp")}
+    assert names == {"neims-open", "rassp-open"}
+    with pytest.raises(InputError, match="no such folder or model"):
+        plan.prediction_model_files("neims+other")
+    (tmp_path / "config.json").write_text("{}")
+    assert plan.prediction_model_files(str(tmp_path)) == [str(tmp_path / "config.json")]
+    assert plan.reranker_files(None) == []
+    assert {Path(path).parent.name for path in plan.reranker_files("open")} == {"reranker-open"}
 
 
 def test_libraries_need_names_of_their_own(tmp_path: Path) -> None:
@@ -72,7 +82,7 @@ def test_an_agilent_folder_is_watched_by_the_file_inside(tmp_path: Path) -> None
 
 
 class TestMissingRuns:
-    """Three runs in one batch: `here` is there, `lost` never was, `gone` was converted before it went."""
+    """Three runs in one chunk: `here` is there, `lost` never was, `gone` was converted before it went."""
 
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
@@ -106,10 +116,10 @@ class TestMissingRuns:
     @pytest.mark.parametrize("on_bad_run", ["fail", "skip"])
     def test_a_new_run_beside_a_gone_one_is_not_left_out_in_silence(self, folder: Path, on_bad_run: str) -> None:
         self.table(folder, "gone")
-        with pytest.raises(InputError, match=r"run 'here': its batch must be converted again, but .* 'gone' is gone"):
+        with pytest.raises(InputError, match=r"run 'here': its chunk must be converted again, but .* 'gone' is gone"):
             self.check(folder, on_bad_run, "here", "gone")
 
 
 def test_options_are_those_with_a_value() -> None:
-    given = plan.options(held_out=["a.txt"], without=[], split=None, derivatives="", forward=["a", "b"])
-    assert given == ["--held-out", "a.txt", "--forward", "a", "b"]
+    given = plan.options(ground_truth=["a"], exclude=[], split=None, derivatives="", model=["a", "b"])
+    assert given == ["--ground-truth", "a", "--model", "a", "b"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from spectus.errors import InputError
-from spectus.samples import Sample, read_samples
+from spectus.samples import Sample, read_samples, sheet_notes
 
 
 def sheet(folder: Path, text: str) -> Path:
@@ -80,3 +80,12 @@ def test_reading_a_sheet_loads_no_heavy_library() -> None:
     code = "import sys, spectus.samples; print([m for m in ('numpy', 'pandas', 'pyarrow') if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_old_names_of_types_and_any_case_are_read(tmp_path: Path) -> None:
+    sheet = tmp_path / "samples.tsv"
+    sheet.write_text("run\tpath\ttype\na\ta.D\tcheck\nb\tb.D\tPool\nc\tc.D\tBlank\n", encoding="utf-8")
+    assert [sample.type for sample in read_samples(sheet)] == ["qc", "pooled_qc", "blank"]
+    assert sheet_notes(sheet) == [
+        f"{sheet}: the type check is now called qc", f"{sheet}: the type pool is now called pooled_qc",
+    ]  # fmt: skip

@@ -52,15 +52,15 @@ def jobs(checkout: Path) -> dict[str, dict[str, str]]:
 
 def test_every_stage_ran_as_a_job(jobs: dict[str, dict[str, str]]) -> None:
     assert set(jobs) == {
-        "convert_batch", "deconvolve_batch", "calibrate", "align", "library_table", "molecule_list", "predict_part",
-        "search", "translate_part", "rank", "report",
+        "convert_chunk", "deconvolve_chunk", "calibrate", "align", "library_table", "molecule_list", "predict_chunk",
+        "search", "denovo_chunk", "identify", "report",
     }  # fmt: skip
     assert {job["state"] for job in jobs.values()} == {"COMPLETED"}
 
 
 def test_only_the_translation_took_a_gpu_node(jobs: dict[str, dict[str, str]]) -> None:
     places = {rule: (job["partition"], job["node"], job["cpus"]) for rule, job in jobs.items()}
-    assert places.pop("translate_part") == ("gpu", "g1", "8")
+    assert places.pop("denovo_chunk") == ("gpu", "g1", "8")
     assert set(places.values()) == {("cpu", "c1", "1")}
 
 

@@ -14,15 +14,15 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 
-# The jobs of a campaign with one batch, one library, one part and nothing predicted.
+# The jobs of a campaign with one chunk of runs, one library, one chunk of features and nothing predicted.
 PLAIN = {
-    "convert_batch": 1, "deconvolve_batch": 1, "calibrate": 1, "align": 1, "library_table": 1, "search": 1,
-    "translate_part": 1, "rank": 1, "report": 1, "all": 1,
+    "convert_chunk": 1, "deconvolve_chunk": 1, "calibrate": 1, "align": 1, "library_table": 1, "search": 1,
+    "denovo_chunk": 1, "identify": 1, "report": 1, "all": 1,
 }  # fmt: skip
 # The example predicts a list of molecules that it builds.
-EXAMPLE = {**PLAIN, "molecule_list": 1, "predict_part": 2}
+EXAMPLE = {**PLAIN, "molecule_list": 1, "predict_chunk": 2}
 # With a short list of its own it needs no package for it and is done in half the time.
-FINISHED = {**PLAIN, "predict_part": 2}
+FINISHED = {**PLAIN, "predict_chunk": 2}
 SHORT_LIST = """smiles,name,cas
 O=C1CCCCN1,2-piperidone,675-20-7
 O=CN1CCCC1,n-formylpyrrolidine,3760-54-1
@@ -55,7 +55,7 @@ class Campaign:
     def shorten(self) -> None:
         """Predict a few molecules, not the list that the example builds."""
         (self.folder / "short.csv").write_text(SHORT_LIST, encoding="utf-8")
-        self.change({"forward": {"molecules": "short.csv"}})
+        self.change({"predict": {"molecules": "short.csv"}})
 
     def change(self, changes: Mapping[str, Any]) -> None:
         file = self.folder / "config" / "config.yaml"

@@ -18,9 +18,9 @@ def test_a_mistyped_key(campaign: Campaign) -> None:
 
 
 def test_a_wrong_type_in_a_file_of_ones_own(campaign: Campaign) -> None:
-    (campaign.folder / "mine.yaml").write_text("translate: {beams: ten}\n")
+    (campaign.folder / "mine.yaml").write_text("denovo: {beams: ten}\n")
     said = complaint(campaign, "--configfile", str(campaign.folder / "mine.yaml"))
-    assert "mine.yaml, translate.beams: 'ten' is not a whole number; write for example 10\n" in said
+    assert "mine.yaml, denovo.beams: 'ten' is not a whole number; write for example 10\n" in said
 
 
 def test_a_sheet_with_a_wrong_type(campaign: Campaign) -> None:
@@ -41,14 +41,13 @@ def test_a_missing_run(campaign: Campaign) -> None:
 
 
 def test_a_missing_list_of_molecules(campaign: Campaign) -> None:
-    campaign.change({"forward": {"molecules": "nist.smi"}})
-    assert "\nforward.molecules: nist.smi: no such file; " in complaint(campaign)
+    campaign.change({"predict": {"molecules": "nist.smi"}})
+    assert "\npredict.molecules: nist.smi: no such file; " in complaint(campaign)
 
 
-@pytest.mark.parametrize("key", ["held_out", "without"])
-def test_a_missing_file_of_what_a_list_must_not_hold(campaign: Campaign, key: str) -> None:
-    campaign.change({"molecules": {key: "none.txt"}})
-    assert f"\nmolecules.{key}: none.txt: no such file; correct the path" in complaint(campaign)
+def test_a_missing_file_of_exclusions(campaign: Campaign) -> None:
+    campaign.change({"molecules": {"exclude": ["none.txt"]}})
+    assert "\nmolecules.exclude: none.txt: no such file; correct the path" in complaint(campaign)
 
 
 def test_an_unknown_source_of_molecules_and_a_word_for_a_yes(campaign: Campaign) -> None:
@@ -74,12 +73,12 @@ def test_a_missing_model(campaign: Campaign) -> None:
 def test_the_ground_truth_of_the_example_left_in_a_campaign_of_ones_own(campaign: Campaign) -> None:
     (campaign.folder / "resources").unlink()
     campaign.write_sheet(("a", ROOT / "resources" / "example" / "blank.mzML.gz", "sample"))
-    said = "report.ground_truth: resources/example/ground_truth.parquet: no such file; correct the path, or write null for real runs"
-    assert f"\n{said}\n" in complaint(campaign)
+    problem = "report.ground_truth: resources/example/ground_truth.parquet: no such file"
+    assert f"\n{problem}; correct the path, or write null for real runs\n" in complaint(campaign)
     campaign.change({"report": {"ground_truth": None}})
-    withheld = "search.without: resources/example/withheld.csv: no such file; correct the path, or write null for none"
-    assert f"\n{withheld}\n" in complaint(campaign)
-    campaign.change({"search": {"without": None}})
+    problem = "search.exclude: resources/example/exclusions.csv: no such file"
+    assert f"\n{problem}; correct the path, or write null for none\n" in complaint(campaign)
+    campaign.change({"search": {"exclude": None}})
     assert campaign.planned() == EXAMPLE
 
 

@@ -14,9 +14,9 @@ from spectus.molecules.reading import read_molecules
 
 from .campaigns import FINISHED, ROOT, Campaign
 
-ORDER = ("deconvolve_batch", "calibrate", "align", "search", "translate_part", "rank", "report", "all")
-AFTER_SEARCH = {"search", "rank", "report", "all"}
-AFTER_TRANSLATE = {"translate_part", "rank", "report", "all"}
+ORDER = ("deconvolve_chunk", "calibrate", "align", "search", "denovo_chunk", "identify", "report", "all")
+AFTER_SEARCH = {"search", "identify", "report", "all"}
+AFTER_DENOVO = {"denovo_chunk", "identify", "report", "all"}
 
 
 def test_plain_snakemake_makes_the_report_and_says_what_it_found(finished: Campaign) -> None:
@@ -98,16 +98,16 @@ def test_a_second_run_does_nothing(finished: Campaign) -> None:
         ("calibrate={'series': 'fame'}", set(ORDER[1:])),
         ("align={'min_similarity': 0.8}", set(ORDER[2:])),
         ("search={'top': 5}", AFTER_SEARCH),
-        ("search={'without': null}", AFTER_SEARCH),
-        ("forward={'molecules': null}", AFTER_SEARCH),
-        ("forward={'molecules': 'built'}", {"molecule_list", "predict_part", *AFTER_SEARCH}),
+        ("search={'exclude': null}", AFTER_SEARCH),
+        ("predict={'molecules': null}", AFTER_SEARCH),
+        ("predict={'molecules': 'built'}", {"molecule_list", "predict_chunk", *AFTER_SEARCH}),
         ("molecules={'sample': 5}", {"report", "all"}),
-        ("translate={'beams': 3}", AFTER_TRANSLATE),
-        ("batch={'features_per_run': 600}", AFTER_TRANSLATE),
-        ("rank={'ri_window': 10}", {"rank", "report", "all"}),
+        ("denovo={'beams': 3}", AFTER_DENOVO),
+        ("chunks={'features_per_run': 600}", AFTER_DENOVO),
+        ("identify={'ri_window': 10}", {"identify", "report", "all"}),
         ("report={'title': 'Mine'}", {"report", "all"}),
         # how a job runs, not what it makes; but the report shows the settings
-        ("translate={'device': 'cpu', 'batch_size': 4}", {"report", "all"}),
+        ("denovo={'device': 'cpu', 'batch_size': 4}", {"report", "all"}),
         ("on_bad_run=skip", {"report", "all"}),
         # the same number in other words
         ("deconvolve={'min_snr': 4}", set()),
@@ -145,7 +145,7 @@ def test_runs_that_cannot_be_read_do_not_stop_a_campaign_that_skips_them(copy: C
     (copy.folder / "half.mzML").write_bytes((ROOT / "resources/example/blank.mzML.gz").read_bytes()[:5000])
     with (copy.folder / "config" / "samples.tsv").open("a", encoding="utf-8") as sheet:
         sheet.write("half\thalf.mzML\tsample\t\t\nlost\tnowhere/lost.cdf\tsample\t\t\n")
-    copy.change({"on_bad_run": "skip", "translate": {"beams": 1}})
+    copy.change({"on_bad_run": "skip", "denovo": {"beams": 1}})
     copy.run()
     runs = tables.read(copy.folder / "results" / "runs" / "0001.parquet", tables.RUNS)
     rows = {row["run"]: row for row in runs.to_pylist()}

@@ -17,9 +17,9 @@ def test_the_example_is_twelve_jobs_and_a_target(campaign: Campaign) -> None:
     assert campaign.planned() == EXAMPLE
 
 
-def test_jobs_grow_with_runs_over_the_batch_and_features_over_the_part(campaign: Campaign) -> None:
-    campaign.change({"batch": {"runs": 3, "features_per_run": 100, "spectra": 150}})
-    expected = {**EXAMPLE, "convert_batch": 2, "deconvolve_batch": 2, "translate_part": 3}
+def test_jobs_grow_with_the_runs_and_features(campaign: Campaign) -> None:
+    campaign.change({"chunks": {"runs": 3, "features_per_run": 100, "spectra": 150}})
+    expected = {**EXAMPLE, "convert_chunk": 2, "deconvolve_chunk": 2, "denovo_chunk": 3}
     assert campaign.planned() == expected
 
 
@@ -27,12 +27,12 @@ def test_a_thousand_runs_are_tens_of_jobs(campaign: Campaign) -> None:
     raw = ROOT / "resources" / "example" / "blank.mzML.gz"
     campaign.write_sheet(*((f"run_{number}", raw, "sample") for number in range(1000)))
     planned = campaign.planned()
-    assert planned == {**EXAMPLE, "convert_batch": 50, "deconvolve_batch": 50, "translate_part": 10}
+    assert planned == {**EXAMPLE, "convert_chunk": 50, "deconvolve_chunk": 50, "denovo_chunk": 10}
 
 
 def test_every_stage_is_a_target(campaign: Campaign) -> None:
     stages = {
-        "convert", "deconvolve", "calibrate", "align", "library", "molecules", "predict", "search", "translate", "rank",
+        "convert", "deconvolve", "calibrate", "align", "library", "molecules", "predict", "search", "denovo", "identify",
         "report", "all",
     }  # fmt: skip
     assert set(campaign.run("--list-target-rules").split("\n")) >= stages
@@ -43,9 +43,9 @@ def test_every_stage_is_a_target(campaign: Campaign) -> None:
     [
         ("library", {"library_table"}),
         ("molecules", {"molecule_list"}),
-        ("predict", {"molecule_list", "predict_part"}),
-        ("deconvolve", {"convert_batch", "deconvolve_batch"}),
-        ("translate", {"convert_batch", "deconvolve_batch", "calibrate", "align", "translate_part"}),
+        ("predict", {"molecule_list", "predict_chunk"}),
+        ("deconvolve", {"convert_chunk", "deconvolve_chunk"}),
+        ("denovo", {"convert_chunk", "deconvolve_chunk", "calibrate", "align", "denovo_chunk"}),
     ],
 )
 def test_a_target_makes_what_it_needs_and_no_more(campaign: Campaign, target: str, rules: set[str]) -> None:
@@ -58,22 +58,23 @@ def test_a_library_that_is_parquet_already_is_used_as_it_is(campaign: Campaign) 
     assert "library_table" not in campaign.planned()
 
 
-def test_molecules_are_predicted_in_parts_and_searched(campaign: Campaign) -> None:
+def test_molecules_are_predicted_in_chunks_and_searched(campaign: Campaign) -> None:
     (campaign.folder / "molecules.smi").write_text("CCO ethanol\n")
-    forward = campaign.folder / "forward"
-    forward.mkdir()
-    (forward / "config.json").write_text("{}")
-    campaign.change({"forward": {"molecules": "molecules.smi", "model": "forward", "parts": 3}})
-    assert campaign.planned() == {**PLAIN, "predict_part": 3}
-    assert campaign.planned("predict") == {"predict_part": 3, "predict": 1}
+    for name in ("model", "ranker"):
+        (campaign.folder / name).mkdir()
+        (campaign.folder / name / "config.json").write_text("{}")
+    campaign.change({"predict": {"molecules": "molecules.smi", "model": "model", "chunks": 3}})
+    campaign.change({"identify": {"reranker": "ranker"}})
+    assert campaign.planned() == {**PLAIN, "predict_chunk": 3}
+    assert campaign.planned("predict") == {"predict_chunk": 3, "predict": 1}
     plan = campaign.run("--dry-run", "--printshellcmds")
     assert "search" in plan
-    assert plan.count("--forward forward") == 2  # the search and the rank
+    assert plan.count("--reranker ranker") == 2  # search and identify
     assert " results/predicted/predicted-3-of-3.parquet" in plan
 
 
 def test_a_campaign_that_predicts_nothing_builds_no_list(campaign: Campaign) -> None:
-    campaign.change({"forward": {"molecules": None}})
+    campaign.change({"predict": {"molecules": None}})
     assert campaign.planned() == PLAIN
 
 
@@ -82,13 +83,13 @@ def test_the_section_molecules_says_how_the_list_is_built(campaign: Campaign) ->
     (campaign.folder / "library.parquet").write_bytes(b"PAR1")
     changes = {
         "sources": ["chemicals", "molsets"], "derivatives": ["meox", "tms"], "partial": True, "max_mass": 450,
-        "held_out": "held out.txt", "without": "library.parquet", "split": "valid", "sample": 7, "seed": 3,
+        "exclude": ["held out.txt", "library.parquet"], "split": "valid", "sample": 7, "seed": 3,
     }  # fmt: skip
     campaign.change({"molecules": changes})
     said = campaign.run("molecules", "--dry-run", "--printshellcmds")
     for option in (
-        "--sources chemicals,molsets --derivatives=meox,tms --partial", "--max-mass 450 --held-out 'held out.txt'",
-        "--without library.parquet --split valid", "--sample 7 --seed 3 --out results/molecules.csv",
+        "--sources chemicals,molsets --partial --derivatives meox,tms", "--exclude 'held out.txt' library.parquet",
+        "--split valid", "--max-mass 450", "--sample 7 --seed 3 --out results/molecules.csv",
     ):  # fmt: skip
         assert option in said
 
@@ -111,7 +112,7 @@ def test_every_profile_plans_the_example_at_the_root(checkout: Path, profile: li
     command = [sys.executable, "-m", "snakemake", *profile, "--dry-run", "--printshellcmds"]
     done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "convert: raw runs of batch 0001 to mzML" in done.stdout
+    assert "convert: raw runs of chunk 0001 to mzML" in done.stdout
     assert ("profiles/default" in done.stderr) == ("--workflow-profile" not in profile)
 
 
@@ -123,7 +124,7 @@ def test_the_default_profile_overrides_nothing_of_the_slurm_profile() -> None:
     assert {key: default[key] for key in both} == {key: slurm[key] for key in both}
     assert default.keys() - both == {"cores", "resources"}
     assert default["resources"] == {"local_gpu": 1}
-    assert slurm["set-resources"]["translate_part"]["local_gpu"] == 0
+    assert slurm["set-resources"]["denovo_chunk"]["local_gpu"] == 0
 
 
 def training_inputs(campaign: Campaign, **changes: object) -> None:
@@ -133,23 +134,25 @@ def training_inputs(campaign: Campaign, **changes: object) -> None:
 
 
 def test_a_training_is_pretraining_finetuning_and_scores(campaign: Campaign) -> None:
-    training_inputs(campaign, held_out="held_out.txt")
+    training_inputs(campaign, exclude="held_out.txt")
     assert campaign.planned("train") == {"pretrain": 1, "finetune": 1, "score_model": 1, "train": 1}
     plan = campaign.run("train", "--dry-run", "--printshellcmds")
-    assert plan.count("--held-out held_out.txt") == 3
-    assert plan.count("--forward resources/models/forward-open") == 2
+    assert plan.count("--exclude held_out.txt") == 3
+    assert plan.count("/resources/models/neims-open ") == 2
     assert "--from results/training/pretrained" in plan
     assert campaign.planned() == EXAMPLE
 
 
-def test_a_forward_model_of_ones_own_is_trained_first(campaign: Campaign) -> None:
-    training_inputs(campaign, forward_settings="config/training/forward-open.yaml")
-    assert campaign.planned("train")["train_forward"] == 1
-    assert campaign.run("train", "--dry-run", "--printshellcmds").count("--forward results/training/forward ") == 2
+def test_a_prediction_model_of_ones_own_is_trained_first(campaign: Campaign) -> None:
+    training_inputs(campaign, neims_settings="config/training/forward-open.yaml")
+    assert campaign.planned("train")["train_neims"] == 1
+    assert (
+        campaign.run("train", "--dry-run", "--printshellcmds").count("--prediction-model results/training/neims ") == 2
+    )
     campaign.change({"train": {"rassp_settings": "config/training/rassp-open.yaml"}})
     assert campaign.planned("train")["train_rassp"] == 1
     plan = campaign.run("train", "--dry-run", "--printshellcmds")
-    assert plan.count("--forward results/training/forward results/training/rassp") == 2
+    assert plan.count("--prediction-model results/training/neims results/training/rassp") == 2
 
 
 def test_a_training_without_spectra_says_what_to_name(campaign: Campaign) -> None:

@@ -13,7 +13,7 @@ from .campaigns import ROOT
 
 SCHEMA = yaml.safe_load(configuration.SCHEMA.read_text(encoding="utf-8"))
 # These say which campaign it is, so config.yaml has the example's.
-OF_THE_EXAMPLE = {"forward.molecules", "report.title", "report.ground_truth", "search.without"}
+OF_THE_EXAMPLE = {"predict.molecules", "report.title", "report.ground_truth", "search.exclude"}
 
 
 def leaves(schema: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -55,13 +55,13 @@ COMMANDS = {
     "align": ["x", "--out", "x", "--peak-areas", "x"],
     "search": ["x", "--library", "x", "--out", "x"],
     "molecules": ["--out", "x"],
-    "translate": ["x", "--model", "x", "--out", "x"],
-    "rank": ["--features", "x", "--hits", "x", "--denovo", "x", "--out", "x"],
+    "denovo": ["x", "--out", "x"],
+    "identify": ["x", "--hits", "x", "--denovo", "x", "--out", "x"],
 }
 
 
 @pytest.mark.parametrize("stage", COMMANDS)
 def test_a_command_alone_does_what_the_campaign_does(stage: str) -> None:
-    options = vars(cli._parser().parse_args([stage, *COMMANDS[stage]]))
+    options = vars(cli.build_parser([stage]).parse_args([stage, *COMMANDS[stage]]))
     for key, rule in SCHEMA["properties"][stage]["properties"].items():
         assert options[key] == rule["default"], key

@@ -21,6 +21,7 @@ COMMANDS = {
     "denovo": "propose structures for spectra, with SpecTUS",
     "identify": "merge all candidates of each spectrum to one ranked list",
     "report": "write the data set and the HTML report of a campaign",
+    "export": "write the results of a campaign as CSV, XLSX, MSP, MGF, SDF and mzTab-M",
     "predict": "predict the spectra of molecules, as a spectral library",
     "library": "read spectral libraries and write them as one Parquet library",
     "molecules": "write a list of molecules from PyPI packages",

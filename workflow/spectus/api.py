@@ -1,0 +1,245 @@
+"""The Python interface: the stages as functions on files, arrays or data frames. Every table is a pandas DataFrame.
+
+>>> from spectus import api
+>>> components = api.deconvolve("run.D")
+>>> hits = api.search(components, ["library.msp"])
+"""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import ArrayLike
+
+from spectus import tables
+from spectus.denovo.settings import DenovoSettings
+from spectus.errors import InputError
+from spectus.identify.settings import IdentifySettings, SearchSettings
+from spectus.raw.read import read_run as _read_run
+from spectus.raw.run import Run
+
+__all__ = ["deconvolve", "denovo", "identify", "predict", "read_run", "search"]
+
+Spectra = str | Path | pd.DataFrame | tuple[ArrayLike, ArrayLike]
+"""Spectra: a file, a data frame with the columns mz and intensity, or one spectrum as a pair of arrays."""
+
+
+def read_run(path: str | Path) -> Run:
+    """Read a raw run of any supported format.
+
+    Parameters
+    ----------
+    path
+        File or folder.
+
+    Returns
+    -------
+    Run
+        Scan times (s), m/z and intensities (counts).
+
+    Raises
+    ------
+    InputError
+        The run cannot be read.
+    """
+    return _read_run(Path(path))
+
+
+def deconvolve(run: Run | str | Path, **settings: Any) -> pd.DataFrame:
+    """Deconvolve a run to components.
+
+    Parameters
+    ----------
+    run
+        A run, or the file or folder of one.
+    settings
+        Fields of `spectus.deconvolution.deconvolve.DeconvolutionSettings`, for example `min_snr=6`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table COMPONENTS: one row for each component, with its spectrum and elution profile.
+    """
+    from spectus.deconvolution.deconvolve import DeconvolutionSettings
+    from spectus.deconvolution.deconvolve import deconvolve as deconvolve_run
+
+    name = "run" if isinstance(run, Run) else Path(run).stem
+    found = deconvolve_run(run if isinstance(run, Run) else read_run(run), name, DeconvolutionSettings(**settings))
+    frame: pd.DataFrame = found.to_pandas()
+    return frame
+
+
+def predict(smiles: Sequence[str], model: str | Path = "neims", energy_ev: float = 70.0) -> pd.DataFrame:
+    """Predict the EI spectra of molecules.
+
+    Parameters
+    ----------
+    smiles
+        Structures.
+    model
+        `neims`, `rassp`, `neims+rassp`, or the folder of a prediction model.
+    energy_ev
+        Energy of the electrons, eV.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns smiles, mz (Th), intensity (base peak 1), and reason: why a molecule cannot be predicted.
+    """
+    from spectus.prediction.registry import load_prediction_model
+
+    spectra, reasons = load_prediction_model(str(model)).predict(list(smiles), energy_ev)
+    peaks = [np.flatnonzero(spectrum) for spectrum in spectra]
+    columns = {
+        "smiles": list(smiles),
+        "mz": [mass.astype(np.float64) for mass in peaks],
+        "intensity": [spectrum[mass] for spectrum, mass in zip(spectra, peaks, strict=True)],
+        "reason": reasons,
+    }
+    return pd.DataFrame(columns)
+
+
+def search(
+    queries: Spectra, libraries: Sequence[str | Path], *, reranker: str | Path | None = None,
+    exclude: Sequence[str | Path] = (), **settings: Any,
+) -> pd.DataFrame:  # fmt: skip
+    """Search spectra in spectral libraries.
+
+    Parameters
+    ----------
+    queries
+        The spectra.
+    libraries
+        Library files.
+    reranker
+        `open` or the folder of a reranker, for the hits of predicted libraries.
+    exclude
+        Files that name compounds to leave out of the libraries.
+    settings
+        Fields of `SearchSettings`, for example `top=3`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table LIBRARY_HITS.
+    """
+    from spectus.identify.search import search_libraries
+
+    def run(path: Path, out: Path) -> None:
+        chosen = SearchSettings(**settings)
+        search_libraries(path, list(map(Path, libraries)), out, chosen, reranker, list(map(Path, exclude)))
+
+    return _run_stage(queries, run, tables.LIBRARY_HITS)
+
+
+def denovo(queries: Spectra, model: str | Path = "spectus-open", **settings: Any) -> pd.DataFrame:
+    """Propose structures for spectra, without a library.
+
+    Parameters
+    ----------
+    queries
+        The spectra.
+    model
+        Folder of a model, its name on the Hugging Face hub, or `spectus-open`.
+    settings
+        Fields of `DenovoSettings`, for example `beams=40` or `formula="C8H10N4O2"`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table DENOVO_CANDIDATES.
+    """
+    from spectus.denovo.elucidate import elucidate_queries
+
+    def run(path: Path, out: Path) -> None:
+        elucidate_queries(path, str(model), out, DenovoSettings(**settings))
+
+    return _run_stage(queries, run, tables.DENOVO_CANDIDATES)
+
+
+def identify(
+    queries: Spectra, libraries: Sequence[str | Path] = (), *, model: str | Path | None = "spectus-open",
+    reranker: str | Path | None = "open", exclude: Sequence[str | Path] = (), **settings: Any,
+) -> pd.DataFrame:  # fmt: skip
+    """Collect the candidates of all sources for spectra and rank them.
+
+    Parameters
+    ----------
+    queries
+        The spectra.
+    libraries
+        Library files, measured or predicted.
+    model
+        De novo model; None takes no de novo candidates.
+    reranker
+        `open` or the folder of a reranker; None: none.
+    exclude
+        Files that name compounds to leave out of the libraries.
+    settings
+        Fields of `IdentifySettings`, for example `top=5`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table CANDIDATES.
+    """
+    from spectus.identify.candidates import identify_queries
+    from spectus.identify.sources import Sources, collect_sources
+
+    sources = Sources(
+        libraries=tuple(map(Path, libraries)), exclude=tuple(map(Path, exclude)),
+        denovo=None if model is None else (), model=str(model),
+    )  # fmt: skip
+
+    def run(path: Path, out: Path) -> None:
+        with collect_sources(path, sources, str(reranker) if reranker else None, out.parent) as (hits, proposed):
+            identify_queries(path, hits, proposed, out, IdentifySettings(**settings), reranker)
+
+    return _run_stage(queries, run, tables.CANDIDATES)
+
+
+def _run_stage(queries: Spectra, run: Callable[[Path, Path], None], schema: pa.Schema) -> pd.DataFrame:
+    """Run a stage on spectra of any form and read its table."""
+    with tempfile.TemporaryDirectory(prefix="spectus.") as folder:
+        path, out = Path(folder) / "queries.parquet", Path(folder) / "table.parquet"
+        if isinstance(queries, str | Path):
+            path = Path(queries)
+        else:
+            tables.write(_spectra_table(queries), path, tables.SPECTRA)
+        run(path, out)
+        frame: pd.DataFrame = tables.read(out, schema).to_pandas()
+        return frame
+
+
+def _spectra_table(queries: pd.DataFrame | tuple[ArrayLike, ArrayLike]) -> pa.Table:
+    """Bring spectra into the schema SPECTRA: ascending m/z, base peak 1, a name for each."""
+    if not isinstance(queries, pd.DataFrame):
+        queries = pd.DataFrame({"mz": [np.asarray(queries[0])], "intensity": [np.asarray(queries[1])]})
+    if missing := {"mz", "intensity"} - set(queries.columns):
+        raise InputError("data frame", f"lacks the columns {', '.join(sorted(missing))}", "name them mz and intensity")
+    rows = [_spectrum_row(at, row) for at, row in enumerate(queries.to_dict("records"))]
+    return tables.table(tables.SPECTRA, rows)
+
+
+def _spectrum_row(entry: int, row: Mapping[Any, Any]) -> dict[str, Any]:
+    """One row of SPECTRA; the name is that of the first column that can hold one."""
+    mz, intensity = np.asarray(row["mz"], float), np.asarray(row["intensity"], float)
+    order, largest = np.argsort(mz, kind="stable"), intensity.max(initial=0.0)
+    kept = order[intensity[order] > 0]
+    name = next(
+        (str(row[key]) for key in ("name", "query", "feature", "component") if key in row), f"query {entry + 1}"
+    )
+    known = {
+        key: row[key]
+        for key in ("smiles", "inchikey", "formula", "ri", "ri_scale")
+        if isinstance(row.get(key), str) or (isinstance(row.get(key), float) and np.isfinite(row[key]))
+    }
+    reason = None if len(kept) else "no peaks"
+    return known | {
+        "entry": entry, "name": name, "mz": mz[kept], "intensity": intensity[kept] / (largest or 1.0),
+        "reason": reason,
+    }  # fmt: skip
