@@ -165,8 +165,9 @@ def _sml_row(
     return [
         str(number), str(number), "null", *_compound(best), _list_text(name), "null", _number(_exact_mass(best)),
         "null",
-        _text(best.get("level") or MASS_SPECTRUM_ONLY), measure, _number(value), *map(_number, areas.tolist()), *map(_number, means),
-        *map(_number, variations), _text(feature["feature"]), _text(best.get("inchikey")), _text(cas),
+        _text(best.get("level") or MASS_SPECTRUM_ONLY), measure, _number(value), *map(_number, areas.tolist()),
+        *map(_number, means), *map(_number, variations),
+        _text(feature["feature"]), _text(best.get("inchikey")), _text(cas),
     ]  # fmt: skip
 
 

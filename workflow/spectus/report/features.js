@@ -40,7 +40,7 @@ const scoreColumn = (key, width) => ({head: term(key), width, number: true, valu
 
 // Widths in em; the column without a width takes what is left. Columns without any value are left out.
 const columns = [
-  {head: "Feature", width: 5.4, value: i => i, cell: i => features.id[i]},
+  {head: "Feature", width: 6, value: i => i, cell: i => features.id[i]},
   {head: "RT, min", width: 5, number: true, value: i => features.rt[i], cell: i => minutes(features.rt[i])},
   {head: "RI", width: 4.6, number: true, value: i => features.ri[i], cell: i => fixed(features.ri[i], 0) + (features.extrapolated[i] ? "*" : "")},
   {head: "Best candidate", value: i => features.name[i] || features.smiles[i], cell: nameCell},
@@ -51,13 +51,13 @@ const columns = [
   scoreColumn("posterior", 5.6),
   scoreColumn("libraryScore", 4.8),
   scoreColumn("predictedScore", 5.4),
-  {head: "Source", width: 7.4, value: i => features.source[i], cell: i => sourceText(features.source[i])},
+  {head: "Area", width: 5, number: true, value: i => features.area[i], cell: i => amount(features.area[i])},
+  {head: "Area by run", width: 6.6, value: i => features.area[i], cell: sparkline},
+  {head: "Source", width: 8.4, value: i => features.source[i], cell: i => sourceText(features.source[i])},
   {head: "Base peak", width: 4.2, number: true, value: i => features.ions[i][0], cell: i => known(features.ions[i][0]) ? String(features.ions[i][0]) : ""},
   {head: "S/N", width: 4.4, number: true, value: i => features.snr[i], cell: i => amount(features.snr[i])},
   {head: "Purity", width: 4.6, number: true, value: i => features.purity[i], cell: i => fixed(features.purity[i], 2)},
   {head: "Runs", width: 3.8, number: true, value: i => features.n[i], cell: i => String(features.n[i])},
-  {head: "Area", width: 5, number: true, value: i => features.area[i], cell: i => amount(features.area[i])},
-  {head: "Area by run", width: 6.6, value: i => features.area[i], cell: sparkline},
 ].filter(column => features.id.some((id, i) => known(column.value(i))));
 
 const rowsBeyondView = 12;
@@ -119,10 +119,6 @@ const table = {
   },
 
   rowHeight() {
-    if (!this.height) {
-      const first = this.body.querySelector("tr[data-feature]");
-      if (first) this.height = first.getBoundingClientRect().height;
-    }
     return this.height || 30;
   },
 
@@ -145,6 +141,10 @@ const table = {
     this.body.replaceChildren(...(first ? [this.above] : []), ...shown.values(), ...(last < n ? [this.below] : []));
     this.focusable();
     if (focused) (shown.get(chosen) || this.host).focus({preventScroll: true});
+    if (this.height) return;
+    // The first rows show how high a row and the table are.
+    this.height = shown.values().next().value.getBoundingClientRect().height;
+    this.view();
   },
 
   element(i, place) {
