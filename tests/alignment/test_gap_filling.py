@@ -3,7 +3,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from spectus.alignment.gap_filling import FeatureSpectra, fill_gaps
-from spectus.deconvolution.ion_traces import UnitMassRun, fold
+from spectus.deconvolution.ion_traces import IonTraces, fold_to_nominal_mass
 from spectus.raw.run import Run
 from tests.deconvolution.made_components import Spectrum, spectrum
 
@@ -20,7 +20,7 @@ def features(*ions: Spectrum) -> FeatureSpectra:
     return FeatureSpectra(csr_array(rows / rows.max(axis=1, keepdims=True)), np.full(len(ions), 6.07 * SIGMA_S))
 
 
-def run_with(*peaks: tuple[float, Spectrum, float], noise: float = 20.0, slope: float = 0.0) -> UnitMassRun:
+def run_with(*peaks: tuple[float, Spectrum, float], noise: float = 20.0, slope: float = 0.0) -> IonTraces:
     """A run of 200 s with Gaussian peaks (apex, spectrum, height of the base peak), noise and a rising background."""
     rng = np.random.default_rng(7)
     rt_s = np.arange(100.0, 300.0, SCAN_S)
@@ -31,7 +31,7 @@ def run_with(*peaks: tuple[float, Spectrum, float], noise: float = 20.0, slope: 
             signal[:, mass - MASSES[0]] += height * value / max(ions.values()) * profile
     signal = signal.clip(0)
     offsets = np.arange(len(rt_s) + 1) * len(MASSES)
-    return fold(Run(rt_s, offsets, np.tile(MASSES.astype(float), len(rt_s)), signal.ravel(), "made"))
+    return fold_to_nominal_mass(Run(rt_s, offsets, np.tile(MASSES.astype(float), len(rt_s)), signal.ravel(), "made"))
 
 
 def area(ions: Spectrum, height: float) -> float:
@@ -67,13 +67,13 @@ def test_where_the_run_did_not_measure() -> None:
     found = fill_gaps(run, features(A, A, A, A), np.array([50.0, 99.9, 300.1, 100.5]), np.zeros(4, dtype=bool))
     assert np.isnan(found).tolist() == [True, True, True, False]
     single = Run(np.array([5.0]), np.array([0, 1]), np.array([57.0]), np.array([1.0]), "made")
-    assert np.isnan(fill_gaps(fold(single), features(A), np.array([5.0]), np.array([False]))).all()
+    assert np.isnan(fill_gaps(fold_to_nominal_mass(single), features(A), np.array([5.0]), np.array([False]))).all()
 
 
 def test_masses_beyond_the_run() -> None:
     heavy = features({57: 1.0, 399: 0.4})
     run = run_with((200.0, {57: 1.0}, 1e5))
-    low = UnitMassRun(run.mass[:50], run.rt_s, run.traces[:50], run.saturated[:50], run.threshold)
+    low = IonTraces(run.mass[:50], run.rt_s, run.traces[:50], run.saturated[:50], run.threshold)
     found = fill_gaps(low, heavy, np.array([200.0]), np.array([False]))
     assert np.isfinite(found).all()
     assert found[0] > 0

@@ -7,7 +7,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from spectus.deconvolution.deconvolve import Settings, deconvolve
+from spectus.deconvolution.deconvolve import deconvolve
+from spectus.deconvolution.settings import DeconvolutionSettings
 from spectus.library.records import read_spectra
 from spectus.raw.read import read_run
 from spectus.raw.run import Run
@@ -19,8 +20,8 @@ from tests.deconvolution.made_runs import FWHM_S, MASSES, SCAN_S, Eluting, made_
 LIBRARY = Path(__file__).parents[2] / "resources" / "libraries" / "PNNLMetV20191015.msp"
 
 
-def components(run: Run, settings: Settings | None = None) -> pd.DataFrame:
-    return deconvolve(run, "r", settings or Settings()).to_pandas()
+def components(run: Run, settings: DeconvolutionSettings | None = None) -> pd.DataFrame:
+    return deconvolve(run, "r", settings or DeconvolutionSettings()).to_pandas()
 
 
 def cosine(row: pd.Series, ground_truth: dict[int, float]) -> float:
@@ -148,7 +149,7 @@ def test_skew_is_found_and_undone() -> None:
 def test_too_few_ions_are_no_component() -> None:
     run = made_run([Eluting({91: 1.0, 92: 0.6}, 90.0, 1e5)])
     assert len(components(run)) == 0
-    assert len(components(run, Settings(min_ions=2))) == 1
+    assert len(components(run, DeconvolutionSettings(min_ions=2))) == 1
 
 
 def test_a_run_of_weak_peaks_alone() -> None:

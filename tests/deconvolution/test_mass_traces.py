@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from spectus.deconvolution.deconvolve import deconvolve
-from spectus.deconvolution.ion_traces import fold
-from spectus.deconvolution.mass_traces import channels
+from spectus.deconvolution.ion_traces import fold_to_nominal_mass
+from spectus.deconvolution.mass_traces import extract_traces
 from spectus.raw.run import Run
 from tests.deconvolution.made_accurate import BACKGROUND, FWHM_S, SCAN_S, Eluting, made_accurate_run
 from tests.deconvolution.made_runs import Eluting as UnitEluting
@@ -121,7 +121,7 @@ def test_ions_in_every_third_scan_only() -> None:
 
 def test_every_centroid_of_an_ion_is_kept_once() -> None:
     run = made_accurate_run([Eluting(FURAN, 60.0, 1e5), Eluting(ALKANE, 62.0, 1e5)], missing=0.1)
-    laid = channels(run)
+    laid = extract_traces(run)
     assert laid.accurate is not None
     assert laid.traces.sum() == pytest.approx(laid.accurate.intensity.sum(), rel=1e-5)
     assert len(laid.accurate.cell) > 0.99 * len(run.mz)
@@ -131,13 +131,13 @@ def test_every_centroid_of_an_ion_is_kept_once() -> None:
 def test_ions_that_never_meet_share_rows() -> None:
     apart = [Eluting({100 + 13.0 * k + 0.05 + i: 1.0 for i in range(6)}, 8.0 + 26.0 * k, 1e5) for k in range(5)]
     run = made_accurate_run(apart)
-    assert len(channels(run).traces) <= len(BACKGROUND) + 2 * 6 < len(fold(run).traces)
+    assert len(extract_traces(run).traces) <= len(BACKGROUND) + 2 * 6 < len(fold_to_nominal_mass(run).traces)
     assert len(components(run)) == 5
 
 
 def test_a_unit_mass_run_is_laid_out_as_ever() -> None:
     run = made_run([UnitEluting(spectrum(1), 90.0, 1e5), UnitEluting(spectrum(2), 92.0, 1e5)])
-    laid, folded = channels(run), fold(run)
+    laid, folded = extract_traces(run), fold_to_nominal_mass(run)
     assert laid.accurate is None
     assert np.array_equal(laid.mass, folded.mass)
     assert np.array_equal(laid.traces, folded.traces)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from spectus import tables
-from spectus.deconvolution.deconvolve import Settings
 from spectus.deconvolution.runs import deconvolve_runs
+from spectus.deconvolution.settings import DeconvolutionSettings
 from spectus.errors import InputError
 from spectus.raw.convert import convert_runs
 from spectus.raw.mzml import write_mzml
@@ -34,24 +34,25 @@ def test_a_broken_run_stops_the_command_or_is_left_out(
 ) -> None:
     out = tmp_path / "components.parquet"
     with pytest.raises(InputError, match=r"broken\.mzML"):
-        deconvolve_runs(runs, None, out, Settings(), "fail")
+        deconvolve_runs(runs, None, out, DeconvolutionSettings(), "fail")
     assert not out.exists()
-    deconvolve_runs(runs, None, out, Settings(), "skip")
+    deconvolve_runs(runs, None, out, DeconvolutionSettings(), "skip")
     assert names(out) == ["one", "two"]
     assert "broken.mzML" in capsys.readouterr().err
 
 
 def test_a_runs_table_stands_for_its_good_runs(runs: list[Path], tmp_path: Path) -> None:
     convert_runs(runs, ["a", "b", "c"], tmp_path / "mzml", tmp_path / "runs.parquet", "skip")
-    deconvolve_runs([tmp_path / "runs.parquet"], None, tmp_path / "components.parquet", Settings(), "fail")
+    deconvolve_runs([tmp_path / "runs.parquet"], None, tmp_path / "components.parquet", DeconvolutionSettings(), "fail")
     assert names(tmp_path / "components.parquet") == ["a", "c"]
 
 
 def test_nothing_but_broken_runs_gives_an_empty_table(runs: list[Path], tmp_path: Path) -> None:
-    deconvolve_runs(runs[1:2], None, tmp_path / "components.parquet", Settings(), "skip")
+    deconvolve_runs(runs[1:2], None, tmp_path / "components.parquet", DeconvolutionSettings(), "skip")
     assert names(tmp_path / "components.parquet") == []
 
 
-def test_wrong_settings_are_named(runs: list[Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
+def test_wrong_settings_are_named(value: float) -> None:
     with pytest.raises(InputError, match="--min-snr"):
-        deconvolve_runs(runs, None, tmp_path / "components.parquet", Settings(min_snr=0), "fail")
+        DeconvolutionSettings(min_snr=value)

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from scipy.optimize import nnls
 
-from spectus.deconvolution.deconvolve import Settings, components, stretches
-from spectus.deconvolution.ion_traces import fold
+from spectus.deconvolution.deconvolve import components, stretches
+from spectus.deconvolution.ion_traces import fold_to_nominal_mass
 from spectus.deconvolution.model_peaks import Model
 from spectus.deconvolution.noise import estimate_noise
 from spectus.deconvolution.peak_width import strongest_widths, width_profile
+from spectus.deconvolution.settings import DeconvolutionSettings
 from spectus.deconvolution.unmixing import hat_functions, normal_matrices, solve_nonnegative, unmix
 from spectus.deconvolution.windows import Unmixer
 from tests.deconvolution.made_runs import FWHM_S, Eluting, made_run, spectrum
@@ -57,17 +58,17 @@ def test_points_of_no_weight_do_not_count() -> None:
 def test_leaving_components_out_gives_what_solving_without_them_gives() -> None:
     """The known masses are not solved again, and that makes no difference."""
     crowd = [Eluting(spectrum(k), 60.0 + 0.6 * FWHM_S * k, 5e4) for k in range(10)]
-    folded = fold(made_run(crowd))
+    folded = fold_to_nominal_mass(made_run(crowd))
     noise = estimate_noise(folded.traces, folded.threshold)
     fwhm = width_profile(strongest_widths(folded.traces, folded.saturated, noise), folded.n_scans)
-    (stretch,) = stretches(folded, noise, fwhm, Settings())
-    models, _ = components(stretch, Settings())
+    (stretch,) = stretches(folded, noise, fwhm, DeconvolutionSettings())
+    models, _ = components(stretch, DeconvolutionSettings())
     twin = models[4]
     ghost = Model(twin.position + 1, twin.start + 1, twin.profile, twin.ions, 1)
-    unmixer = Unmixer(stretch, Settings().model_error)
+    unmixer = Unmixer(stretch, DeconvolutionSettings().model_error)
     haunted = unmixer.solve([*models[:5], ghost, *models[5:]])
     assert haunted.spectra[5].any()
-    step, fresh = unmixer.solve(models), Unmixer(stretch, Settings().model_error).solve(models)
+    step, fresh = unmixer.solve(models), Unmixer(stretch, DeconvolutionSettings().model_error).solve(models)
     assert len(models) >= 8
     for a, b in zip(step.spectra, fresh.spectra, strict=True):
         assert a @ b / np.linalg.norm(a) / np.linalg.norm(b) > 0.999

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from tqdm import tqdm
 
@@ -19,7 +18,7 @@ from spectus.alignment.drift import Drift, estimate_drift
 from spectus.alignment.gap_filling import FeatureSpectra, fill_gaps
 from spectus.alignment.grouping import link
 from spectus.deconvolution.component_tables import runs_in
-from spectus.deconvolution.ion_traces import fold
+from spectus.deconvolution.ion_traces import fold_to_nominal_mass
 from spectus.errors import InputError
 from spectus.files import require_file
 from spectus.nominal_mass import to_nominal_mass
@@ -27,9 +26,7 @@ from spectus.raw.mass_accuracy import nominal_rule
 from spectus.raw.read import read_run
 from spectus.retention.calibrate import check_in_sheet
 from spectus.samples import read_samples
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from spectus.types import Floats, Ints
 
 _LOG = logging.getLogger("spectus")
 _LANDMARK_SIMILARITY = 0.8
@@ -206,7 +203,7 @@ def _abundance_table(
     rt_s[alignment.label[rows]] = campaign.values["rt_s"][rows]
     if mzml is not None and not perceived.all():
         raw = read_run(Path(mzml))
-        area = fill_gaps(fold(raw, nominal=nominal_rule(raw)), wanted, rt_s, perceived)
+        area = fill_gaps(fold_to_nominal_mass(raw, nominal=nominal_rule(raw)), wanted, rt_s, perceived)
     filled = np.isfinite(area)
     area[alignment.label[rows]] = campaign.values["area"][rows]
     component = np.zeros(len(names), dtype=np.int32)

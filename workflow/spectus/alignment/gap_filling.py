@@ -9,13 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from spectus.deconvolution.ion_traces import UnitMassRun
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from spectus.deconvolution.ion_traces import IonTraces
+from spectus.types import Flags, Floats, Ints
 
 _IONS, _NEIGHBOUR_IONS = 20, 8
 _NEIGHBOURS = 4
@@ -53,7 +50,7 @@ class FeatureSpectra:
         return masses
 
 
-def fill_gaps(run: UnitMassRun, features: FeatureSpectra, expected_s: Floats, perceived: NDArray[np.bool_]) -> Floats:
+def fill_gaps(run: IonTraces, features: FeatureSpectra, expected_s: Floats, perceived: Flags) -> Floats:
     """Areas of the features that were not perceived in a run.
 
     Parameters
@@ -79,7 +76,7 @@ def fill_gaps(run: UnitMassRun, features: FeatureSpectra, expected_s: Floats, pe
     return areas
 
 
-def _areas(run: UnitMassRun, features: FeatureSpectra, expected_s: Floats, some: Ints, known: Ints) -> Floats:
+def _areas(run: IonTraces, features: FeatureSpectra, expected_s: Floats, some: Ints, known: Ints) -> Floats:
     """Areas of the features `some` (n,); NaN where no scan is near."""
     centre, width = expected_s[some], features.width_s[some]
     scans, used = _scans(run.rt_s, centre, _WINDOW * width)
@@ -98,7 +95,7 @@ def _areas(run: UnitMassRun, features: FeatureSpectra, expected_s: Floats, some:
     return np.where(peak.any(axis=1), areas, np.nan)
 
 
-def _scans(rt_s: Floats, centre: Floats, half: Floats) -> tuple[Ints, NDArray[np.bool_]]:
+def _scans(rt_s: Floats, centre: Floats, half: Floats) -> tuple[Ints, Flags]:
     """Scans of each window, (n, longest), and which of them lie within it."""
     low, high = np.searchsorted(rt_s, centre - half), np.searchsorted(rt_s, centre + half, side="right")
     scans = low[:, None] + np.arange(max(1, int((high - low).max(initial=1))))
@@ -132,7 +129,7 @@ def _nearest(expected_s: Floats, some: Ints, known: Ints) -> list[tuple[Ints, Fl
     return [(known[near[:, slot]], distance[:, slot]) for slot in range(_NEIGHBOURS)]
 
 
-def _traces(run: UnitMassRun, mass: Ints, scans: Ints) -> Floats:
+def _traces(run: IonTraces, mass: Ints, scans: Ints) -> Floats:
     """(n, n_ions, n_scans) counts; 0 for masses the run does not have."""
     row = np.searchsorted(run.mass, mass).clip(0, len(run.mass) - 1)
     has = run.mass[row] == mass
@@ -163,9 +160,7 @@ def _non_negative(basis: Floats, signal: Floats) -> Floats:
     return amount
 
 
-def _without_baseline(
-    values: Floats, time: Floats, before: NDArray[np.bool_], after: NDArray[np.bool_], share: float
-) -> Floats:
+def _without_baseline(values: Floats, time: Floats, before: Flags, after: Flags, share: float) -> Floats:
     """`values` (n, k, n_scans) less the line through a quantile of each flank; one flank alone gives a level.
 
     Parameters
@@ -179,7 +174,7 @@ def _without_baseline(
     return values - np.nan_to_num(left)[:, :, None] - slope * (time - np.nan_to_num(start)[:, None])[:, None]
 
 
-def _quantile(values: Floats, used: NDArray[np.bool_], share: float) -> Floats:
+def _quantile(values: Floats, used: Flags, share: float) -> Floats:
     """Quantile over the last axis of the values in use; NaN where there are none."""
     used = np.broadcast_to(used, values.shape)
     count = used.sum(axis=-1, keepdims=True)

@@ -10,13 +10,13 @@ EXAMPLE = "spectus deconvolve run.D --out components.parquet"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    from spectus.deconvolution.deconvolve import Settings
+    from spectus.deconvolution.settings import DeconvolutionSettings
 
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help=RUNS_HELP)
     add_names(parser)
     add_table(parser, "--out", "components")
     add_settings(
-        parser, Settings,
+        parser, DeconvolutionSettings,
         {
             "min_snr": "lowest apex of an ion, in units of its noise",
             "min_ions": "fewest ions of a component",
@@ -27,8 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> list[Path]:
     """Deconvolve the runs."""
-    from spectus.deconvolution.deconvolve import Settings
+    from spectus.deconvolution.settings import DeconvolutionSettings
     from spectus.deconvolution.runs import deconvolve_runs
 
-    deconvolve_runs(options.runs, options.name, options.out, settings_of(Settings, options), options.on_bad_run)
+    deconvolve_runs(
+        options.runs, options.name, options.out, settings_of(DeconvolutionSettings, options), options.on_bad_run
+    )
     return [options.out]

@@ -1,28 +1,42 @@
-"""The slow part of each ion trace: column bleed, chemical noise, humps of unresolved matter.
+"""Baseline of each ion trace: column bleed, chemical noise, humps of unresolved compounds.
 
-A morphological opening: the rolling minimum of the smoothed trace follows what never falls, the rolling maximum of that
-brings it back to its height, a rolling mean rounds the corners. Nothing narrower than the window survives in it, so a
-peak is never taken for baseline. What the opening leaves under a peak is fitted later, with the peak itself.
+The baseline is a morphological opening. The rolling minimum of the smoothed trace removes everything narrower than the
+window, the rolling maximum restores the height of what is left, and a rolling mean rounds the corners. A peak narrower
+than the window therefore never becomes part of the baseline. The slope that remains under a peak is fitted later,
+together with the peak (see `unmixing`).
 """
 
 import numpy as np
 
 from spectus.deconvolution.filters import rolling_maximum, rolling_mean, rolling_minimum
-from spectus.deconvolution.ion_traces import Traces
+from spectus.types import Singles
+
+_BLOCKS_PER_FWHM = 3
+"""Blocks of scans per peak width. Chosen: the Nyquist limit of a Gaussian peak is about two points per width."""
 
 
-def baseline(traces: Traces, fwhm: float, window_fwhm: float = 25.0) -> Traces:
-    """Baseline of every trace, counts, same shape as `traces` (n_masses, n_scans).
+def baseline(traces: Singles, fwhm: float, window_fwhm: float) -> Singles:
+    """Estimate the baseline of every ion trace.
+
+    The opening works on means of FWHM / 3 scans, which smooths the trace and saves time. The result is interpolated
+    linearly to all scans.
 
     Parameters
     ----------
-    fwhm: width of a peak at half height, scans.
-    window_fwhm: width of the opening, in peak widths.
+    traces
+        (n_masses, n_scans) ion traces, counts.
+    fwhm
+        Width of a peak at half height, scans.
+    window_fwhm
+        Width of the opening, in peak widths.
 
-    The opening is made on means of fwhm / 3 scans, which smooths and saves time, and is drawn out linearly again.
+    Returns
+    -------
+    Singles
+        (n_masses, n_scans) baseline, counts.
     """
     n_scans = traces.shape[1]
-    step = max(1, round(fwhm / 3))
+    step = max(1, round(fwhm / _BLOCKS_PER_FWHM))
     if n_scans < 3 * step:
         return np.zeros_like(traces)
     coarse = _block_means(traces, step)
@@ -30,16 +44,16 @@ def baseline(traces: Traces, fwhm: float, window_fwhm: float = 25.0) -> Traces:
     size = max(3, round(window_fwhm * fwhm / step))
     opened = rolling_maximum(rolling_minimum(smooth, size), size)
     rounded = np.minimum(rolling_mean(opened, size), smooth)
-    return _draw_out(np.maximum(rounded, 0), step, n_scans)
+    return _interpolate_blocks(np.maximum(rounded, 0), step, n_scans)
 
 
-def _block_means(traces: Traces, step: int) -> Traces:
+def _block_means(traces: Singles, step: int) -> Singles:
     n_blocks = traces.shape[1] // step
-    return traces[:, : n_blocks * step].reshape(len(traces), n_blocks, step).mean(axis=2)
+    return np.asarray(traces[:, : n_blocks * step].reshape(len(traces), n_blocks, step).mean(axis=2))
 
 
-def _draw_out(coarse: Traces, step: int, n_scans: int) -> Traces:
-    """Linear interpolation between the centres of the blocks; flat before the first and after the last."""
+def _interpolate_blocks(coarse: Singles, step: int, n_scans: int) -> Singles:
+    """Interpolate linearly between the centers of the blocks; keep the first and the last value beyond them."""
     share = ((np.arange(step) + 0.5) / step).astype(np.float32)
     left, right = coarse[:, :-1, None], coarse[:, 1:, None]
     drawn = np.empty((len(coarse), n_scans), dtype=np.float32)

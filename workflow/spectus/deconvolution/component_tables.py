@@ -1,4 +1,4 @@
-"""Reading the components of a campaign, which lie in several tables of several runs each."""
+"""Reading the components of a campaign from one or more components tables, each of which holds one or more runs."""
 
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -11,11 +11,22 @@ from spectus.errors import InputError
 
 
 def runs_in(paths: Sequence[Path]) -> dict[str, Path]:
-    """The runs of components tables, in the order they come, each with the table that holds it.
+    """List the runs in components tables.
+
+    Parameters
+    ----------
+    paths
+        Components tables.
+
+    Returns
+    -------
+    dict
+        Name of each run, in order of appearance, and the table that holds it.
 
     Raises
     ------
-    InputError: a table cannot be read, or two tables hold a run of the same name.
+    InputError
+        A table cannot be read or is given twice, or two tables hold a run of the same name.
     """
     found: dict[str, Path] = {}
     for position, path in enumerate(paths):
@@ -34,7 +45,22 @@ def runs_in(paths: Sequence[Path]) -> dict[str, Path]:
 def components_of(
     paths: Sequence[Path], runs: Collection[str], columns: Sequence[str] | None = None
 ) -> Iterator[pa.Table]:
-    """The components of `runs`, table by table; `run` must be among the columns."""
+    """Yield the components of some runs, table by table.
+
+    Parameters
+    ----------
+    paths
+        Components tables.
+    runs
+        Names of the wanted runs.
+    columns
+        Columns to read, `run` among them; all by default.
+
+    Yields
+    ------
+    pa.Table
+        Rows of the wanted runs, one row group of one file at a time; never empty.
+    """
     wanted = pa.array(sorted(runs), pa.string())
     for path in paths:
         for part in tables.read_parts(path, tables.COMPONENTS, columns):

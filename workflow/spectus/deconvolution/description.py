@@ -1,29 +1,37 @@
-"""What a table says of a component: times, area, height, signal to noise, purity, saturation, spectrum, profile."""
+"""The row of the components table that describes a component: times, area, height, quality, spectrum, profile."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spectus.deconvolution.model_peaks import Model
 from spectus.deconvolution.stretch import Stretch
-
-Array = NDArray[np.float64]
+from spectus.types import Floats, Ints
 
 _EDGE = 0.01
-"""Share of the apex at which a component begins and ends."""
+"""Fraction of the apex at which a component begins and ends. The columns `rt_start_s` and `rt_end_s` are defined by it.
+"""
 
 _TOP = 0.5
-"""Purity is read where the profile is above this share of its apex."""
+"""Fraction of the apex above which the profile counts for the purity: the upper half of the peak, by definition."""
 
 
-def describe(
-    model: Model, spectrum: Array, error: Array, stretch: Stretch, mass: NDArray[np.int64]
-) -> dict[str, object]:
-    """Columns of COMPONENTS for one component, without run, number and retention index.
+def describe(model: Model, spectrum: Floats, error: Floats, stretch: Stretch, mass: Ints) -> dict[str, object]:
+    """Describe one component.
 
     Parameters
     ----------
-    spectrum, error: (n_masses,), counts at the apex and their standard errors.
-    mass: (n_masses,), nominal masses; rows of one mass are added up.
+    model
+        Model peak of the component.
+    spectrum, error
+        (n_rows,) intensity at the apex and its standard error, counts.
+    stretch
+        The stretch of the run that holds the component.
+    mass
+        (n_rows,) nominal masses; rows of the same mass are added up.
+
+    Returns
+    -------
+    dict
+        Columns of COMPONENTS without run, component number and retention index.
     """
     ions = np.flatnonzero(spectrum)
     ion_mass, counts, ion_error = _unit_mass(mass[ions], spectrum[ions], error[ions])
@@ -50,8 +58,8 @@ def describe(
     }
 
 
-def _unit_mass(mass: NDArray[np.int64], counts: Array, error: Array) -> tuple[NDArray[np.int64], Array, Array]:
-    """Distinct masses, ascending, their counts and the errors of these."""
+def _unit_mass(mass: Ints, counts: Floats, error: Floats) -> tuple[Ints, Floats, Floats]:
+    """Return the distinct masses, ascending, with their counts and the standard errors of these."""
     if (np.diff(mass) > 0).all():
         return mass, counts, error
     mass, row = np.unique(mass, return_inverse=True)
@@ -59,17 +67,28 @@ def _unit_mass(mass: NDArray[np.int64], counts: Array, error: Array) -> tuple[ND
     return mass, counts, np.sqrt(variance)
 
 
-def relative_intensity_error(relative_error: Array) -> Array:
-    """Standard error of the intensities that a spectrum keeps, as a share of each, at most 1.
+def relative_intensity_error(relative_error: Floats) -> Floats:
+    """Widen the fit's relative errors to the standard errors of the reported intensities.
 
-    Below 0.2 it is that of the fit. Of the weaker ones the fit keeps those that noise has raised, up to half of which
-    are not there; their error is widened by a factor measured on simulated runs, so that two thirds lie within it.
+    Below 0.2 the error of the fit is right. Of weaker intensities the spectrum keeps those that noise has raised, and
+    up to half of the kept ones are noise alone. Their error is therefore multiplied by 1 + 3 e^2. The factor 3 was
+    measured with `benchmarks/deconvolution.py`: with it, two thirds of the errors lie within the reported error.
+
+    Parameters
+    ----------
+    relative_error
+        (n_ions,) standard error of the fit as a fraction of the intensity.
+
+    Returns
+    -------
+    Floats
+        (n_ions,) standard error as a fraction of the intensity, at most 1.
     """
     return np.minimum(relative_error * (1 + 3 * relative_error**2), 1.0)
 
 
 def _times(model: Model, stretch: Stretch) -> tuple[float, float, float]:
-    """Start, apex and end, s: where the profile passes 1 % of its apex, at most one scan outside its points."""
+    """Return start, apex and end, s: where the profile passes 1 % of its apex, at most one scan outside its points."""
     profile = np.concatenate([[0.0], model.profile, [0.0]])
     above = np.flatnonzero(profile >= _EDGE)
     first, last = int(above[0]), int(above[-1])
@@ -83,28 +102,43 @@ def _times(model: Model, stretch: Stretch) -> tuple[float, float, float]:
 
 
 def _integral(model: Model, stretch: Stretch) -> float:
-    """Area under the profile, s, each point counted for half the way to its neighbours (trapezoids)."""
+    """Return the area under the profile, s. Each point counts for half the way to its neighbors (trapezoidal rule)."""
     begin, stop = max(0, model.start - 1), min(stretch.n_scans, model.stop + 1)
     steps = np.gradient(stretch.rt_s[begin:stop])[model.start - begin : model.stop - begin]
     return float(model.profile @ steps)
 
 
-def signal_to_noise(model: Model, spectrum: Array, stretch: Stretch) -> float:
-    """Sum of the model's ions at the apex over the noise of that sum."""
+def signal_to_noise(model: Model, spectrum: Floats, stretch: Stretch) -> float:
+    """Return the ratio of a component to the noise: the sum of the model's ions at the apex over the noise of that sum.
+
+    Parameters
+    ----------
+    model
+        Model peak of the component.
+    spectrum
+        (n_rows,) intensity at the apex, counts.
+    stretch
+        The stretch of the run that holds the component.
+
+    Returns
+    -------
+    float
+        Ratio without unit.
+    """
     apex = min(max(round(model.position), 0), stretch.n_scans - 1)
     return float(spectrum[model.ions].sum() / np.linalg.norm(stretch.sd[model.ions, apex]))
 
 
-def _purity(model: Model, spectrum: Array, stretch: Stretch) -> float:
-    """Ion current of the component over that of everything, background included, under the upper half of the peak."""
+def _purity(model: Model, spectrum: Floats, stretch: Stretch) -> float:
+    """Return the component's fraction of all ion current, background included, under the upper half of the peak."""
     upper = model.profile >= _TOP
     scans = np.arange(model.start, model.stop)[upper]
     everything = float(stretch.level[:, scans].sum())
     return float(np.clip(spectrum.sum() * model.profile[upper].sum() / max(everything, 1e-30), 0, 1))
 
 
-def _saturated(model: Model, spectrum: Array, stretch: Stretch) -> bool:
-    """Whether one of its ions is at the ceiling where the component makes up most of it."""
+def _saturated(model: Model, spectrum: Floats, stretch: Stretch) -> bool:
+    """Return whether an ion reached the detector's ceiling where the component makes up most of that ion's current."""
     clipped = stretch.clipped[:, model.start : model.stop]
     rows = np.flatnonzero(clipped.any(axis=1) & (spectrum > 0))
     share = np.outer(spectrum[rows], model.profile) / np.maximum(stretch.level[rows, model.start : model.stop], 1e-9)

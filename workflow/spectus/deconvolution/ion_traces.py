@@ -1,28 +1,38 @@
-"""Folding a run onto nominal masses: the matrix every step of the deconvolution works on.
+"""Folding a run onto nominal masses: the matrix on which every step of the deconvolution works.
 
-A quadrupole reads m/z to about 0.1 Th, and the mass defect of organic ions grows with mass: hydrocarbons lie above
-their nominal mass, halogenated and silylated ones below it. The window -0.3 to +0.7 around the nominal mass holds
-both.
+A quadrupole measures m/z to about 0.1 Th, and the mass defect of organic ions grows with mass. Hydrocarbons lie above
+their nominal mass, halogenated and silylated ions below it. The window from -0.3 to +0.7 Th around the nominal mass
+holds both.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spectus.nominal_mass import to_nominal_mass
 from spectus.raw.mass_accuracy import MassAccuracy, nominal_mass
 from spectus.raw.run import Run
-
-Traces = NDArray[np.float32]
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from spectus.types import Flags, Floats, Ints, Singles
 
 AGILENT_CEILING = 16383 * 8.0**3
-"""Largest value of the packed intensity in ChemStation's data.ms, counts."""
+"""Largest value of the packed intensity in ChemStation's data.ms, counts: 14 bits of mantissa, a power of 8 up to 3."""
+
+SATURATION = 0.98
+"""Fraction of the detector's ceiling from which a point counts as clipped. Chosen: noise is clipped too."""
 
 _TIES_AT_CEILING = 3
+"""Peaks of the largest intensity that show a ceiling. Chosen: unclipped counts rarely repeat at the very top."""
+
+_TIE = 1e-6
+"""Relative difference below which two intensities are the same: the resolution of float32 is 6e-8."""
+
+_CLIPPED_OVER_MEDIAN = 10.0
+"""A ceiling lies at least this many times above the median intensity. Chosen: it excludes runs of a few equal counts.
+"""
+
+THRESHOLD_QUANTILE = 0.05
+"""Quantile of the recorded intensities that estimates the recording threshold. Chosen: a few outliers lie below it."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +41,16 @@ class AccurateIons:
 
     Attributes
     ----------
-    accuracy: of the run.
-    n_scans: of the run.
-    cell: (n,) ascending, row * n_scans + scan.
-    mz, intensity: (n,), m/z without the drift of the calibration, Th, and counts.
+    accuracy
+        Mass accuracy of the run.
+    n_scans
+        Scans of the run.
+    cell
+        (n,) row * n_scans + scan of each centroid, ascending.
+    mz
+        (n,) m/z after removal of the calibration drift, Th.
+    intensity
+        (n,) counts.
     """
 
     accuracy: MassAccuracy
@@ -44,9 +60,21 @@ class AccurateIons:
     intensity: Floats
 
     def measured(self, rows: Ints, start: int, profile: Floats) -> Floats:
-        """m/z (n_rows,) of the ions in `rows` under a peak whose first point is scan `start`; NaN where none is seen.
+        """Measure the m/z of ions under a peak: the mean of the centroids, weighted by intensity and by the profile.
 
-        The mean of the centroids, weighted by intensity and by the peak's profile (n,).
+        Parameters
+        ----------
+        rows
+            (n_rows,) rows of the ions.
+        start
+            Scan of the first point of the profile.
+        profile
+            (n,) elution profile.
+
+        Returns
+        -------
+        Floats
+            (n_rows,) m/z, Th; NaN where an ion has no centroid under the peak.
         """
         first = np.searchsorted(self.cell, rows * self.n_scans + start)
         counts = np.searchsorted(self.cell, rows * self.n_scans + start + len(profile)) - first
@@ -58,10 +86,25 @@ class AccurateIons:
         return np.where(total > 0, summed / np.where(total > 0, total, 1), np.nan)
 
     def named(self, spectrum: Floats, start: int, profile: Floats) -> tuple[Floats, Ints, dict[str, object]]:
-        """The ions of a component, of which each row's counts (n_rows,) and the profile from scan `start` are known.
+        """Name the ions of a component.
 
-        Returns the counts of the rows whose ion is seen there, the nominal masses of the rows, and the columns of
-        COMPONENTS that only accurate masses have.
+        Parameters
+        ----------
+        spectrum
+            (n_rows,) intensity of each row, counts.
+        start
+            Scan of the first point of the profile.
+        profile
+            (n,) elution profile.
+
+        Returns
+        -------
+        spectrum : Floats
+            (n_rows,) intensity of the rows whose ion is seen under the peak, counts; 0 in the others.
+        mass : Ints
+            (n_rows,) nominal masses.
+        columns : dict
+            The columns of COMPONENTS that only accurate-mass runs have.
         """
         rows = np.flatnonzero(spectrum)
         mz = self.measured(rows, start, profile)
@@ -78,71 +121,115 @@ class AccurateIons:
 
 
 @dataclass(frozen=True)
-class UnitMassRun:
-    """A run as ion traces, one a nominal mass.
+class IonTraces:
+    """A run as ion traces, one per nominal mass, or one per mass trace in an accurate-mass run.
 
     Attributes
     ----------
-    mass: (n_masses,) int64, nominal masses present in the run, ascending.
-    rt_s: (n_scans,) float64, scan times, s.
-    traces: (n_masses, n_scans) float32, counts; peaks of one scan that share a nominal mass are summed.
-    saturated: (n_masses, n_scans) bool, points at the detector's ceiling: lower bounds, not measurements.
-    threshold: counts at which the instrument begins to record: the lowest twentieth of what it recorded.
-    accurate: the measured m/z of an accurate-mass run, else None. There a row is an ion's, or that of several which
-        never meet, and `mass` that of the ion most often in it, in no order.
+    mass
+        (n_masses,) nominal masses present in the run, ascending. In an accurate-mass run a row holds one ion, or
+        several ions that never overlap in time; `mass` is then that of the row's most frequent ion, in no order.
+    rt_s
+        (n_scans,) scan times, s.
+    traces
+        (n_masses, n_scans) counts; peaks of one scan that share a nominal mass are summed.
+    saturated
+        (n_masses, n_scans) points at the detector's ceiling: lower bounds, not measurements.
+    threshold
+        Counts at which the instrument begins to record: the lowest twentieth of the recorded intensities.
+    accurate
+        Measured m/z of an accurate-mass run; None at unit mass.
     """
 
-    mass: NDArray[np.int64]
-    rt_s: NDArray[np.float64]
-    traces: Traces
-    saturated: NDArray[np.bool_]
+    mass: Ints
+    rt_s: Floats
+    traces: Singles
+    saturated: Flags
     threshold: float
     accurate: AccurateIons | None = None
 
     @property
     def n_scans(self) -> int:
+        """Number of scans."""
         return len(self.rt_s)
 
 
-def detector_ceiling(intensity: NDArray[np.float64]) -> float:
-    """The largest intensity the detector can report, counts; infinity if no peak of the run reached it.
+def detector_ceiling(intensity: Floats) -> float:
+    """Return the largest intensity that the detector can report.
 
-    It is known for ChemStation files. Elsewhere several peaks with exactly the largest intensity betray it: counts of
-    unclipped peaks do not repeat at the very top.
+    The ceiling of ChemStation files is known. In other files several peaks of exactly the largest intensity show it,
+    because unclipped counts do not repeat at the very top.
+
+    Parameters
+    ----------
+    intensity
+        (n,) all intensities of a run, counts.
+
+    Returns
+    -------
+    float
+        Counts; infinity if no peak reached the ceiling.
     """
     if not intensity.size:
         return np.inf
     largest = float(intensity.max())
     if largest == AGILENT_CEILING:
         return largest
-    ties = np.count_nonzero(intensity >= largest * (1 - 1e-6))
-    return largest if ties >= _TIES_AT_CEILING and largest > np.median(intensity) * 10 else np.inf
+    ties = np.count_nonzero(intensity >= largest * (1 - _TIE))
+    clipped = ties >= _TIES_AT_CEILING and largest > np.median(intensity) * _CLIPPED_OVER_MEDIAN
+    return largest if clipped else np.inf
 
 
-def fold(
-    run: Run, saturation: float = 0.98, nominal: Callable[[NDArray[np.float64]], NDArray[np.int64]] = to_nominal_mass
-) -> UnitMassRun:
+def fold_to_nominal_mass(
+    run: Run, saturation: float = SATURATION, nominal: Callable[[Floats], Ints] = to_nominal_mass
+) -> IonTraces:
     """Fold a run onto nominal masses.
 
     Parameters
     ----------
-    nominal: gives the nominal masses of m/z.
-    saturation: share of the detector's ceiling from which a peak counts as clipped.
+    run
+        Centroided run.
+    saturation
+        Fraction of the detector's ceiling from which a peak counts as clipped.
+    nominal
+        Function that rounds m/z to nominal masses.
+
+    Returns
+    -------
+    IonTraces
+        One trace per nominal mass.
     """
     present = run.intensity > 0
     mass, row = np.unique(nominal(run.mz[present]), return_inverse=True)
     intensity = run.intensity[present]
-    return laid(mass, row * run.n_scans + run.scan[present], intensity, run, saturation)
+    return traces_from_cells(mass, row * run.n_scans + run.scan[present], intensity, run, saturation)
 
 
-def laid(
-    mass: NDArray[np.int64], cell: NDArray[np.int64], intensity: NDArray[np.float64], run: Run, saturation: float
-) -> UnitMassRun:
-    """The traces of centroids in known cells, row * n_scans + scan; `mass` (n_rows,) is that of the rows."""
+def traces_from_cells(mass: Ints, cell: Ints, intensity: Floats, run: Run, saturation: float = SATURATION) -> IonTraces:
+    """Build the ion traces of centroids whose row and scan are known.
+
+    Parameters
+    ----------
+    mass
+        (n_rows,) nominal mass of each row.
+    cell
+        (n,) row * n_scans + scan of each centroid.
+    intensity
+        (n,) counts.
+    run
+        The run of the centroids.
+    saturation
+        Fraction of the detector's ceiling from which a peak counts as clipped.
+
+    Returns
+    -------
+    IonTraces
+        Traces without accurate masses.
+    """
     shape = (len(mass), run.n_scans)
     traces = np.bincount(cell, weights=intensity, minlength=shape[0] * shape[1]).astype(np.float32).reshape(shape)
     saturated = np.zeros(shape, dtype=bool)
     saturated.flat[cell[intensity >= saturation * detector_ceiling(run.intensity)]] = True
     present = run.intensity[run.intensity > 0]
-    threshold = float(np.quantile(present, 0.05)) if present.size else 1.0
-    return UnitMassRun(mass, run.rt_s, traces, saturated, threshold)
+    threshold = float(np.quantile(present, THRESHOLD_QUANTILE)) if present.size else 1.0
+    return IonTraces(mass, run.rt_s, traces, saturated, threshold)

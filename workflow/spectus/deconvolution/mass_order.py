@@ -1,46 +1,66 @@
-"""One compound whose ions come in the order of their mass, perceived as several.
+"""Join the parts of one compound whose heavy ions elute later than its light ions.
 
-The heavy ions of an overloaded or a sticking compound may come late by a share of its width, as no skew of the whole
-run does. Where peaks are wide, that share is more than the apexes' errors, and the compound falls apart into a light
-and a heavy part. Two compounds do so as well, but their apexes lie at two times, whatever the mass; those of one lie
-along a line. The likelier of both is taken.
+The heavy ions of an overloaded or strongly retained compound may elute later by a fraction of its width, unlike the
+skew of the whole run. Where peaks are wide, this delay exceeds the error of the apexes, and perception splits the
+compound into a light and a heavy part. Two compounds also give two groups of apexes, but at two distinct times,
+whatever the mass. The apexes of one compound lie along a line of apex time over mass. The likelier model is taken.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spectus.deconvolution.peaks import Apexes
-
-Array = NDArray[np.float64]
+from spectus.types import Floats, Ints
 
 _NEAR_FWHM = 0.75
-"""Neighbours further apart than this, in local peak widths, are two compounds."""
+"""Components further apart than this, in local peak widths, are two compounds. Chosen: delays of one compound are
+shorter.
+"""
 
 _MARGIN = 15.0
-"""By how much the line must be likelier than two times, natural logarithm. Among the thousands of neighbours of crowded
-simulated runs two compounds reach 13 by chance; one compound of fifty ions, 1 s late over 200 Th, has 25 to 100."""
+"""Least difference of the log likelihoods (natural logarithm) of the line and of two times. Measured on simulated runs
+of the presets dense and crowded: two compounds reach 13 by chance among thousands of neighbors; one compound of
+fifty ions, 1 s late over 200 Th, has 25 to 100.
+"""
 
-_ROUNDS = 10
-_MIN_IONS = 6
+_EM_ROUNDS = 10
+"""Rounds of expectation maximization. Chosen: the likelihood no longer changes."""
+
+_MIN_LINE_IONS = 6
+"""Fewest apexes for the comparison. Chosen: a line through fewer always fits well."""
 
 
 def join_ordered(
     apexes: Apexes,
-    spreads: NDArray[np.float64],
-    positions: NDArray[np.float64],
-    member: NDArray[np.int64],
-    fwhm: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Positions and members (as `perception.perceive` returns them) with the parts of one compound joined.
+    spreads: Floats,
+    positions: Floats,
+    member: Ints,
+    fwhm: Floats,
+) -> tuple[Floats, Ints]:
+    """Join neighboring components that are one compound.
 
     Parameters
     ----------
-    apexes: their rows ascend with mass. spreads: (n_apexes,), uncertainty of each, scans.
-    fwhm: (n_scans,), local peak width, scans.
+    apexes
+        Apexes of a stretch; their rows ascend with mass.
+    spreads
+        (n_apexes,) uncertainty of each apex, scans.
+    positions
+        (n_components,) apex of each component, scans, ascending.
+    member
+        (n_apexes,) component that each apex supports, or -1.
+    fwhm
+        (n_scans,) local peak width, scans.
+
+    Returns
+    -------
+    positions : Floats
+        (n_joined,) apex of each component after joining, scans, ascending.
+    member : Ints
+        (n_apexes,) component that each apex supports after joining, or -1.
     """
     order = np.argsort(member, kind="stable")
     bounds = np.searchsorted(member[order], np.arange(len(positions) + 1))
-    kept: list[NDArray[np.int64]] = []
+    kept: list[Ints] = []
     for number, position in enumerate(positions):
         own = order[bounds[number] : bounds[number + 1]]
         if kept:
@@ -60,10 +80,10 @@ def join_ordered(
     return np.array(centres), joined
 
 
-def _ordered(apexes: Apexes, spreads: NDArray[np.float64], first: NDArray[np.int64], second: NDArray[np.int64]) -> bool:
-    """Whether a line of apex over mass is likelier than two times, each apex of either."""
+def _ordered(apexes: Apexes, spreads: Floats, first: Ints, second: Ints) -> bool:
+    """Return whether a line of apex over mass is likelier than two times, one for each group of apexes."""
     both = np.concatenate([first, second])
-    if len(both) < _MIN_IONS:
+    if len(both) < _MIN_LINE_IONS:
         return False
     position, spread = apexes.position[both] - apexes.position[first[0]], spreads[both]
     line = _line(position, apexes.row[both] / 100.0, spread)
@@ -71,20 +91,32 @@ def _ordered(apexes: Apexes, spreads: NDArray[np.float64], first: NDArray[np.int
     return line > _two_times(position, spread, share.astype(np.float64)) + _MARGIN
 
 
-def _line(position: Array, mass: Array, spread: Array) -> float:
-    """Log likelihood of apexes along a line, but for the terms of the spreads."""
+def _line(position: Floats, mass: Floats, spread: Floats) -> float:
+    """Return the log likelihood of apexes along a line, without the terms of the spreads alone."""
     columns = np.vander(mass, 2) / spread[:, None]
     solution = np.linalg.lstsq(columns, position / spread)[0]
     return -0.5 * float(np.sum((columns @ solution - position / spread) ** 2))
 
 
-def _two_times(position: Array, spread: Array, share: Array) -> float:
-    """The same for apexes of which a share is at one time and the rest at another (expectation maximisation).
+def _two_times(position: Floats, spread: Floats, share: Floats) -> float:
+    """Return the log likelihood of apexes at two times, by expectation maximization.
 
-    `share`: (n_apexes,), probability of each to be of the first time, to begin with.
+    Parameters
+    ----------
+    position
+        (n_apexes,) scans.
+    spread
+        (n_apexes,) uncertainty, scans.
+    share
+        (n_apexes,) initial probability that the apex is at the first time.
+
+    Returns
+    -------
+    float
+        Natural logarithm, without the terms of the spreads alone.
     """
     weight = 1 / spread**2
-    for _ in range(_ROUNDS):
+    for _ in range(_EM_ROUNDS):
         logs = np.empty((2, len(position)))
         for row, part in enumerate((share, 1 - share)):
             total = max(float(part @ weight), 1e-12)

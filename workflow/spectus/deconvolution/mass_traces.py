@@ -1,67 +1,109 @@
-"""Mass traces: the ions of an accurate-mass run, each a channel of its own in place of a nominal mass.
+"""Mass traces: each ion of an accurate-mass run gets its own trace instead of sharing that of its nominal mass.
 
-1. Centroids of neighbouring scans that are each other's nearest, within their errors, are joined to chains; up to
-   three missing scans are bridged. So isobars that are seen apart, however near, stay apart, and a slow drift of the
-   calibration does not matter.
-2. Chains of one nominal mass whose mean m/z agree belong to one ion; the common drift of all ions along the run is
-   found by turns with that and taken off.
-3. Ions that are never present at the same time share a row of the matrix, so that it stays small.
+1. Centroids of consecutive scans that are mutual nearest neighbors within their errors are linked to chains. Up to
+   three missing scans are bridged. Isobars that the instrument resolves therefore stay apart, and a slow drift of the
+   calibration has no effect.
+2. Chains of one nominal mass whose mean m/z agree belong to one ion. The common drift of all ions along the run is
+   estimated alternately with this grouping and subtracted.
+3. Ions that never overlap in time share a row of the matrix, which keeps it small.
 
-The deconvolution works on the rows as it does on nominal masses. What the m/z of a row is, at one time and another, it
-does not need to know: it is read from the centroids under each component's peak in the end.
+The deconvolution treats the rows as it treats nominal masses. The m/z of each component's ions are read from the
+centroids under its peak at the end.
 """
 
 import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from spectus.deconvolution.ion_traces import AccurateIons, UnitMassRun, fold, laid
+from spectus.deconvolution.ion_traces import (
+    SATURATION,
+    THRESHOLD_QUANTILE,
+    AccurateIons,
+    IonTraces,
+    fold_to_nominal_mass,
+    traces_from_cells,
+)
 from spectus.raw.mass_accuracy import MassAccuracy, mass_accuracy, nominal_mass
 from spectus.raw.run import Run
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Flags = NDArray[np.bool_]
+from spectus.types import Flags, Floats, Ints
 
 _BRIDGED = 3
-"""Missing scans that a chain is carried over."""
+"""Missing scans over which a chain continues. Chosen."""
 
 _LINK_ERRORS = 5.0
-"""Two centroids of neighbouring scans may be one ion if they differ by no more than so many standard deviations."""
+"""Largest difference, in standard deviations, of two centroids of consecutive scans that may be one ion. Chosen."""
 
 _FEWEST_POINTS = 3
-"""Shorter chains are noise."""
+"""Fewest centroids of a chain. Chosen: shorter chains are noise."""
 
 _STRONG = 5.0
-"""Ions so many times the threshold do not fall below it by noise."""
+"""Intensity, in multiples of the threshold, from which noise does not push an ion below the threshold. Chosen."""
 
 _SAME_ION_ERRORS = 4.0
-_DRIFT_BLOCKS, _DRIFT_ROUNDS, _DRIFT_SWEEPS = 50, 3, 8
+"""Largest difference, in standard deviations, of the mean m/z of two chains of one ion. Chosen."""
 
-_STRONGEST = 1000
-"""So many passing ions tell how long a peak lasts."""
+_CALIBRATION_SHARE = 0.25
+"""Smallest error of a chain's mean m/z, as a fraction of the run's m/z error. Chosen: the calibration limits the mean.
+"""
+
+_DRIFT_BLOCKS = 50
+"""Blocks of a run, in each of which the drift is one value. Chosen: calibrations drift over minutes."""
+
+_DRIFT_ROUNDS = 3
+"""Rounds of grouping chains and estimating the drift. Chosen: the grouping no longer changes."""
+
+_DRIFT_SWEEPS = 8
+"""Alternating means per round. Chosen: the drift no longer changes."""
+
+_LONGEST_PASSING = 0.1
+"""Longest chain of an ion that elutes, as a fraction of the run; longer ones are background. Chosen."""
+
+_SHORTEST_REST = 4
+"""Shortest pause, scans, after which another ion may use a row. Chosen."""
+
+_STRONGEST_IONS = 1000
+"""Strongest eluting ions whose median length is the length of a peak. Chosen."""
 
 
-def channels(run: Run, saturation: float = 0.98) -> UnitMassRun:
-    """The ion traces of a run: mass traces if its m/z are accurate masses, else those of nominal masses.
+def extract_traces(run: Run, saturation: float = SATURATION) -> IonTraces:
+    """Extract the ion traces of a run: mass traces if its m/z are accurate masses, else traces of nominal masses.
 
     Parameters
     ----------
-    saturation: share of the detector's ceiling from which a peak counts as clipped.
+    run
+        Centroided run.
+    saturation
+        Fraction of the detector's ceiling from which a peak counts as clipped.
+
+    Returns
+    -------
+    IonTraces
+        Traces of the run.
     """
     accuracy = mass_accuracy(run)
     if accuracy is None:
-        return fold(run, saturation)
-    mass, ions = lay_out(run, accuracy)
-    return replace(laid(mass, ions.cell, ions.intensity, run, saturation), accurate=ions)
+        return fold_to_nominal_mass(run, saturation)
+    mass, ions = sort_into_rows(run, accuracy)
+    return replace(traces_from_cells(mass, ions.cell, ions.intensity, run, saturation), accurate=ions)
 
 
-def lay_out(run: Run, accuracy: MassAccuracy) -> tuple[Ints, AccurateIons]:
-    """Sort the centroids of a run into rows; what belongs to no ion is left out.
+def sort_into_rows(run: Run, accuracy: MassAccuracy) -> tuple[Ints, AccurateIons]:
+    """Sort the centroids of a run into rows and leave out those that belong to no ion.
 
-    Returns the nominal mass of every row, of the ion most often in it, and the centroids in the rows.
+    Parameters
+    ----------
+    run
+        Centroided accurate-mass run.
+    accuracy
+        Its mass accuracy.
+
+    Returns
+    -------
+    mass : Ints
+        (n_rows,) nominal mass of the ion most frequent in each row.
+    ions : AccurateIons
+        The centroids in the rows.
     """
     present = np.flatnonzero(run.intensity > 0)
     scan, mz, intensity = run.scan[present], run.mz[present], run.intensity[present]
@@ -84,11 +126,21 @@ def lay_out(run: Run, accuracy: MassAccuracy) -> tuple[Ints, AccurateIons]:
 
 
 def _chains(scan: Ints, mz: Floats, error_ppm: Floats, n_scans: int) -> tuple[Ints, Ints]:
-    """Number of the chain that each centroid belongs to, from 0, or -1; and the pairs (2, n) linked over missing scans.
+    """Link centroids to chains.
 
     Parameters
     ----------
-    scan, mz, error_ppm: (n,), by scan and then m/z.
+    scan, mz, error_ppm
+        (n,) scan, m/z and its error, ppm, of the centroids, sorted by scan and then m/z.
+    n_scans
+        Scans of the run.
+
+    Returns
+    -------
+    chain : Ints
+        (n,) number of each centroid's chain, from 0; -1 for none.
+    bridges : Ints
+        (2, n_bridges) pairs of centroids that are linked over missing scans.
     """
     span = float(np.ceil(mz.max(initial=0))) + 10
     key = scan * span + mz
@@ -118,15 +170,15 @@ def _chains(scan: Ints, mz: Floats, error_ppm: Floats, n_scans: int) -> tuple[In
 
 
 def _filled(scan: Ints, mz: Floats, intensity: Floats, chain: Ints, bridges: Ints) -> tuple[Ints, Floats, Floats, Ints]:
-    """The centroids with those put in that a strong ion lacks in single scans, between its neighbours.
+    """Insert the centroids that a strong ion lacks in single scans, interpolated between its neighbors.
 
-    A weak ion rightly lacks them: there noise fell below the threshold. Between two strong points that does not happen;
-    the picker has lost the centroid, and a zero would look like the valley between two peaks.
+    A weak ion lacks centroids where noise pushed it below the threshold. This does not happen between two strong
+    points; there the peak picker has lost the centroid, and a zero would look like a valley between two peaks.
     """
     before, after = bridges
     if not len(before):
         return scan, mz, intensity, chain
-    strong = np.minimum(intensity[before], intensity[after]) > _STRONG * np.quantile(intensity, 0.05)
+    strong = np.minimum(intensity[before], intensity[after]) > _STRONG * np.quantile(intensity, THRESHOLD_QUANTILE)
     before, after = before[strong & (chain[before] >= 0)], after[strong & (chain[before] >= 0)]
     steps = scan[after] - scan[before]
     owner = np.repeat(np.arange(len(before)), steps - 1)
@@ -151,16 +203,17 @@ def _filled(scan: Ints, mz: Floats, intensity: Floats, chain: Ints, bridges: Int
 
 
 def _nearest(wanted: Floats, sorted_values: Floats) -> Ints:
-    """Index of the value nearest to each wanted one."""
+    """Return the index of the value nearest to each wanted one."""
     right = np.clip(np.searchsorted(sorted_values, wanted), 0, len(sorted_values) - 1)
     left = np.maximum(right - 1, 0)
     return np.where(wanted - sorted_values[left] <= np.abs(sorted_values[right] - wanted), left, right)
 
 
 def _nearest_of_each(target: Ints, distance: Floats) -> Ints:
-    """Of pairs (n,) in order of their target, and within a target along m/z, the place of the nearest of each target.
+    """Return the position of the nearest pair of each target.
 
-    Along m/z the distances to one target first fall and then rise, so that it is enough to look at the neighbours.
+    The pairs (n,) are sorted by target and, within a target, along m/z. Along m/z the distances to one target first
+    fall and then rise, so that comparing neighbors is enough.
     """
     same = target[1:] == target[:-1]
     keep = np.ones(len(target), dtype=bool)
@@ -170,18 +223,34 @@ def _nearest_of_each(target: Ints, distance: Floats) -> Ints:
 
 
 def _means(group: Ints, values: Floats, weights: Floats) -> Floats:
-    """Weighted mean of the values of each group (n_groups,)."""
+    """Return the weighted mean of the values of each group, (n_groups,)."""
     return np.asarray(np.bincount(group, weights * values) / np.bincount(group, weights))
 
 
 def _ions(
     chain: Ints, scan: Ints, scale: Floats, error: Floats, accuracy: MassAccuracy, n_scans: int
 ) -> tuple[Ints, Floats]:
-    """The ion of every centroid, -1 for those of no chain, and the drift of the calibration (n_scans,), ppm.
+    """Group chains into ions and estimate the drift of the calibration.
 
     Parameters
     ----------
-    scale: m/z of the centroids as 1e6 times their logarithm, so that differences are ppm. error: ppm.
+    chain, scan
+        (n,) chain, or -1, and scan of each centroid.
+    scale
+        (n,) 1e6 times the logarithm of m/z, so that differences are ppm.
+    error
+        (n,) error of m/z, ppm.
+    accuracy
+        Mass accuracy of the run.
+    n_scans
+        Scans of the run.
+
+    Returns
+    -------
+    ion : Ints
+        (n,) ion of every centroid; -1 for those in no chain.
+    drift : Floats
+        (n_scans,) drift of the calibration, ppm.
     """
     held = np.flatnonzero(chain >= 0)
     if not len(held):
@@ -198,11 +267,16 @@ def _ions(
 
 @dataclass(frozen=True)
 class _Links:
-    """What of the chains matters for ions and drift: of each chain in each block of the run, by chain, the mean m/z.
+    """Mean m/z of each chain in each block of the run, which is all that the grouping and the drift need.
 
     Attributes
     ----------
-    chain, block: (n,). scale: (n,) 1e6 log m/z. weight: (n,) inverse variance.
+    chain, block
+        (n,) chain and block, sorted by chain.
+    scale
+        (n,) 1e6 times the logarithm of the mean m/z.
+    weight
+        (n,) inverse variance of it, ppm^-2.
     """
 
     chain: Ints
@@ -222,13 +296,10 @@ def _links(chain: Ints, scan: Ints, scale: Floats, error: Floats, n_scans: int) 
 
 
 def _joined(links: _Links, offset: Floats, accuracy: MassAccuracy) -> Ints:
-    """Number of the ion of every chain: chains next to each other on the m/z scale that agree.
-
-    The chains are sorted by m/z and cut where two neighbours differ by more than their errors explain.
-    """
+    """Return the number of the ion of every chain. Chains are sorted by m/z and split where two neighbors disagree."""
     centre = _means(links.chain, links.scale - offset[links.block], links.weight)
     # A chain's mean is better than its points, but not beyond what the calibration holds.
-    error = np.maximum(1 / np.sqrt(np.bincount(links.chain, links.weight)), accuracy.error_ppm / 4)
+    error = np.maximum(1 / np.sqrt(np.bincount(links.chain, links.weight)), accuracy.error_ppm * _CALIBRATION_SHARE)
     order = np.argsort(centre, kind="stable")
     limit = _SAME_ION_ERRORS * np.hypot(error[order][1:], error[order][:-1])
     cut = np.diff(centre[order]) > limit
@@ -238,9 +309,9 @@ def _joined(links: _Links, offset: Floats, accuracy: MassAccuracy) -> Ints:
 
 
 def _drift(links: _Links, ion: Ints) -> Floats:
-    """Drift of the calibration in every block, ppm: what the ions have in common, by alternating means.
+    """Return the drift of the calibration in every block, ppm: what all ions have in common, by alternating means.
 
-    It is zero in the mean of all: where the calibration was right, the data do not say.
+    Its mean over the run is zero, because the data do not show where the calibration was right.
     """
     ion = ion[links.chain]
     offset = np.zeros(_DRIFT_BLOCKS)
@@ -254,24 +325,24 @@ def _drift(links: _Links, ion: Ints) -> Floats:
 
 
 def _rest(chain: Ints, intensity: Floats, n_scans: int) -> int:
-    """Half the number of scans of a strong ion's peak: ions that rest for so long may make room for others."""
+    """Return half the length of a strong ion's peak, scans: an ion absent for so long may share its row with others."""
     held = chain >= 0
     length = np.bincount(chain[held])
     current = np.bincount(chain[held], intensity[held])
-    passing = np.flatnonzero(length < max(n_scans / 10, _FEWEST_POINTS + 1))
-    strongest = passing[np.argsort(-current[passing], kind="stable")[:_STRONGEST]]
-    return max(4, round(float(np.median(length[strongest])) / 2)) if len(strongest) else n_scans
+    passing = np.flatnonzero(length < max(_LONGEST_PASSING * n_scans, _FEWEST_POINTS + 1))
+    strongest = passing[np.argsort(-current[passing], kind="stable")[:_STRONGEST_IONS]]
+    return max(_SHORTEST_REST, round(float(np.median(length[strongest])) / 2)) if len(strongest) else n_scans
 
 
 @dataclass(frozen=True)
 class _Blocks:
-    """Blocks of `length` scans of a run of `n_scans`, by which it is asked what is present together."""
+    """Blocks of `length` scans of a run of `n_scans`, in which the presence of ions is recorded."""
 
     length: int
     n_scans: int
 
     def present(self, ion: Ints, scan: Ints) -> Flags:
-        """(n_ions, n_blocks): whether the ion is seen in that block."""
+        """Return (n_ions, n_blocks) whether each ion is seen in each block."""
         n_blocks = (self.n_scans - 1) // self.length + 1
         present = np.zeros((int(ion.max(initial=-1)) + 1) * n_blocks, dtype=bool)
         present[ion * n_blocks + scan // self.length] = True
@@ -279,7 +350,7 @@ class _Blocks:
 
 
 def _widened(present: Flags) -> Flags:
-    """Whether the ion is seen in a block or in one next to it."""
+    """Return whether each ion is seen in a block or in one next to it."""
     widened = present.copy()
     widened[:, 1:] |= present[:, :-1]
     widened[:, :-1] |= present[:, 1:]
@@ -287,7 +358,7 @@ def _widened(present: Flags) -> Flags:
 
 
 def _with_strays(ion: Ints, scan: Ints, scale: Floats, error: Floats, blocks: _Blocks) -> Ints:
-    """The ion of every centroid, now also of those in no chain that agree with an ion seen at about their time.
+    """Assign centroids in no chain to the ion that agrees with them at about their time.
 
     Without them the noise of a weak ion would be left out where it is low and kept where it is high.
     """
@@ -306,10 +377,10 @@ def _with_strays(ion: Ints, scan: Ints, scale: Floats, error: Floats, blocks: _B
 
 
 def _rows(present: Flags) -> tuple[Ints, Ints]:
-    """Row of every ion, and the first ion of every row.
+    """Assign ions to rows: return the row of every ion, and the first ion of every row.
 
-    Ions share a row if they are never present in the same block of scans or the next. The most frequent are laid
-    first, each into the first row that has room.
+    Ions share a row if they are never present in the same block of scans or the next. The most frequent ions are placed
+    first, each in the first row that has room.
     """
     widened = _widened(present)
     taken = np.zeros_like(present)

@@ -1,76 +1,118 @@
 """Model peaks: the elution profile of a component, taken from its own least disturbed ions.
 
 As in Stein (J. Am. Soc. Mass Spectrom. 1999, 10, 770) the model is made of the sharpest ions whose apex agrees with
-the component's. They are laid over each other at equal height, and of the bundle not the mean but a lower quantile is
-taken: a co-eluting compound can only add to an ion, never take away from it.
+the component's. They are scaled to equal height. At every scan a lower quantile of them is taken instead of the mean,
+because a co-eluting compound can only add to an ion's current.
 
-Isomers may share every ion, so that even the quantile rises again beyond a valley. There the profile is not to be
-trusted; it is bounded by the run's typical flank, measured on the components that have clean ones.
+Isomers may share every ion, so that even the quantile rises again beyond a valley. Such a flank is not trusted. It is
+limited by the run's typical flank, which is measured on the components with undisturbed flanks.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from spectus.deconvolution.ion_traces import Traces
 from spectus.deconvolution.peaks import Apexes
 from spectus.deconvolution.stretch import Stretch
+from spectus.types import Flags, Floats, Ints, Singles
 
-Array = NDArray[np.float64]
+_BEFORE_FWHM = 2.2
+"""How far a model reaches before its apex, in peak widths. Chosen: a Gaussian has fallen below 1e-5."""
 
-_BEFORE, _AFTER = 2.2, 4.0
-"""How far a model reaches from its apex, in peak widths; gas chromatographic peaks tail."""
+_AFTER_FWHM = 4.0
+"""How far a model reaches after its apex, in peak widths. Chosen: gas chromatographic peaks tail."""
+
+_REACHES = (1, 2, 4)
+"""Multiples of the reach that are tried until the peak ends within it. Chosen."""
 
 _SHARP = 0.5
-"""Share of the sharpness of the second sharpest ion that an ion of the model must have."""
+"""Least sharpness of an ion of the model, as a fraction of that of the second sharpest ion. Chosen."""
 
 _QUANTILE = 0.3
-_NARROWEST, _NARROW, _WIDEST = 0.4, 0.75, 2.5
-"""Widths of a model in units of the local peak width: below the first it is no peak; a weak one below the second owes
-that to noise; a weak one above the third is a ripple of the background."""
+"""Quantile of the scaled ions that makes the model. Chosen on simulated runs: low enough to exclude co-eluting
+compounds, high enough not to follow the noise.
+"""
 
-_NOISY_SNR, _CLEAR_SNR, _MANY_IONS = 20.0, 50.0, 6
+_AROUND_FWHM = 0.2
+"""Distance from the component's apex within which the model's apex is sought, in peak widths. Chosen."""
+
+_CUT_OFF = 0.05
+"""Fraction of the apex above which a flank at the end of the model counts as cut off. Chosen."""
+
+_NARROWEST = 0.4
+"""Width, in local peak widths, below which a model is no peak. Chosen."""
+
+_NARROW = 0.75
+"""Width, in local peak widths, below which a weak model is narrowed by noise; it gets the typical shape. Chosen."""
+
+_WIDEST = 2.5
+"""Width, in local peak widths, above which a weak model is a ripple of the background. Chosen."""
+
+_NOISY_SNR = 20.0
+"""Signal-to-noise ratio below which a narrow model is weak. Chosen."""
+
+_CLEAR_SNR = 50.0
+"""Signal-to-noise ratio below which a wide model is weak. Chosen."""
+
+_MANY_IONS = 6
+"""Ions below which a wide model is weak. Chosen."""
+
+_LEAST_SIGNAL = 0.3
+"""A profile ends where it falls below this fraction of the strongest ion's noise. Chosen."""
+
+_LEAST_PROFILE = 0.02
+"""A profile ends at the latest where it falls below this fraction of its apex. Chosen."""
 
 _RISE = 0.015
-"""A flank that rises again by more than this share of the apex is disturbed."""
+"""Fraction of the apex by which a disturbed flank rises again. Chosen: noise of strong ions stays below it."""
 
 _STEPS_PER_FWHM = 20
+"""Points of the typical flanks per peak width. Chosen."""
+
 _MIN_TYPICAL_SNR = 20.0
+"""Least signal-to-noise ratio of a component that contributes to the typical flanks. Chosen."""
+
 _FEWEST_TYPICAL = 5
+"""Fewest components whose flanks have a median; with fewer a Gaussian is used. Chosen."""
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """Elution profile of a component.
+    """Model peak: the elution profile of a component.
 
     Attributes
     ----------
-    position: apex, scans, to a fraction of one.
-    start: scan of the first point of the profile.
-    profile: (n,), 1 at the apex, falling on both sides, above 0 throughout.
-    ions: (n_ions,), rows of the traces it is made of.
-    round: 1 if perceived in the traces, 2 if in what the components of round 1 left over.
+    position
+        Apex, scans, to a fraction of one.
+    start
+        Scan of the first point of the profile.
+    profile
+        (n,) profile, 1 at the apex, falling on both sides, above 0 throughout.
+    ions
+        (n_ions,) rows of the traces from which it was made.
+    round
+        1 if perceived in the traces, 2 if perceived in the residual of the first round.
     """
 
     position: float
     start: int
-    profile: Array
-    ions: NDArray[np.int64]
+    profile: Floats
+    ions: Ints
     round: int
 
     @property
     def stop(self) -> int:
+        """The scan after the last point of the profile."""
         return self.start + len(self.profile)
 
     def reach(self, least: float) -> tuple[int, int]:
-        """First scan and the one after the last where the profile is at least `least`."""
+        """Return the first scan, and the one after the last, where the profile is at least `least`."""
         inside = np.flatnonzero(self.profile >= least)
         return self.start + int(inside[0]), self.start + int(inside[-1]) + 1
 
-    def on(self, start: int, stop: int) -> Array:
-        """The profile on scans start to stop, zero where it does not reach."""
+    def on(self, start: int, stop: int) -> Floats:
+        """Return the profile on scans start to stop, zero where it does not reach."""
         values = np.zeros(stop - start)
         first, last = max(self.start, start), min(self.stop, stop)
         if last > first:
@@ -80,57 +122,95 @@ class Model:
 
 @dataclass(frozen=True)
 class Flanks:
-    """Typical flanks of a run's peaks: height at steps of 1/20 of a peak width from the apex, 1 at the apex."""
+    """Typical flanks of a run's peaks, at steps of 1/20 peak width from the apex.
 
-    left: Array
-    right: Array
+    Attributes
+    ----------
+    left, right
+        (n_steps,) height before and after the apex, 1 at the apex.
+    """
 
-    def at(self, distance: Array) -> Array:
-        """Height at distances from the apex in peak widths, negative before it."""
+    left: Floats
+    right: Floats
+
+    def at(self, distance: Floats) -> Floats:
+        """Return the height at distances from the apex, in peak widths, negative before it."""
         grid = np.arange(len(self.left)) / _STEPS_PER_FWHM
         return np.where(distance < 0, np.interp(-distance, grid, self.left), np.interp(distance, grid, self.right))
 
 
 def gaussian_flanks() -> Flanks:
-    """Flanks of a Gaussian, for a run without clean peaks."""
-    distance = np.arange(int(_AFTER * _STEPS_PER_FWHM) + 1) / _STEPS_PER_FWHM
+    """Return the flanks of a Gaussian, for a run without undisturbed peaks."""
+    distance = np.arange(int(_AFTER_FWHM * _STEPS_PER_FWHM) + 1) / _STEPS_PER_FWHM
     flank = np.exp(-4 * np.log(2) * distance**2)
     return Flanks(flank, flank)
 
 
 @dataclass(frozen=True)
 class _Bundle:
-    """Quantile of a component's ions on scans from `first`, before it is made to fall on both sides; apex 1."""
+    """Quantile of a component's ions, before it is made to fall on both sides.
+
+    Attributes
+    ----------
+    first
+        First scan.
+    apex
+        Index of the apex in `values`.
+    values
+        (n,) quantile, 1 at the apex.
+    ions
+        (n_ions,) rows of the ions.
+    snr
+        Largest signal-to-noise ratio of the ions.
+    n_apexes
+        Apexes that support the component.
+    """
 
     first: int
     apex: int
-    values: Array
-    ions: NDArray[np.int64]
+    values: Floats
+    ions: Ints
     snr: float
     n_apexes: int
 
     def disturbed(self, side: int) -> bool:
-        """Whether the flank before (-1) or after (1) the apex rises again."""
+        """Return whether the flank before (-1) or after (1) the apex rises again."""
         flank = self.values[self.apex :: side]
         lowest = np.minimum.accumulate(flank)
         return bool(np.max(flank - lowest) > _RISE)
 
 
 def make_models(
-    smoothed: Traces,
+    smoothed: Singles,
     stretch: Stretch,
     members: Sequence[Apexes],
-    positions: Array,
+    positions: Floats,
     number: int,
     flanks: Flanks | None = None,
 ) -> tuple[list[Model], Flanks]:
-    """Model peaks of the components that show a peak of a plausible width, by position; and the typical flanks.
+    """Make the model peaks of the components that show a peak of a plausible width.
 
     Parameters
     ----------
-    smoothed: (n_masses, n_scans), traces or residual above the baseline, smoothed.
-    members: apexes that support each component. positions: its apex, scans. number: the round of perception.
-    flanks: typical flanks, if they are known from an earlier round.
+    smoothed
+        (n_masses, n_scans) smoothed traces or residual above the baseline, counts.
+    stretch
+        The stretch of the run.
+    members
+        Apexes that support each component.
+    positions
+        (n_components,) apexes, scans.
+    number
+        Round of perception, 1 or 2.
+    flanks
+        Typical flanks, if an earlier round has measured them.
+
+    Returns
+    -------
+    models : list of Model
+        Model peaks by position.
+    flanks : Flanks
+        Typical flanks.
     """
     bundles = [
         _bundle(smoothed, stretch, apexes, position) for apexes, position in zip(members, positions, strict=True)
@@ -143,55 +223,56 @@ def make_models(
     return sorted((model for model in models if model is not None), key=lambda model: model.position), flanks
 
 
-def _bundle(smoothed: Traces, stretch: Stretch, apexes: Apexes, position: float) -> _Bundle:
-    """The ions of one component laid over each other; if they have not ended, twice and four times as far."""
+def _bundle(smoothed: Singles, stretch: Stretch, apexes: Apexes, position: float) -> _Bundle:
+    """Lay the ions of one component over each other; if the peak has not ended, twice and four times as far."""
     chosen = apexes.take(_sharp(apexes.sharpness))
-    for reach in (1, 2, 4):
+    for reach in _REACHES:
         bundle = _overlay(smoothed, stretch, chosen, position, reach)
         if not _cut_off(bundle, stretch.n_scans):
             break
     return replace(bundle, n_apexes=len(apexes))
 
 
-def _overlay(smoothed: Traces, stretch: Stretch, chosen: Apexes, position: float, reach: int) -> _Bundle:
+def _overlay(smoothed: Singles, stretch: Stretch, chosen: Apexes, position: float, reach: int) -> _Bundle:
+    """Scale the chosen ions to equal height and take the lower quantile at every scan."""
     fwhm = stretch.fwhm_at(position)
-    first = max(0, int(position - reach * _BEFORE * fwhm))
-    stop = min(stretch.n_scans, int(position + reach * _AFTER * fwhm) + 2)
+    first = max(0, int(position - reach * _BEFORE_FWHM * fwhm))
+    stop = min(stretch.n_scans, int(position + reach * _AFTER_FWHM * fwhm) + 2)
     middle = min(max(round(position), first), stop - 1) - first
     traces = smoothed[chosen.row, first:stop].astype(np.float64)
     traces /= np.maximum(traces[:, middle], 1e-9)[:, None]
     lower = _weighted_quantile(traces, np.sqrt(chosen.snr), _QUANTILE)
-    around = max(1, round(0.2 * fwhm))
+    around = max(1, round(_AROUND_FWHM * fwhm))
     low = max(0, middle - around)
     apex = low + int(np.argmax(lower[low : middle + around + 1]))
     return _Bundle(first, apex, lower / max(lower[apex], 1e-9), chosen.row, float(chosen.snr.max()), len(chosen))
 
 
 def _cut_off(bundle: _Bundle, n_scans: int) -> bool:
-    """Whether a flank falls all the way and yet has not reached a twentieth of the apex."""
-    left = bundle.first > 0 and bundle.values[0] > 0.05 and not bundle.disturbed(-1)
-    right = bundle.first + len(bundle.values) < n_scans and bundle.values[-1] > 0.05 and not bundle.disturbed(1)
+    """Return whether a flank falls all the way and yet has not reached a twentieth of the apex."""
+    left = bundle.first > 0 and bundle.values[0] > _CUT_OFF and not bundle.disturbed(-1)
+    right = bundle.first + len(bundle.values) < n_scans and bundle.values[-1] > _CUT_OFF and not bundle.disturbed(1)
     return left or right
 
 
-def _sharp(sharpness: Array) -> NDArray[np.bool_]:
-    """The ions of at least half the sharpness of the second sharpest; so at least two, where there are two."""
+def _sharp(sharpness: Floats) -> Flags:
+    """Return which ions have at least half the sharpness of the second sharpest: at least two, where there are two."""
     if len(sharpness) < 2:
         return np.ones(len(sharpness), dtype=bool)
-    return sharpness >= _SHARP * np.sort(sharpness)[-2]
+    return np.asarray(sharpness >= _SHARP * np.sort(sharpness)[-2])
 
 
-def _weighted_quantile(values: Array, weights: Array, share: float) -> Array:
-    """Quantile over the first axis at every point of the second."""
+def _weighted_quantile(values: Floats, weights: Floats, share: float) -> Floats:
+    """Return the weighted quantile over the first axis at every point of the second."""
     order = np.argsort(values, axis=0)
     below = np.cumsum(weights[order], axis=0)
     index = np.argmax(below >= share * below[-1], axis=0)
-    return np.take_along_axis(values, np.take_along_axis(order, index[None], axis=0), axis=0)[0]
+    return np.asarray(np.take_along_axis(values, np.take_along_axis(order, index[None], axis=0), axis=0)[0])
 
 
-def _typical_flanks(bundles: Sequence[_Bundle], positions: Array, stretch: Stretch) -> Flanks:
-    """Median flanks of the strong components whose flank does not rise again."""
-    grid = np.arange(int(_AFTER * _STEPS_PER_FWHM) + 1) / _STEPS_PER_FWHM
+def _typical_flanks(bundles: Sequence[_Bundle], positions: Floats, stretch: Stretch) -> Flanks:
+    """Return the median flanks of the strong components whose flank does not rise again."""
+    grid = np.arange(int(_AFTER_FWHM * _STEPS_PER_FWHM) + 1) / _STEPS_PER_FWHM
     sides = []
     for side in (-1, 1):
         clean = [
@@ -204,15 +285,15 @@ def _typical_flanks(bundles: Sequence[_Bundle], positions: Array, stretch: Stret
     return Flanks(*sides)
 
 
-def _flank(bundle: _Bundle, position: float, fwhm: float, side: int, grid: Array) -> Array:
-    """One flank of a component at distances `grid` from its apex, in peak widths."""
+def _flank(bundle: _Bundle, position: float, fwhm: float, side: int, grid: Floats) -> Floats:
+    """Return one flank of a component at distances `grid` from its apex, in peak widths."""
     scans = bundle.first + np.arange(len(bundle.values))
     values = np.interp(position + side * grid * fwhm, scans, unimodal(bundle.values, bundle.apex, 0.0), left=0, right=0)
-    return np.minimum(values / max(values[0], 1e-9), 1)
+    return np.asarray(np.minimum(values / max(values[0], 1e-9), 1))
 
 
 def _model(bundle: _Bundle, position: float, stretch: Stretch, flanks: Flanks, number: int) -> Model | None:
-    """The bundle as a peak; None if it is no peak or too narrow or, being weak, too wide for its place in the run."""
+    """Return the bundle as a model peak; None if it is too narrow or, being weak, too wide for its place in the run."""
     fwhm = stretch.fwhm_at(position)
     values = np.maximum(bundle.values, 0)
     scans = bundle.first + np.arange(len(values))
@@ -221,19 +302,34 @@ def _model(bundle: _Bundle, position: float, stretch: Stretch, flanks: Flanks, n
         if bundle.disturbed(side):
             beyond = (np.arange(len(values)) - bundle.apex) * side > 0
             values[beyond] = np.minimum(values, typical)[beyond]
-    profile = unimodal(values, bundle.apex, min(0.3 / bundle.snr, 0.02))
+    profile = unimodal(values, bundle.apex, min(_LEAST_SIGNAL / bundle.snr, _LEAST_PROFILE))
     width = width_at_half(profile) / fwhm
     weak = bundle.n_apexes < _MANY_IONS or bundle.snr < _CLEAR_SNR
     if width < _NARROWEST or (width > _WIDEST and weak):
         return None
     if width < _NARROW and bundle.snr < _NOISY_SNR:
-        profile = unimodal(typical, bundle.apex, 0.02)
+        profile = unimodal(typical, bundle.apex, _LEAST_PROFILE)
     support = np.flatnonzero(profile)
     return Model(position, bundle.first + int(support[0]), profile[support[0] : support[-1] + 1], bundle.ions, number)
 
 
-def unimodal(values: Array, apex: int, least: float) -> Array:
-    """Values, 1 at `apex`, made to fall from there on both sides; 0 below `least`."""
+def unimodal(values: Floats, apex: int, least: float) -> Floats:
+    """Make values fall from the apex on both sides.
+
+    Parameters
+    ----------
+    values
+        (n,) profile.
+    apex
+        Index of the apex.
+    least
+        Values below this fraction of the apex become 0.
+
+    Returns
+    -------
+    Floats
+        (n,) profile, 1 at the apex.
+    """
     if values[apex] <= 0:
         return np.zeros_like(values)
     falling = np.clip(values / values[apex], 0, 1)
@@ -242,8 +338,8 @@ def unimodal(values: Array, apex: int, least: float) -> Array:
     return np.where(falling >= least, falling, 0.0)
 
 
-def width_at_half(profile: Array) -> float:
-    """Full width at half maximum, scans; sides that are cut off above half count as far as they go."""
+def width_at_half(profile: Floats) -> float:
+    """Return the full width at half maximum of a profile, scans; a side cut off above half counts as far as it goes."""
     above = np.flatnonzero(profile >= 0.5)
     if not len(above):
         return 0.0

@@ -1,7 +1,7 @@
-"""How wide peaks are: one number for the run, and how it changes along the run.
+"""Peak width along a run.
 
-Widths vary along a run: little under a temperature programme, much on an isothermal stretch. Every length of the
-deconvolution (filters, windows, tolerances) is therefore counted in the peak width of its place.
+Peak widths vary along a run: little under a temperature program, much on an isothermal stretch. Every length of the
+deconvolution (filters, windows, tolerances) is therefore given in local peak widths.
 """
 
 from collections.abc import Sequence
@@ -11,41 +11,79 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectus.deconvolution.filters import correlate
-from spectus.deconvolution.ion_traces import Traces
 from spectus.deconvolution.noise import Noise
+from spectus.types import Flags, Floats, Ints, Singles
 
 _REACHES = (8, 32, 128)
-"""Scans on either side within which a peak must fall. The shortest that shows enough peaks is taken, four times as far:
-so the widest can be forty scans, or five hundred where nothing is narrower, and a hump is not taken for a peak."""
+"""Scans on either side of an apex within which a peak must fall. The shortest reach that shows enough peaks is taken,
+and widths are measured within four times that. So the widest peak can be forty scans, or five hundred if nothing is
+narrower, and a hump is not taken for a peak. Chosen: quadrupole runs have 4 to 40 scans per peak.
+"""
 
 _MIN_SNRS = (15.0, 8.0)
-"""Peaks this far above the noise are measured, the next where too few are: a blank may hold nothing strong."""
+"""Signal-to-noise ratios of the measured peaks; the second if too few peaks reach the first, as in blanks. Chosen."""
 
 _ENOUGH = 10
-_CLEAN_BASE = 0.2
-"""Peaks whose valleys lie below this share of the apex are preferred: a neighbour would make them seem narrow."""
+"""Fewest peaks that a choice of reach and signal-to-noise ratio must give. Chosen."""
 
-_KNOTS = 60
+_CLEAN_BASE = 0.2
+"""Peaks whose valleys lie below this fraction of the apex are preferred. Chosen: a neighbor makes a peak seem narrow.
+"""
+
+_WIDTH_KNOTS = 60
+"""Points along the run at which the width is estimated. Chosen: about four per standard deviation of the voting."""
+
 _MIN_FWHM = 1.5
+"""Narrowest peak width, scans. Chosen: narrower peaks are single points."""
+
+_MOST_PEAKS = 3000
+"""Strongest peaks that are measured. Chosen: more do not change the median but cost time."""
+
+_MOST_DEPARTURE = 4.0
+"""Factor within which the local width stays of the run's median. Chosen."""
+
+_VOTING_REACH = 1 / 16
+"""Standard deviation of the Gaussian that weighs the votes by distance, as a fraction of the run. Chosen."""
 
 
 @dataclass(frozen=True)
 class Widths:
-    """Apex scan (n,) and full width at half maximum (n,), scans, of the strongest peaks of single ions."""
+    """Widths of the strongest peaks of single ions.
 
-    scan: NDArray[np.int64]
-    fwhm: NDArray[np.float64]
+    Attributes
+    ----------
+    scan
+        (n,) apex scan.
+    fwhm
+        (n,) full width at half maximum, scans.
+    """
+
+    scan: Ints
+    fwhm: Floats
 
     def __len__(self) -> int:
+        """Return the number of peaks."""
         return len(self.scan)
 
 
-def strongest_widths(traces: Traces, saturated: NDArray[np.bool_], noise: Noise, n_strongest: int = 3000) -> Widths:
-    """Widths, at half the height above the higher valley, of the most prominent peaks without a clipped top.
+def strongest_widths(traces: Singles, saturated: Flags, noise: Noise) -> Widths:
+    """Measure the widths of the most prominent peaks without a clipped top.
+
+    The width is taken at half the height above the higher of the two valleys.
 
     Parameters
     ----------
-    traces, saturated: (n_masses, n_scans).
+    traces
+        (n_masses, n_scans) ion traces, counts.
+    saturated
+        (n_masses, n_scans) points at the detector's ceiling.
+    noise
+        Noise of the run.
+
+    Returns
+    -------
+    Widths
+        Widths of the peaks; empty if the run shows none.
     """
     if traces.shape[1] < 5:
         return Widths(np.empty(0, dtype=np.int64), np.empty(0))
@@ -58,12 +96,12 @@ def strongest_widths(traces: Traces, saturated: NDArray[np.bool_], noise: Noise,
     row, scan = row[~clipped], scan[~clipped]
     snr = [(light[row, scan] - _valley(light, row, scan, reach)) / noise.sd(light[row, scan]) for reach in _REACHES]
     prominent, reach = _prominent(snr)
-    strongest = prominent[np.argsort(-light[row, scan][prominent], kind="stable")[:n_strongest]]
+    strongest = prominent[np.argsort(-light[row, scan][prominent], kind="stable")[:_MOST_PEAKS]]
     return _measured(light, row[strongest], scan[strongest], 4 * reach)
 
 
-def _prominent(snr: Sequence[NDArray[np.floating]]) -> tuple[NDArray[np.int64], int]:
-    """Which peaks stand far enough above their valleys, and the reach that shows enough of them; or at least one."""
+def _prominent(snr: Sequence[NDArray[np.floating]]) -> tuple[Ints, int]:
+    """Return the peaks far enough above their valleys, and the reach that shows enough (or else one) of them."""
     for enough in (_ENOUGH, 1):
         for reach, prominence in zip(_REACHES, snr, strict=True):
             for least in _MIN_SNRS:
@@ -73,8 +111,8 @@ def _prominent(snr: Sequence[NDArray[np.floating]]) -> tuple[NDArray[np.int64], 
     return found, reach
 
 
-def _valley(light: Traces, row: NDArray[np.int64], scan: NDArray[np.int64], reach: int) -> NDArray[np.float32]:
-    """The higher of the lowest points on both sides of each apex, looked for up to `reach` or a higher peak."""
+def _valley(light: Singles, row: Ints, scan: Ints, reach: int) -> Singles:
+    """Return the higher of the lowest points on both sides of each apex, within `reach` scans or to a higher peak."""
     height = light[row, scan][:, None]
     lowest = []
     for side in (-1, 1):
@@ -82,11 +120,11 @@ def _valley(light: Traces, row: NDArray[np.int64], scan: NDArray[np.int64], reac
         values = light[row[:, None], position]
         values[np.logical_or.accumulate(values > height, axis=1)] = np.inf
         lowest.append(np.minimum(values.min(axis=1), height[:, 0]))
-    return np.maximum(*lowest)
+    return np.asarray(np.maximum(*lowest))
 
 
-def _measured(light: Traces, row: NDArray[np.int64], scan: NDArray[np.int64], reach: int) -> Widths:
-    """Widths of the apexes at (row, scan); of those on a low base, if there are enough."""
+def _measured(light: Singles, row: Ints, scan: Ints, reach: int) -> Widths:
+    """Return the widths of the apexes at (row, scan); of those on a low base only, if these are enough."""
     base = _valley(light, row, scan, reach)
     half = (light[row, scan] + base).astype(np.float64) / 2
     fwhm = _crossing(light, row, scan, half, reach, 1) + _crossing(light, row, scan, half, reach, -1)
@@ -96,10 +134,8 @@ def _measured(light: Traces, row: NDArray[np.int64], scan: NDArray[np.int64], re
     return Widths(scan[chosen], np.maximum(fwhm[chosen], _MIN_FWHM))
 
 
-def _crossing(
-    light: Traces, row: NDArray[np.int64], scan: NDArray[np.int64], level: NDArray[np.float64], reach: int, side: int
-) -> NDArray[np.float64]:
-    """Distance from each apex to where the trace passes `level` (n,), scans; infinity where it does not."""
+def _crossing(light: Singles, row: Ints, scan: Ints, level: Floats, reach: int, side: int) -> Floats:
+    """Return the distance from each apex to where the trace passes `level` (n,), scans; infinity where it does not."""
     position = scan[:, None] + np.arange(reach + 1) * side
     inside = (position >= 0) & (position < light.shape[1])
     values = light[row[:, None], np.clip(position, 0, light.shape[1] - 1)].astype(np.float64)
@@ -107,31 +143,43 @@ def _crossing(
     first, found = np.argmax(below, axis=1), below.any(axis=1)
     index = np.arange(len(row))
     before, after = values[index, first - 1], values[index, first]
-    return np.where(found, first - 1 + (before - level) / np.where(found, before - after, 1.0), np.inf)
+    return np.asarray(np.where(found, first - 1 + (before - level) / np.where(found, before - after, 1.0), np.inf))
 
 
-def width_profile(widths: Widths, n_scans: int) -> NDArray[np.float64]:
-    """Peak width along the run, (n_scans,), scans; empty if no peak was measured.
+def width_profile(widths: Widths, n_scans: int) -> Floats:
+    """Estimate the peak width along the run.
 
-    Ions that share their apex have one vote together, their median. The profile is the median of the votes around,
-    each counted by a Gaussian of its distance (standard deviation a sixteenth of the run), within a factor of 4 of the
-    median.
+    Ions that share their apex have one vote together, their median. The profile is the weighted median of the votes.
+    Each vote is weighted by a Gaussian of its distance.
+
+    Parameters
+    ----------
+    widths
+        Measured widths.
+    n_scans
+        Scans of the run.
+
+    Returns
+    -------
+    Floats
+        (n_scans,) peak width, scans; empty if no peak was measured.
     """
     if not len(widths):
         return np.empty(0)
     centre, vote = _votes(widths)
-    knots = np.linspace(0, n_scans - 1, _KNOTS)
-    exponent = -0.5 * ((knots[:, None] - centre) / (n_scans / 16)) ** 2
+    knots = np.linspace(0, n_scans - 1, _WIDTH_KNOTS)
+    exponent = -0.5 * ((knots[:, None] - centre) / (_VOTING_REACH * n_scans)) ** 2
     weight = np.exp(exponent - exponent.max(axis=1, keepdims=True))
     order = np.argsort(vote)
     below = np.cumsum(weight[:, order], axis=1)
     local = vote[order][np.argmax(below >= 0.5 * below[:, -1:], axis=1)]
     middle = float(np.median(vote))
-    return np.interp(np.arange(n_scans), knots, np.clip(local, middle / 4, middle * 4))
+    inside = np.clip(local, middle / _MOST_DEPARTURE, middle * _MOST_DEPARTURE)
+    return np.asarray(np.interp(np.arange(n_scans), knots, inside))
 
 
-def _votes(widths: Widths) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Scan and median width of every three scans that hold at least three apexes; of all apexes if there are none."""
+def _votes(widths: Widths) -> tuple[Floats, Floats]:
+    """Return scan and median width of every three scans with at least three apexes; of all apexes if there are none."""
     group = widths.scan // 3
     if np.bincount(group).max() < 3:
         group = np.zeros_like(group)

@@ -1,4 +1,4 @@
-"""The command `spectus deconvolve`: runs to one table of components."""
+"""Deconvolution of runs to one table of components (command `spectus deconvolve`)."""
 
 import sys
 from collections.abc import Sequence
@@ -7,28 +7,35 @@ from pathlib import Path
 from tqdm import tqdm
 
 from spectus import tables
-from spectus.deconvolution.deconvolve import Settings, deconvolve
+from spectus.deconvolution.deconvolve import deconvolve
+from spectus.deconvolution.settings import DeconvolutionSettings
 from spectus.errors import InputError
 from spectus.raw.read import named_runs, read_run
 
 
 def deconvolve_runs(
-    runs: Sequence[Path], names: Sequence[str] | None, out: Path, settings: Settings, on_bad_run: str
+    runs: Sequence[Path], names: Sequence[str] | None, out: Path, settings: DeconvolutionSettings, on_bad_run: str
 ) -> None:
     """Deconvolve runs one after another and write the table COMPONENTS, in the order of the runs.
 
     Parameters
     ----------
-    runs: raw files or folders, or runs tables, whose runs of status 'ok' are taken from their mzML.
-    names: of the runs, in order; None: the file names.
-    on_bad_run: 'fail' stops at a run that cannot be read; 'skip' says why on stderr and goes on.
+    runs
+        Raw files or folders, or runs tables, whose runs of status 'ok' are read from their mzML.
+    names
+        Names of the runs, in order; None for the file names.
+    out
+        Table to write.
+    settings
+        Settings of the deconvolution.
+    on_bad_run
+        'fail' stops at a run that cannot be read; 'skip' reports the reason on stderr and continues.
 
     Raises
     ------
-    InputError: a run that cannot be read, with 'fail'; in any case, two runs of one name.
+    InputError
+        A run cannot be read (with 'fail'), or two runs have the same name.
     """
-    if settings.min_snr <= 0 or settings.min_ions < 1:
-        raise InputError("--min-snr, --min-ions", "must be above 0", "leave them out for 4 and 3")
     with tables.writing(out, tables.COMPONENTS) as components:
         for run in tqdm(named_runs(runs, names), disable=None, unit="run", desc="deconvolve"):
             try:

@@ -1,44 +1,74 @@
-"""Skew: a scanning analyser reads the masses of one scan one after another while the peak goes on.
+"""Skew: a scanning analyzer measures the masses of one scan one after another while the peak elutes.
 
-On a rising flank the masses read last come out too high, on a falling flank too low, and each apex moves with its
-mass. Stein (J. Am. Soc. Mass Spectrom. 1999, 10, 770) interpolates every trace to the same moment of the scan; so is
-done here, with the scan's duration measured from the apexes themselves, as files seldom state the direction and the
-dwell.
+On a rising flank the masses measured last are too high, on a falling flank too low, so that each apex shifts with its
+mass. Stein (J. Am. Soc. Mass Spectrom. 1999, 10, 770) interpolates every trace to the same moment of the scan. This
+module does the same. It measures the duration of the sweep from the apexes, because files seldom state it.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-from spectus.deconvolution.ion_traces import Traces
 from spectus.deconvolution.peaks import Apexes
+from spectus.types import Flags, Floats, Ints, Singles
 
 LEAST_SKEW = 0.08
-"""Scans over the whole mass range; less is not worth the smoothing that interpolation brings."""
+"""Smallest skew that is corrected, scans over the whole mass range. Chosen: interpolation smooths more than less skew
+distorts.
+"""
 
-MIN_SNR = 30.0
-"""Lowest signal to noise of an apex that tells of the skew."""
+SKEW_MIN_SNR = 30.0
+"""Lowest signal-to-noise ratio of an apex that is used. Chosen: weaker apexes scatter more than the skew."""
 
-_MIN_IONS = 8
+_MIN_CLUSTER_IONS = 8
+"""Fewest apexes of a cluster. Chosen: the slope of fewer is uncertain."""
+
 _MIN_CLUSTERS = 2
-_ROUNDS = 3
+"""Fewest clusters that show a skew. Chosen: one compound may have its own delay (see `mass_order`)."""
+
+_SKEW_ROUNDS = 3
+"""Rounds of clustering and fitting. Chosen: the slope no longer changes."""
+
+_MIN_SPAN_TH = 60
+"""Smallest range of masses of a cluster, Th. Chosen."""
+
+_APEX_FLOOR_SCANS = 0.02
+"""Error of an apex beside its noise, scans. Chosen: it keeps the strongest ions from deciding alone."""
+
+_CLUSTER_GAP_FWHM = 0.05
+"""Gap between two clusters, in peak widths. Chosen."""
+
+_LEAST_GAP_SCANS = 0.1
+"""Smallest gap between two clusters, scans. Chosen."""
+
+_LEAST_WEIGHT = 0.02
+"""Interpolation weight from which a clipped point makes the result clipped. Chosen."""
 
 
-def estimate_skew(apexes: Apexes, mass: NDArray[np.int64], fwhm: float) -> float:
-    """Shift of the apex with mass, scans per Th; 0.0 if too few strong components show it.
+def estimate_skew(apexes: Apexes, mass: Ints, fwhm: float) -> float:
+    """Estimate the shift of the apex with mass.
+
+    The slope of apex over mass is fitted in every cluster of ions. The median of the slopes, weighted by their
+    precision, is the skew. Clusters are split at gaps between the apexes, which are corrected by the slope of the
+    previous round.
 
     Parameters
     ----------
-    apexes: of the run, at any SNR; those above 30 are used.
-    mass: (n_masses,), mass of each trace. fwhm: median peak width, scans.
+    apexes
+        Apexes of the run; those above `SKEW_MIN_SNR` are used.
+    mass
+        (n_masses,) mass of each trace, Th.
+    fwhm
+        Median peak width, scans.
 
-    The slope of apex against mass is fitted in every cluster of at least eight ions; their median, weighted by
-    precision, holds. Clusters are cut at gaps in the apexes, corrected by the slope of the round before.
+    Returns
+    -------
+    float
+        Scans per Th; 0.0 if too few strong components show a skew.
     """
-    strong = apexes.take(apexes.snr > MIN_SNR)
+    strong = apexes.take(apexes.snr > SKEW_MIN_SNR)
     heavy = mass[strong.row].astype(np.float64)
     slope = 0.0
-    for _ in range(_ROUNDS):
-        slopes, weights = _cluster_slopes(strong, heavy, slope, max(0.05 * fwhm, 0.1))
+    for _ in range(_SKEW_ROUNDS):
+        slopes, weights = _cluster_slopes(strong, heavy, slope, max(_CLUSTER_GAP_FWHM * fwhm, _LEAST_GAP_SCANS))
         if len(slopes) < _MIN_CLUSTERS:
             return 0.0
         order = np.argsort(slopes)
@@ -47,17 +77,15 @@ def estimate_skew(apexes: Apexes, mass: NDArray[np.int64], fwhm: float) -> float
     return slope
 
 
-def _cluster_slopes(
-    apexes: Apexes, mass: NDArray[np.float64], slope: float, gap: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Weighted least squares slope of every cluster whose masses span at least 60 Th, and its reciprocal error."""
+def _cluster_slopes(apexes: Apexes, mass: Floats, slope: float, gap: float) -> tuple[Floats, Floats]:
+    """Return the weighted least squares slope of every wide enough cluster, and its reciprocal error."""
     corrected = apexes.position - slope * mass
     order = np.argsort(corrected)
     clusters = np.split(order, np.flatnonzero(np.diff(corrected[order]) > gap) + 1)
     found = []
     for cluster in clusters:
-        if len(cluster) >= _MIN_IONS and np.ptp(mass[cluster]) >= 60:
-            weight = 1 / (apexes.error[cluster] ** 2 + 0.02**2)
+        if len(cluster) >= _MIN_CLUSTER_IONS and np.ptp(mass[cluster]) >= _MIN_SPAN_TH:
+            weight = 1 / (apexes.error[cluster] ** 2 + _APEX_FLOOR_SCANS**2)
             x = mass[cluster] - np.average(mass[cluster], weights=weight)
             information = weight @ x**2
             found.append((weight @ (x * apexes.position[cluster]) / information, np.sqrt(information)))
@@ -65,16 +93,26 @@ def _cluster_slopes(
     return slopes, weights
 
 
-def deskew(
-    traces: Traces, saturated: NDArray[np.bool_], mass: NDArray[np.int64], slope: float
-) -> tuple[Traces, NDArray[np.bool_]]:
-    """Traces as if all masses were read at the moment of the middle mass, and which points hold a clipped one.
+def deskew(traces: Singles, saturated: Flags, mass: Ints, slope: float) -> tuple[Singles, Flags]:
+    """Interpolate all traces to the moment at which the middle mass is measured.
+
+    The interpolation is cubic (Lagrange, four points). Counts do not become negative.
 
     Parameters
     ----------
-    traces, saturated: (n_masses, n_scans). slope: scans per Th, from `estimate_skew`.
+    traces, saturated
+        (n_masses, n_scans) counts, and points at the detector's ceiling.
+    mass
+        (n_masses,) mass of each trace, Th.
+    slope
+        Skew, scans per Th, from `estimate_skew`.
 
-    Cubic interpolation (Lagrange, four points). Counts do not become negative.
+    Returns
+    -------
+    traces : Singles
+        (n_masses, n_scans) counts.
+    saturated : Flags
+        (n_masses, n_scans) whether a clipped point contributes.
     """
     shift = slope * (mass - (mass[0] + mass[-1]) / 2)
     whole = np.floor(shift).astype(np.int64)
@@ -82,14 +120,12 @@ def deskew(
     for step in np.unique(whole):
         rows = whole == step
         share = (shift[rows] - step)[:, None].astype(np.float32)
-        moved[rows], clipped[rows] = _interpolate(traces[rows], saturated[rows], int(step), share)
+        moved[rows], clipped[rows] = _interpolate_scans(traces[rows], saturated[rows], int(step), share)
     return moved, clipped
 
 
-def _interpolate(
-    traces: Traces, saturated: NDArray[np.bool_], step: int, share: Traces
-) -> tuple[Traces, NDArray[np.bool_]]:
-    """Values at scan + step + share, for shares (n_masses, 1) between 0 and 1."""
+def _interpolate_scans(traces: Singles, saturated: Flags, step: int, share: Singles) -> tuple[Singles, Flags]:
+    """Return the values at scan + step + share, for shares (n_masses, 1) between 0 and 1."""
     weights = (
         -share * (share - 1) * (share - 2) / 6,
         (share + 1) * (share - 1) * (share - 2) / 2,
@@ -103,5 +139,5 @@ def _interpolate(
     for offset, weight in enumerate(weights, start=step - 1):
         window = slice(margin + offset, margin + offset + n_scans)
         moved += padded[:, window] * weight
-        clipped |= padded_flags[:, window] & (np.abs(weight) > 0.02)
+        clipped |= padded_flags[:, window] & (np.abs(weight) > _LEAST_WEIGHT)
     return np.maximum(moved, 0), clipped

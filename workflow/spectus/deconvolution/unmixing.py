@@ -1,32 +1,35 @@
-"""Unmixing: the spectra that, with given elution profiles, add up to what was measured.
+"""Unmixing: the spectra that, with given elution profiles, add up to the measured traces.
 
 For every mass m of a window the model is
 
     trace_m(t) = sum_k S[k, m] * profile_k(t) + baseline_m(t),    S >= 0,
 
-with a piecewise linear baseline that is fitted too. It is solved by weighted least squares: each point counts by the
-inverse of its variance, so every mass has normal equations of its own. Points at the detector's ceiling have weight
-zero. The constraint is kept by principal pivoting: single variables enter one after another (Keller, Math. Program.
+with a piecewise linear baseline that is fitted too. It is solved by weighted least squares. Each point is weighted by
+its inverse variance, so every mass has its own normal equations. Points at the detector's ceiling have weight zero.
+The constraint is enforced by principal pivoting: single variables enter one after another (Keller, Math. Program.
 1973, 5, 170), for all masses at once.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from spectus.types import Floats, Ints
 
 _TINY = 1e-30
+"""Least diagonal of the normal equations, counts^-2: it prevents division by zero where nothing was measured."""
+
 _UNMEASURED = 1e-12
+"""Scale of a column below which nothing was measured, counts^-1."""
+
 _RIDGE = 1e-6
-"""Keeps profiles that are nearly the same from making the matrix singular; relative to a diagonal of ones."""
+"""Ridge relative to a diagonal of ones. It keeps nearly equal profiles from making the matrix singular."""
 
 _SLACK = 1e-8
-"""Share of the largest entry on the right up to which a gradient counts as zero."""
+"""Gradients up to this fraction of the largest entry on the right-hand side count as zero: rounding errors."""
 
 _MOST_PIVOTS = 30
-"""For each variable; a few for each that ends above zero are the rule."""
+"""Most pivots per variable. Usually there are a few for each variable that ends above zero."""
 
 
 @dataclass(frozen=True)
@@ -35,32 +38,60 @@ class Solution:
 
     Attributes
     ----------
-    spectra: (n_components, n_masses), counts at the apex, not negative.
-    sd: the same shape, their standard deviation given the noise and the overlap with the other components.
-    knots: (n_knots, n_masses), heights of the baseline at its knots, counts, not negative.
+    spectra
+        (n_components, n_masses) intensities at the apex, counts, not negative.
+    sd
+        (n_components, n_masses) standard deviations of these, counts, from the noise and the overlap of components.
+    knots
+        (n_knots, n_masses) heights of the baseline at its knots, counts, not negative.
     """
 
-    spectra: Array
-    sd: Array
-    knots: Array
+    spectra: Floats
+    sd: Floats
+    knots: Floats
 
 
-def hat_functions(n_points: int, spacing: float) -> Array:
-    """Baseline columns, (n_knots, n_points): triangles between knots at about `spacing` points; they add up to one."""
+def hat_functions(n_points: int, spacing: float) -> Floats:
+    """Return the columns of the baseline: triangular functions that add up to one.
+
+    Parameters
+    ----------
+    n_points
+        Scans of the window.
+    spacing
+        Approximate distance of the knots, scans.
+
+    Returns
+    -------
+    Floats
+        (n_knots, n_points) values.
+    """
     n_knots = max(2, round((n_points - 1) / max(spacing, 1.0)) + 1)
     knots = np.linspace(0, n_points - 1, n_knots)
     gap = max(knots[1] - knots[0], 1e-9)
-    return np.maximum(0, 1 - np.abs(np.arange(n_points) - knots[:, None]) / gap)
+    return np.asarray(np.maximum(0, 1 - np.abs(np.arange(n_points) - knots[:, None]) / gap))
 
 
-def unmix(traces: Array, weights: Array, profiles: Array, hats: Array, known: Array | None = None) -> Solution:
+def unmix(traces: Floats, weights: Floats, profiles: Floats, hats: Floats, known: Floats | None = None) -> Solution:
     """Solve one window.
 
     Parameters
     ----------
-    traces, weights: (n_masses, n_scans), counts above the rough baseline, and inverse variances (zero: left out).
-    profiles: (n_components, n_scans), apex 1. hats: (n_knots, n_scans).
-    known: (n_masses, n_components + n_knots), heights of those masses whose solution is known; NaN for the others.
+    traces
+        (n_masses, n_scans) counts above the rough baseline.
+    weights
+        (n_masses, n_scans) inverse variances, counts^-2; zero leaves a point out.
+    profiles
+        (n_components, n_scans) elution profiles, apex 1.
+    hats
+        (n_knots, n_scans) columns of the baseline.
+    known
+        (n_masses, n_components + n_knots) heights of masses whose solution is known; NaN for the others.
+
+    Returns
+    -------
+    Solution
+        Spectra, their standard deviations and the baseline.
     """
     columns = np.concatenate([profiles, hats])
     gram = normal_matrices(weights, columns)
@@ -78,26 +109,46 @@ def unmix(traces: Array, weights: Array, profiles: Array, hats: Array, known: Ar
     )
 
 
-def normal_matrices(weights: Array, columns: Array) -> Array:
-    """(n_rows, n, n): columns @ diag(weights[row]) @ columns.T for every row."""
+def normal_matrices(weights: Floats, columns: Floats) -> Floats:
+    """Return the normal matrix of every row: columns @ diag(weights[row]) @ columns.T.
+
+    Parameters
+    ----------
+    weights
+        (n_rows, n_scans) weights.
+    columns
+        (n, n_scans) columns.
+
+    Returns
+    -------
+    Floats
+        (n_rows, n, n) matrices.
+    """
     n = len(columns)
     products = (columns[:, None] * columns).reshape(n * n, -1)
     return (weights @ products.T).reshape(-1, n, n)
 
 
-def solve_nonnegative(gram: Array, rhs: Array, known: Array | None = None) -> tuple[Array, Array]:
-    """Minimise x @ gram @ x / 2 - rhs @ x over x >= 0, for many rows at once.
+def solve_nonnegative(gram: Floats, rhs: Floats, known: Floats | None = None) -> tuple[Floats, Floats]:
+    """Minimize x @ gram @ x / 2 - rhs @ x over x >= 0, for many rows at once.
+
+    Rows whose unconstrained solution is nowhere negative keep it; the others are pivoted.
 
     Parameters
     ----------
-    gram: (n_rows, n, n), symmetric, positive semi-definite, ones on the diagonal. rhs: (n_rows, n).
-    known: (n_rows, n), solutions known beforehand, NaN in the other rows.
+    gram
+        (n_rows, n, n) symmetric, positive semi-definite matrices with ones on the diagonal.
+    rhs
+        (n_rows, n) right-hand sides.
+    known
+        (n_rows, n) solutions known beforehand; NaN in the other rows.
 
     Returns
     -------
-    (n_rows, n) solutions, and (n_rows, n) variances of the unconstrained ones, in units of the residual variance.
-
-    Rows whose unconstrained solution is nowhere negative have it; the others are pivoted.
+    solution : Floats
+        (n_rows, n) solutions.
+    variance : Floats
+        (n_rows, n) variances of the unconstrained solutions, in units of the residual variance.
     """
     inverse = np.linalg.inv(gram + _RIDGE * np.eye(gram.shape[1]))
     solution = np.matvec(inverse, rhs)
@@ -111,13 +162,13 @@ def solve_nonnegative(gram: Array, rhs: Array, known: Array | None = None) -> tu
     return solution, np.einsum("mii->mi", inverse)
 
 
-def _pivoted(gram: Array, rhs: Array) -> Array:
-    """(n_rows, n) solutions by Keller's principal pivoting, from all variables at zero.
+def _pivoted(gram: Floats, rhs: Floats) -> Floats:
+    """Return (n_rows, n) solutions by Keller's principal pivoting, starting with all variables at zero.
 
-    Of each row a tableau is kept: `rates` says how fast each dependent quantity (a variable inside, the gradient of one
-    at zero) falls with each independent one (a variable at zero, the gradient of one inside), `level` where it stands.
-    The variable of the steepest descent is raised until its gradient is zero; if another falls to zero on the way, that
-    one leaves first.
+    Each row has a tableau. `rates` holds how fast each dependent quantity (a variable inside, the gradient of one at
+    zero) falls with each independent one (a variable at zero, the gradient of one inside); `level` holds its value. The
+    variable of the steepest descent is raised until its gradient is zero. If another variable falls to zero on the way,
+    that one leaves first.
     """
     n = gram.shape[1]
     solution, rows = np.zeros_like(rhs), np.arange(len(gram))
@@ -155,7 +206,7 @@ def _pivoted(gram: Array, rhs: Array) -> Array:
     return solution
 
 
-def _exchange_one(rates: Array, level: Array, pivot: NDArray[np.int64]) -> None:
+def _exchange_one(rates: Floats, level: Floats, pivot: Ints) -> None:
     """Exchange the dependent and the independent quantity `pivot` (n_rows,) of each tableau, in place."""
     at = np.arange(len(pivot))
     column = rates[at, :, pivot]

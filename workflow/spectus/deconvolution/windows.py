@@ -1,7 +1,7 @@
-"""Unmixing a whole stretch, window by window.
+"""Unmixing of a whole stretch, window by window.
 
-Components that overlap are solved together. Long chains of them are cut; each window then also holds, as columns whose
-result is not used, the components of its neighbours that reach into it.
+Components that overlap are solved together. Long chains of them are cut. Each window then also holds, as columns whose
+result is not used, the components of neighboring windows that reach into it.
 """
 
 import itertools
@@ -9,110 +9,147 @@ from collections.abc import Hashable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from spectus.deconvolution.ion_traces import Traces
 from spectus.deconvolution.model_peaks import Model
 from spectus.deconvolution.stretch import Stretch
-from spectus.deconvolution.unmixing import Array, Solution, hat_functions, unmix
+from spectus.deconvolution.unmixing import Solution, hat_functions, unmix
+from spectus.types import Floats, Ints, Singles
 
 _CHAIN_FWHM = 2.2
-"""Components nearer than this belong to one chain, in peak widths."""
+"""Components nearer than this, in peak widths, belong to one chain. Chosen: further ones overlap below 0.1 %."""
 
 _MOST_TOGETHER = 6
+"""Most components of one window. Chosen: the cost grows with the cube of the number."""
+
 _KNOT_FWHM = 6.0
-_LEAST_PROFILE, _MARGIN_FWHM = 0.02, 0.5
-"""A window reaches from where its first component rises above this share of its apex to where its last one has fallen
-below it, and this much further, in peak widths, so that the baseline shows."""
+"""Distance of the baseline's knots, in peak widths. Chosen: the baseline must not follow a peak."""
+
+_LEAST_PROFILE = 0.02
+"""Fraction of its apex at which a component's profile begins and ends a window. Chosen."""
+
+_MARGIN_FWHM = 0.5
+"""Margin of a window on both sides, in peak widths. Chosen: the baseline must be visible."""
 
 _ACTIVE_SD = 2.0
-"""Masses whose smoothed trace nowhere rises above this many standard deviations in a window have nothing to unmix."""
+"""Masses whose smoothed trace nowhere exceeds this many standard deviations in a window are not unmixed. Chosen."""
 
 
 @dataclass(frozen=True)
-class Block:
-    """What is solved together.
+class UnmixingBlock:
+    """Components and scans that are solved together.
 
     Attributes
     ----------
-    start, stop: scans.
-    core: the components wanted, by position. guests: others that reach into these scans.
-    hats: (n_knots, stop - start), functions that make up the baseline.
+    start, stop
+        First scan, and the one after the last.
+    core
+        The components whose spectra are wanted, by position.
+    guests
+        Other components that reach into these scans.
+    hats
+        (n_knots, stop - start) columns of the baseline.
     """
 
     start: int
     stop: int
     core: tuple[Model, ...]
     guests: tuple[Model, ...]
-    hats: Array
+    hats: Floats
 
     @property
     def models(self) -> tuple[Model, ...]:
+        """Core and guests, in this order."""
         return (*self.core, *self.guests)
 
     @property
     def key(self) -> Hashable:
+        """Key under which the block's solution is stored."""
         return self.start, self.stop, self.core, self.guests
 
 
 @dataclass(frozen=True)
-class Window:
+class SolvedBlock:
     """Solution of a block.
 
     Attributes
     ----------
-    block: what was solved.
-    rows: (n_active,), masses that have signal there.
-    solution: heights of core and guests, in this order, and of the baseline.
-    at_apex: (n_core, n_core + n_guests), height of every profile at the apex of each of the core.
+    block
+        What was solved.
+    rows
+        (n_active,) masses that have signal in the block.
+    solution
+        Heights of core and guests, in this order, and of the baseline.
+    at_apex
+        (n_core, n_core + n_guests) height of every profile at the apex of each core component.
     """
 
-    block: Block
-    rows: NDArray[np.int64]
+    block: UnmixingBlock
+    rows: Ints
     solution: Solution
-    at_apex: Array
+    at_apex: Floats
 
 
 @dataclass(frozen=True)
 class Unmixed:
-    """All components of a stretch, (n_components, n_masses) each.
+    """Spectra of all components of a stretch; all matrices are (n_components, n_masses).
 
     Attributes
     ----------
-    spectra: counts at the apex.
-    sd: their standard deviations, from noise and overlap; infinity where nothing was measured.
-    crowd: counts of the other components at the apex.
+    spectra
+        Intensities at the apex, counts.
+    sd
+        Their standard deviations, counts, from noise and overlap; infinity where nothing was measured.
+    crowd
+        Intensities of the other components at the apex, counts.
     """
 
-    spectra: Array
-    sd: Array
-    crowd: Array
+    spectra: Floats
+    sd: Floats
+    crowd: Floats
 
-    def error(self, misfit: float) -> Array:
-        """Standard deviations that include a share `misfit` of the crowd."""
+    def error(self, misfit: float) -> Floats:
+        """Return standard deviations that include a fraction `misfit` of the crowd, counts."""
         return np.asarray(np.hypot(self.sd, misfit * self.crowd))
 
-    def significance(self, misfit: float) -> Array:
-        """Intensities over these."""
+    def significance(self, misfit: float) -> Floats:
+        """Return the intensities over `error(misfit)`."""
         return self.spectra / self.error(misfit)
 
 
 class Unmixer:
-    """Solves the components of a stretch block by block, and remembers the solutions.
+    """Solves the components of a stretch block by block and stores the solutions.
 
-    The blocks are laid out anew when components are added. When some are left out the blocks stay, and only the masses
-    in which these had any height are solved again: to leave out a zero changes nothing else.
+    The blocks are defined anew when components are added. When components are removed the blocks stay, and only the
+    masses in which the removed ones had intensity are solved again.
+
+    Parameters
+    ----------
+    stretch
+        The stretch of a run.
+    model_error
+        Fraction of the signal by which profiles are wrong; it adds to the noise.
     """
 
     def __init__(self, stretch: Stretch, model_error: float) -> None:
-        """`model_error`: share of the signal by which profiles are wrong; it adds to the noise."""
+        """Start without components."""
         self._stretch = stretch
         self._model_error = model_error
         self._models: frozenset[Model] = frozenset()
-        self._windows: list[Window] = []
+        self._windows: list[SolvedBlock] = []
 
     def solve(self, models: Sequence[Model]) -> Unmixed:
-        """Unmix components with these models, in order of their position."""
+        """Unmix components.
+
+        Parameters
+        ----------
+        models
+            Model peaks of all components, by position.
+
+        Returns
+        -------
+        Unmixed
+            Their spectra.
+        """
         gone = self._models.difference(models)
         if self._models.issuperset(models):
             again = (self._without(window, gone) for window in self._windows)
@@ -134,9 +171,21 @@ class Unmixer:
             crowd[cells] = np.maximum(window.at_apex @ solution.spectra - solution.spectra[:n], 0)
         return Unmixed(spectra, sd, crowd)
 
-    def reconstruct(self, models: Sequence[Model], spectra: Array) -> tuple[Traces, Traces]:
-        """What the components add up to, and the signal without them and the baseline last fitted, (n_masses,
-        n_scans)."""
+    def reconstruct(self, models: Sequence[Model], spectra: Floats) -> tuple[Singles, Singles]:
+        """Return the sum of the components, and the signal without them and without the baseline last fitted.
+
+        Parameters
+        ----------
+        models
+            Model peaks, as last given to `solve`.
+        spectra
+            (n_components, n_masses) intensities at the apex, counts.
+
+        Returns
+        -------
+        fitted, residual : Singles
+            (n_masses, n_scans) counts.
+        """
         residual, fitted = self._stretch.signal.copy(), np.zeros_like(self._stretch.signal)
         blocks = [window.block for window in self._windows]
         ends = [round((a.core[-1].position + b.core[0].position) / 2) for a, b in itertools.pairwise(blocks)]
@@ -151,7 +200,7 @@ class Unmixer:
         residual -= fitted
         return fitted, residual
 
-    def _blocks(self, models: Sequence[Model]) -> Iterator[Block]:
+    def _blocks(self, models: Sequence[Model]) -> Iterator[UnmixingBlock]:
         if not models:
             return
         starts, stops = np.array([model.reach(_LEAST_PROFILE) for model in models]).T
@@ -164,10 +213,10 @@ class Unmixer:
             reaching[core] = False
             hats = hat_functions(stop - start, _KNOT_FWHM * fwhm)
             guests = tuple(model for model, reaches in zip(models, reaching, strict=True) if reaches)
-            yield Block(start, stop, tuple(models[k] for k in numbers), guests, hats)
+            yield UnmixingBlock(start, stop, tuple(models[k] for k in numbers), guests, hats)
 
-    def _without(self, window: Window, gone: Set[Model]) -> Window | None:
-        """The window solved without some components; None if none of its core is left."""
+    def _without(self, window: SolvedBlock, gone: Set[Model]) -> SolvedBlock | None:
+        """Return the block solved without some components; None if no core component is left."""
         block = window.block
         stays = np.array([model not in gone for model in block.models])
         if stays.all():
@@ -181,7 +230,7 @@ class Unmixer:
             replace(block, core=core, guests=guests), window.rows, np.where(touched[:, None], np.nan, known)
         )
 
-    def _solve(self, block: Block, rows: NDArray[np.int64] | None = None, known: Array | None = None) -> Window:
+    def _solve(self, block: UnmixingBlock, rows: Ints | None = None, known: Floats | None = None) -> SolvedBlock:
         stretch, part = self._stretch, slice(block.start, block.stop)
         if rows is None:
             rows = np.flatnonzero(np.any(stretch.smoothed[:, part] > _ACTIVE_SD * stretch.sd[:, part], axis=1))
@@ -192,14 +241,26 @@ class Unmixer:
         solution = unmix(stretch.signal[rows, part].astype(np.float64), weights, profiles, block.hats, known)
         apexes = np.array([round(model.position) for model in block.core]) - block.start
         at_apex = profiles[:, np.clip(apexes, 0, block.stop - block.start - 1)].T
-        return Window(block, rows, solution, at_apex)
+        return SolvedBlock(block, rows, solution, at_apex)
 
 
 def chains(models: Sequence[Model], stretch: Stretch) -> list[list[int]]:
-    """Numbers of the components that are solved together.
+    """Group the components that are solved together.
 
-    Chains longer than six are halved at the widest gap of their middle half, and again. So a component more or less
-    changes the windows near it only.
+    Chains longer than six are halved at the widest gap of their middle half, repeatedly. An additional component
+    therefore changes the windows near it only.
+
+    Parameters
+    ----------
+    models
+        Model peaks, by position.
+    stretch
+        The stretch of a run.
+
+    Returns
+    -------
+    list
+        Numbers of the components of each chain.
     """
     if not models:
         return []
@@ -210,7 +271,7 @@ def chains(models: Sequence[Model], stretch: Stretch) -> list[list[int]]:
     return [part.tolist() for chain in whole for part in _cut(chain, gaps)]
 
 
-def _cut(chain: NDArray[np.int64], gaps: Array) -> list[NDArray[np.int64]]:
+def _cut(chain: Ints, gaps: Floats) -> list[Ints]:
     if len(chain) <= _MOST_TOGETHER:
         return [chain]
     margin = len(chain) // 4
