@@ -19,11 +19,27 @@ def test_van_den_dool_and_kratz_formula() -> None:
     assert SCALE.index(t)[0] == pytest.approx(expected)
 
 
-def test_beyond_the_ladder_the_end_lines_go_on_and_are_flagged() -> None:
-    index, outside = SCALE.index([[80.0, 240.0]])
-    np.testing.assert_allclose(index, [[900, 1500]])
-    assert index.shape == outside.shape == (1, 2)
-    assert outside.all()
+def test_an_extrapolated_index_is_flagged_and_ends_one_carbon_number_beyond_the_ladder() -> None:
+    scale = RetentionScale(np.array([100.0, 120.0, 140.0]), np.array([1000.0, 1100.0, 1200.0]))
+    index, outside = scale.index([[79.0, 80.0, 100.0, 160.0, 161.0]])
+    np.testing.assert_allclose(index, [[np.nan, 900, 1000, 1300, np.nan]])
+    assert index.shape == outside.shape == (1, 5)
+    assert outside.tolist() == [[True, True, False, True, True]]
+
+
+def test_an_isothermal_ladder_is_extrapolated_less_far() -> None:
+    """Times 60 + 60 * 1.6^(n - 10) s: the line through C10 and C11 puts octane at 898 instead of 800."""
+    carbons = np.arange(10, 15)
+    scale = RetentionScale(60 + 60 * 1.6 ** (carbons - 10.0), 100.0 * carbons)
+    index, outside = scale.index(60 + 60 * 1.6 ** np.array([-2.0, -1.0, -0.3, 0.5]))
+    assert np.isnan(index[:2]).all()
+    assert index[2] == pytest.approx(970, abs=10)
+    assert outside.tolist() == [True, True, True, False]
+
+
+def test_two_ri_standards_can_be_extrapolated() -> None:
+    scale = RetentionScale(np.array([100.0, 120.0]), np.array([1000.0, 1100.0]))
+    assert scale.index(130.0)[0] == pytest.approx(1150)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Retention indices for the components of a campaign, from the ladder runs that belong to them."""
+"""Retention indices of the components of a campaign, from the ladder runs that belong to them."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,8 +16,10 @@ from spectus.errors import InputError
 from spectus.retention.retention_index import RetentionScale
 from spectus.retention.ri_standards import Ladder, find_ladder
 from spectus.samples import Sample, read_samples
+from spectus.types import Flags
 
 _LADDER_COLUMNS = ["run", "component", "rt_s", "height", "mz", "intensity"]
+"""Columns of COMPONENTS that are needed to find a ladder."""
 
 
 def calibrate_components(
@@ -28,25 +30,37 @@ def calibrate_components(
     out: Path,
     ri_standards: Path,
 ) -> None:
-    """Write `components` again with retention indices, and the RI standards they rest on.
+    """Write components with their retention indices, and the RI standards from which these are computed.
 
-    With `ladder`, the RI standards of all runs in those tables make one scale. With `samples`, a run uses a ladder
-    run of its own batch; without one, any of the sheet. Among several it uses the nearest before it in the
-    sheet, else the nearest after. Without a usable ladder in the sheet the indices stay null.
+    With `ladder`, the RI standards of all runs in those tables make one scale. With `samples`, a run uses a ladder run
+    of its own batch, or of the whole sheet if its batch has none. Among several it uses the nearest before it in the
+    sheet, or else the nearest after it. Without a usable ladder in the sheet the indices stay null. They are also null
+    too far beyond the ladder (see `RetentionScale.index`).
 
     Parameters
     ----------
-    ladder, samples: components tables of ladder runs, or the sample sheet; one of them.
-    series: 'alkane', 'fame' or 'auto'.
+    components
+        Components tables.
+    ladder
+        Components tables of ladder runs; None if `samples` is given.
+    samples
+        Sample sheet; None if `ladder` is given.
+    series
+        'alkane', 'fame' or 'auto'.
+    out
+        Components table to write.
+    ri_standards
+        Table of RI standards to write.
 
     Raises
     ------
-    InputError: a table cannot be read, a run is there twice or not in the sheet, or `ladder` shows no ladder.
+    InputError
+        A table cannot be read, a run is in two tables or not in the sheet, or `ladder` holds no ladder.
     """
     runs = runs_in(components)
     if ladder is not None:
         ladders = _of_one_kind(_given_ladders(ladder, series))
-        scale_of = dict.fromkeys(runs, _joined(list(ladders.values())))
+        scale_of = dict.fromkeys(runs, _joined_scale(list(ladders.values())))
     else:
         assert samples is not None
         sheet = read_samples(samples)
@@ -69,30 +83,62 @@ def calibrate_components(
 
 
 def with_indices(components: pa.Table, scale_of: Mapping[str, RetentionScale]) -> pa.Table:
-    """`components` with `ri`, `ri_extrapolated` and `ri_scale` by the scale of each run; null for runs without one."""
+    """Fill `ri`, `ri_extrapolated` and `ri_scale` of components.
+
+    Parameters
+    ----------
+    components
+        Table of schema COMPONENTS.
+    scale_of
+        Retention scale of each run.
+
+    Returns
+    -------
+    pa.Table
+        The components. The three columns are null in runs without a scale; `ri` and `ri_scale` also too far beyond it.
+    """
     run = components["run"].combine_chunks().dictionary_encode()
     names, row_run = run.dictionary.to_pylist(), run.indices.to_numpy()
     rt_s = components["rt_s"].to_numpy()
     index, outside = np.zeros(len(rt_s)), np.zeros(len(rt_s), dtype=bool)
-    unknown = np.ones(len(rt_s), dtype=bool)
+    without_scale = np.ones(len(rt_s), dtype=bool)
     for position, name in enumerate(names):
         if name in scale_of:
             rows = row_run == position
             index[rows], outside[rows] = scale_of[name].index(rt_s[rows])
-            unknown[rows] = False
+            without_scale[rows] = False
     series = np.array([scale_of[name].series if name in scale_of else None for name in names], dtype=object)[row_run]
-    for name, values in (("ri", index), ("ri_extrapolated", outside), ("ri_scale", series)):
+    unknown = without_scale | ~np.isfinite(index)
+    for name, values, null in (
+        ("ri", index, unknown),
+        ("ri_extrapolated", outside, without_scale),
+        ("ri_scale", series, unknown),
+    ):
         column = components.schema.get_field_index(name)
-        components = components.set_column(column, tables.COMPONENTS.field(name), _column(name, values, unknown))
+        components = components.set_column(column, tables.COMPONENTS.field(name), _column(name, values, null))
     return components
 
 
-def _column(name: str, values: NDArray[Any], unknown: NDArray[np.bool_]) -> pa.Array:
+def _column(name: str, values: NDArray[Any], unknown: Flags) -> pa.Array:
+    """Return a column of COMPONENTS that is null where `unknown`."""
     return pa.array(values, tables.COMPONENTS.field(name).type, mask=unknown)
 
 
 def nearest_ladders(sheet: Sequence[Sample], ladders: Iterable[str]) -> dict[str, str]:
-    """The ladder run each run of the sheet uses, among `ladders`; no entry if there is none."""
+    """Choose the ladder run that each run of the sheet uses.
+
+    Parameters
+    ----------
+    sheet
+        The sample sheet.
+    ladders
+        Names of the usable ladder runs.
+
+    Returns
+    -------
+    dict
+        Ladder run of each run; empty if there is no ladder.
+    """
     position = {sample.run: i for i, sample in enumerate(sheet)}
     known = sorted(ladders, key=position.__getitem__)
     chosen: dict[str, str] = {}
@@ -106,7 +152,22 @@ def nearest_ladders(sheet: Sequence[Sample], ladders: Iterable[str]) -> dict[str
 
 
 def check_in_sheet(runs: Iterable[str], sheet: Sequence[Sample], path: Path) -> None:
-    """Raise an InputError for the first of `runs` that the sheet does not name."""
+    """Check that the sheet names all runs.
+
+    Parameters
+    ----------
+    runs
+        Names of runs.
+    sheet
+        The sample sheet.
+    path
+        Its file, for the message.
+
+    Raises
+    ------
+    InputError
+        A run is not in the sheet.
+    """
     known = {sample.run for sample in sheet}
     for run in runs:
         if run not in known:
@@ -114,6 +175,7 @@ def check_in_sheet(runs: Iterable[str], sheet: Sequence[Sample], path: Path) -> 
 
 
 def _given_ladders(paths: Sequence[Path], series: str) -> dict[str, Ladder]:
+    """Find the ladder in every run of the tables."""
     runs = runs_in(paths)
     for path in paths:
         if path not in runs.values():
@@ -122,7 +184,7 @@ def _given_ladders(paths: Sequence[Path], series: str) -> dict[str, Ladder]:
 
 
 def _ladders_of_sheet(runs: Mapping[str, Path], sheet: Sequence[Sample], series: str) -> dict[str, Ladder]:
-    """The ladders of the sheet that could be found; a ladder run without one is said, and passed over."""
+    """Find the ladders of the sheet; a ladder run that shows none is reported and left out."""
     ladders: dict[str, Ladder] = {}
     for sample in sheet:
         if sample.type != "ladder":
@@ -138,6 +200,7 @@ def _ladders_of_sheet(runs: Mapping[str, Path], sheet: Sequence[Sample], series:
 
 
 def _of_one_kind(ladders: dict[str, Ladder]) -> dict[str, Ladder]:
+    """Return the ladders if they are all of one series; otherwise raise an InputError."""
     kinds = sorted({ladder.series.label for ladder in ladders.values()})
     if len(kinds) > 1:
         problem = f"are ladders of {' and '.join(kinds)}, whose indices cannot be compared"
@@ -146,11 +209,12 @@ def _of_one_kind(ladders: dict[str, Ladder]) -> dict[str, Ladder]:
 
 
 def _of_run(paths: Sequence[Path], run: str) -> pa.Table:
+    """Return the components of one run."""
     return pa.concat_tables(components_of(paths, [run], _LADDER_COLUMNS))
 
 
-def _joined(ladders: Sequence[Ladder]) -> RetentionScale:
-    """One scale of the RI standards of several ladder runs, such as one of the light and one of the heavy alkanes."""
+def _joined_scale(ladders: Sequence[Ladder]) -> RetentionScale:
+    """Join the RI standards of several ladder runs, such as one of light and one of heavy alkanes, to one scale."""
     source = ", ".join(ladder.run for ladder in ladders)
     times: dict[int, list[float]] = {}
     for ladder in ladders:
@@ -162,6 +226,7 @@ def _joined(ladders: Sequence[Ladder]) -> RetentionScale:
 
 
 def _summary(ladder: Ladder) -> str:
+    """Describe a ladder in one line."""
     first, last = ladder.ri_standards[0].carbon, ladder.ri_standards[-1].carbon
     missing = ", ".join(f"C{carbon}" for carbon in ladder.missing)
     found = f"{ladder.run}: {ladder.series.label} C{first} to C{last}, {len(ladder.ri_standards)} RI standards found"
@@ -169,4 +234,5 @@ def _summary(ladder: Ladder) -> str:
 
 
 def _say(line: str) -> None:
+    """Print one line on stderr."""
     print(f"spectus calibrate: {line}", file=sys.stderr)
