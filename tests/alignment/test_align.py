@@ -102,6 +102,28 @@ def test_retention_index_leads_where_there_is_one(tmp_path: Path) -> None:
     assert {row["ri_scale"] for row in aligned.features} == {"alkane"}
 
 
+def test_indices_of_two_scales_are_not_averaged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The same compounds have other indices on a FAME scale; the runs are compared by time."""
+    rows = made_run("b", ri=True).to_pylist()
+    other = tables.table(tables.COMPONENTS, [row | {"ri": row["ri"] - 300, "ri_scale": "fame"} for row in rows[:19]])
+    aligned = Aligned(tmp_path, write_runs(tmp_path / "c.parquet", made_run("a", ri=True), other))
+    assert [row["n_runs"] for row in aligned.features] == [2] * 19 + [1]
+    assert [row["ri"] for row in aligned.features] == [None] * 19 + [10 * TIMES[19]]
+    assert [row["ri_scale"] for row in aligned.features] == [None] * 19 + ["alkane"]
+    assert caplog.text.count("of several scales (alkane, fame)") == 1
+
+
+def test_components_too_far_beyond_the_ladder_join_those_of_other_runs(tmp_path: Path) -> None:
+    """Their index is null in one run; that run keeps its widest shift, index units."""
+    rows = made_run("b", 40.0, ri=True).to_pylist()
+    some = tables.table(
+        tables.COMPONENTS, [row | ({"ri": None, "ri_scale": None} if k > 17 else {}) for k, row in enumerate(rows)]
+    )
+    aligned = Aligned(tmp_path, write_runs(tmp_path / "c.parquet", made_run("a", ri=True), some))
+    assert aligned.members() == [[("a", n), ("b", n)] for n in range(1, 21)]
+    assert [row["ri"] for row in aligned.features] == list(10 * TIMES)
+
+
 def test_a_run_without_index_joins_by_time(tmp_path: Path) -> None:
     path = write_runs(tmp_path / "c.parquet", made_run("a", ri=True), made_run("b", 4.0, ri=True), made_run("c", -3.0))
     aligned = Aligned(tmp_path, path)

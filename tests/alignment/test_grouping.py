@@ -1,7 +1,8 @@
 import numpy as np
 from scipy.sparse import csr_array
 
-from spectus.alignment.grouping import link
+from spectus.alignment.campaign_components import PlacedComponents
+from spectus.alignment.grouping import group_components
 from tests.deconvolution.made_components import spectrum
 
 
@@ -14,10 +15,8 @@ def unit_rows(*ions: dict[int, float]) -> csr_array:
 
 def linked(x: list[float], run: list[int], ions: list[dict[int, float]], tolerance: float = 2.0) -> list[int]:
     quality = np.linspace(2, 1, len(x))
-    labels = link(
-        np.array(x), np.array(run), np.full(len(x), 8.0), quality, unit_rows(*ions), np.full(len(x), tolerance), 0.7
-    )
-    return labels.tolist()
+    placed = PlacedComponents(np.array(x), np.array(run), np.full(len(x), 8.0), quality, unit_rows(*ions))
+    return group_components(placed, np.full(len(x), tolerance), 0.7).tolist()
 
 
 A, B = spectrum(1), spectrum(2)
@@ -45,21 +44,30 @@ def test_swapped_order() -> None:
 def test_components_without_peaks_and_none_at_all() -> None:
     assert linked([10.0, 10.0], [0, 1], [{}, {}]) == [0, 1]
     empty = np.empty(0)
-    assert len(link(empty, empty.astype(int), empty, empty, csr_array((0, 400)), empty, 0.7)) == 0
+    nothing = PlacedComponents(empty, empty.astype(int), empty, empty, csr_array((0, 400)))
+    assert len(group_components(nothing, empty, 0.7)) == 0
 
 
 def test_the_wider_tolerance_counts() -> None:
-    labels = link(
-        np.array([10.0, 14.0, 18.0]), np.array([0, 1, 2]), np.full(3, 8.0), np.array([3.0, 2.0, 1.0]),
-        unit_rows(A, A, A), np.array([1.0, 5.0, 1.0]), 0.7,
-    )  # fmt: skip
+    placed = PlacedComponents(
+        np.array([10.0, 14.0, 18.0]),
+        np.array([0, 1, 2]),
+        np.full(3, 8.0),
+        np.array([3.0, 2.0, 1.0]),
+        unit_rows(A, A, A),
+    )
+    labels = group_components(placed, np.array([1.0, 5.0, 1.0]), 0.7)
     assert labels.tolist() == [0, 0, 1]
 
 
 def test_a_fragment_does_not_stand_for_its_whole() -> None:
     """In run 1 a piece split off the flank lies nearer to the seed than the peak it was split from."""
-    labels = link(
-        np.array([10.0, 11.5, 10.2]), np.array([0, 1, 1]), np.full(3, 8.0), np.array([9.0, 5.0, 0.3]),
-        unit_rows(A, A, A), np.full(3, 2.0), 0.7,
-    )  # fmt: skip
+    placed = PlacedComponents(
+        np.array([10.0, 11.5, 10.2]),
+        np.array([0, 1, 1]),
+        np.full(3, 8.0),
+        np.array([9.0, 5.0, 0.3]),
+        unit_rows(A, A, A),
+    )
+    labels = group_components(placed, np.full(3, 2.0), 0.7)
     assert labels.tolist() == [0, 0, 1]

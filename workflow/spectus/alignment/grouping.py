@@ -1,75 +1,79 @@
 """Grouping the components of many runs into features, at most one component of a run in each.
 
-The components are taken in the order of their quality. Each that is still free becomes the seed of a feature and takes
-from every other run the free component that agrees best with it in spectrum and retention. Two kinds may not join: one
-that agrees better with another free component of the seed's own run, so that two isomers in the seed's run stay apart;
-and a fragment, which deconvolution split off a much better component, as long as that one is free itself.
+Components are processed in order of quality. Each that is still free becomes the seed of a feature. From every other
+run the feature takes the free component that agrees best with the seed in spectrum and retention. Two kinds may not
+join. One agrees better with another free component of the seed's own run, so that two isomers in the seed's run stay
+apart. The other is a fragment that deconvolution split off a much better component, as long as that one is free itself.
 """
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from spectus.alignment.campaign_components import PlacedComponents
+from spectus.types import Flags, Floats, Ints
 
-_NEAR = 0.3
-_LESSER = 0.1
-_NEIGHBOURS = 6
+_FRAGMENT_WIDTHS = 0.3
+"""Largest distance of a fragment from its whole, in widths of the peak at 1 %. Chosen."""
+
+_FRAGMENT_QUALITY = 0.1
+"""Largest quality of a fragment, as a fraction of its whole's. Chosen."""
+
+_NEIGHBORS = 6
+"""Nearest components of a run, on either side, among which a whole is sought. Chosen."""
 
 
-def link(
-    x: Floats,
-    run: Ints,
-    width: Floats,
-    quality: Floats,
-    spectra: csr_array,
-    tolerance: Floats,
-    min_similarity: float,
-) -> Ints:
-    """Number the features.
+def group_components(components: PlacedComponents, tolerance: Floats, min_similarity: float) -> Ints:
+    """Assign components to features.
 
     Parameters
     ----------
-    x: (n,) retention on the axis common to all runs.
-    run: (n,) run number.
-    width: (n,) width of the peak at 1 % of its height, in the unit of `x`.
-    quality: (n,) confidence in the component.
-    spectra: (n, n_masses) unit-norm rows.
-    tolerance: (n,) how far a component may lie from where it is expected, in the unit of `x`.
-    min_similarity: lowest cosine with the seed.
+    components
+        Components of all runs, on the axis common to all runs.
+    tolerance
+        (n,) how far a component may lie from where it is expected, in the unit of `x`.
+    min_similarity
+        Lowest cosine with the seed.
 
     Returns
     -------
-    (n,) feature numbers from 0, in the order of their seeds. A component alone is a feature of its own.
+    Ints
+        (n,) feature numbers from 0, in the order of their seeds. A component alone is a feature of its own.
     """
-    order = np.argsort(x, kind="stable")
-    rank_of_seed = np.argsort(-quality[order], kind="stable")
-    whole = _wholes(x[order], run[order], width[order], quality[order], spectra[order], min_similarity)
-    window = _Window(x[order], run[order], whole, spectra[order], tolerance[order])
-    label, free = np.full(len(x), -1), np.ones(len(x), dtype=bool)
+    order = np.argsort(components.x, kind="stable")
+    ordered = PlacedComponents(
+        components.x[order],
+        components.run[order],
+        components.width[order],
+        components.quality[order],
+        components.spectra[order],
+    )
+    rank_of_seed = np.argsort(-ordered.quality, kind="stable")
+    window = _Window(ordered, _wholes(ordered, min_similarity), tolerance[order])
+    label, free = np.full(len(order), -1), np.ones(len(order), dtype=bool)
     n_features = 0
     for seed in rank_of_seed:
         if free[seed]:
             members = np.append(window.members(int(seed), free, min_similarity), seed)
             label[members], free[members] = n_features, False
             n_features += 1
-    labels = np.empty(len(x), dtype=np.int64)
+    labels = np.empty(len(order), dtype=np.int64)
     labels[order] = label
     return labels
 
 
-def _wholes(x: Floats, run: Ints, width: Floats, quality: Floats, spectra: csr_array, min_similarity: float) -> Ints:
-    """(n,) the component each is a fragment of, or -1: at least ten times better, alike, and within 0.3 widths.
+def _wholes(components: PlacedComponents, min_similarity: float) -> Ints:
+    """Return (n,) the component of which each is a fragment, or -1: at least ten times better, alike, and near.
 
-    `x` is ascending; only the nearest few components of a run are looked at.
+    `x` is ascending. Only the nearest components of a run are examined.
     """
+    x, run, quality, spectra = components.x, components.run, components.quality, components.spectra
     whole = np.full(len(x), -1)
     order = np.lexsort((x, run))
-    for lag in range(1, _NEIGHBOURS + 1):
+    for lag in range(1, _NEIGHBORS + 1):
         for lesser, better in ((order[:-lag], order[lag:]), (order[lag:], order[:-lag])):
-            near = np.abs(x[lesser] - x[better]) <= _NEAR * width[better]
-            pair = np.flatnonzero(near & (run[lesser] == run[better]) & (quality[lesser] <= _LESSER * quality[better]))
+            near = np.abs(x[lesser] - x[better]) <= _FRAGMENT_WIDTHS * components.width[better]
+            pair = np.flatnonzero(
+                near & (run[lesser] == run[better]) & (quality[lesser] <= _FRAGMENT_QUALITY * quality[better])
+            )
             lesser, better = lesser[pair], better[pair]
             alike = (spectra[lesser] * spectra[better]).sum(axis=1) >= min_similarity
             whole[lesser[alike]] = better[alike]
@@ -79,14 +83,15 @@ def _wholes(x: Floats, run: Ints, width: Floats, quality: Floats, spectra: csr_a
 class _Window:
     """Components in order of retention, with the products of one spectrum and those near it."""
 
-    def __init__(self, x: Floats, run: Ints, whole: Ints, spectra: csr_array, tolerance: Floats) -> None:
-        self.x, self.run, self.whole, self.tolerance = x, run, whole, tolerance
+    def __init__(self, components: PlacedComponents, whole: Ints, tolerance: Floats) -> None:
+        spectra = components.spectra
+        self.x, self.run, self.whole, self.tolerance = components.x, components.run, whole, tolerance
         self.widest = float(tolerance.max(initial=0.0))
         self.start, self.mass, self.weight = spectra.indptr, spectra.indices, spectra.data
         self.one = np.zeros(spectra.shape[1])
 
-    def members(self, seed: int, free: NDArray[np.bool_], min_similarity: float) -> Ints:
-        """The components that join the seed's feature; `free` (n,) tells which may."""
+    def members(self, seed: int, free: Flags, min_similarity: float) -> Ints:
+        """Return the components that join the seed's feature; `free` (n,) says which may."""
         low = int(np.searchsorted(self.x, self.x[seed] - self.widest, side="left"))
         high = int(np.searchsorted(self.x, self.x[seed] + self.widest, side="right"))
         open_ = free[low:high].copy()
@@ -106,7 +111,7 @@ class _Window:
         return low + candidates[first]
 
     def _agreement(self, one: int, low: int, high: int) -> tuple[Floats, Floats]:
-        """Cosine of component `one` with those in [low, high), and the same damped by distance."""
+        """Return the cosines of component `one` with those in [low, high), and the same damped by distance."""
         own = slice(self.start[one], self.start[one + 1])
         self.one[self.mass[own]] = self.weight[own]
         span = slice(self.start[low], self.start[high])
