@@ -8,7 +8,7 @@ import pytest
 
 from spectus.deconvolution.deconvolve import deconvolve
 from spectus.raw.mass_accuracy import mass_accuracy, nominal_mass
-from spectus.simulation.presets import PRESETS, Settings
+from spectus.simulation.presets import PRESETS, SimulationSettings
 from spectus.simulation.runs import SimulatedRun, simulate
 from spectus.simulation.scoring import mass_errors, score
 
@@ -39,7 +39,7 @@ def test_its_masses_are_accurate_and_those_of_unit_mass_are_not(made: SimulatedR
 def test_ions_nearer_than_a_peak_is_wide_are_one_centroid(library: pa.Table) -> None:
     calm = replace(SHORT, mass_jitter_ppm=0.0, mass_drift_ppm=0.0)
 
-    def nearest(settings: Settings) -> float:
+    def nearest(settings: SimulationSettings) -> float:
         run = next(simulate(library, settings, 3)).run
         same_scan = np.diff(run.scan) == 0
         return float((np.diff(run.mz) / run.mz[1:])[same_scan].min())

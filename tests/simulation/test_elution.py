@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spectus.simulation.elution import drifted, emg, emg_area, grouped, index_times, nearest, place_in_groups
-from spectus.simulation.presets import Settings, settings_for
+from spectus.simulation.elution import drifted, emg, emg_area, grouped, index_times, nearest_distance, place_in_groups
+from spectus.simulation.presets import SimulationSettings, settings_for
 
 
 @pytest.mark.parametrize("tau_fwhm", [0.02, 0.08, 0.45, 1.2])
@@ -29,7 +29,7 @@ def test_tail_lies_behind_the_apex_and_nothing_overflows_far_from_it() -> None:
 
 
 def test_groups_follow_the_shares_and_separations() -> None:
-    settings = Settings(run_s=100_000.0)
+    settings = SimulationSettings(run_s=100_000.0)
     times, group = place_in_groups(4000, settings, np.random.default_rng(3))
     shares = np.bincount(np.bincount(group))[1:] / (group.max() + 1)
     assert shares == pytest.approx([0.45, 0.33, 0.15, 0.07], abs=0.03)
@@ -42,7 +42,7 @@ def test_groups_follow_the_shares_and_separations() -> None:
 
 @pytest.mark.parametrize("n", [1, 160, 700, 3000])
 def test_groups_stay_within_the_run_however_full_it_is(n: int) -> None:
-    times, group = place_in_groups(n, Settings(), np.random.default_rng(1))
+    times, group = place_in_groups(n, SimulationSettings(), np.random.default_rng(1))
     assert len(times) == len(group) == n
     assert times.min() > 20.0
     assert times.max() < 1500.0
@@ -64,12 +64,12 @@ def test_drift_moves_peaks_but_keeps_their_order() -> None:
     shifts = np.array([drifted(times, settings, np.random.default_rng(seed)) - times for seed in range(50)])
     assert (np.diff(times + shifts, axis=1) > 0).all()
     assert 0.3 < np.abs(shifts).mean() < 2.0
-    assert drifted(times, Settings(), np.random.default_rng(1)) == pytest.approx(times)
+    assert drifted(times, SimulationSettings(), np.random.default_rng(1)) == pytest.approx(times)
 
 
 def test_neighbours_and_groups_of_unsorted_times() -> None:
     times = np.array([50.0, 10.0, 12.0, 49.0, 100.0])
-    assert nearest(times) == pytest.approx([1.0, 2.0, 2.0, 1.0, 50.0])
+    assert nearest_distance(times) == pytest.approx([1.0, 2.0, 2.0, 1.0, 50.0])
     assert grouped(times, 2.5).tolist() == [1, 0, 0, 1, 2]
-    assert nearest(np.array([7.0])).tolist() == [np.inf]
-    assert nearest(np.array([])).tolist() == []
+    assert nearest_distance(np.array([7.0])).tolist() == [np.inf]
+    assert nearest_distance(np.array([])).tolist() == []

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from spectus.errors import InputError
-from spectus.simulation.presets import PRESETS, Settings, settings_for
+from spectus.simulation.presets import PRESETS, SimulationSettings, settings_for
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -17,7 +17,9 @@ def test_overrides_take_the_type_of_their_setting() -> None:
     settings = settings_for(
         "benchmark", ["compounds=7", "scan_s=1", "gzip=true", "elution=index", "separations_fwhm=0.5,1"]
     )
-    assert settings == Settings(compounds=7, scan_s=1.0, gzip=True, elution="index", separations_fwhm=(0.5, 1.0))
+    assert settings == SimulationSettings(
+        compounds=7, scan_s=1.0, gzip=True, elution="index", separations_fwhm=(0.5, 1.0)
+    )
     assert isinstance(settings.scan_s, float)
 
 

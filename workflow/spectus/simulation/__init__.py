@@ -1,5 +1,5 @@
-"""Runs with a known ground truth, from a spectral library, and how well a method gives the ground truth back.
+"""Simulated runs with a known ground truth, made from a spectral library, and scores of what a method finds in them.
 
-Recipes and settings: `presets`. In memory: `runs.simulate`. Files: `campaign.simulate_campaign`. Components against the
-ground truth: `scoring.score`. A finished campaign against the ground truth: `recovery.recovered`.
+Recipes and settings: `presets`. Runs in memory: `runs.simulate`. Runs in files: `campaign.simulate_campaign`. Scores of
+components: `scoring.score`. Scores of a finished campaign: `recovery.recovered`.
 """

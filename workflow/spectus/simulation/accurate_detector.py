@@ -1,35 +1,51 @@
-"""What an instrument of accurate mass (time of flight, Orbitrap) records: centroids with a little scatter of m/z.
+"""What an instrument of accurate mass (time of flight, Orbitrap) records: centroids with a small scatter of m/z.
 
 Ions of one scan that lie closer than a peak's width at half height are one centroid, at their mean m/z weighted by
-intensity. Each centroid scatters by the settings' jitter and by its counting noise: the standard deviation of the
-mean of N ions of a peak of width w is w / (2.355 * sqrt(N)).
+intensity. Each centroid scatters by the settings' jitter and by its counting noise. The standard deviation of the mean
+of N ions of a peak of width w is w / (2.355 * sqrt(N)).
 """
 
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spectus.raw.run import Run
 from spectus.simulation.background import layers
-from spectus.simulation.elution import emg
+from spectus.simulation.elution import emg, peak_reach
 from spectus.simulation.exact_mass import exact_masses
 from spectus.simulation.mixture import Mixture
-from spectus.simulation.presets import Settings
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from spectus.simulation.presets import SimulationSettings
+from spectus.types import Floats, Ints
 
 _FWHM_TO_SD = 2.3548
+"""Full width at half maximum of a Gaussian over its standard deviation."""
+
 _LEAST_COUNTS = 1.0
-"""Weaker ions of a scan do not move the centroid of another."""
+"""Ions of a scan weaker than this, counts, do not shift the centroid of another."""
 
 
-def acquire_accurate(mixture: Mixture, settings: Settings, rng: np.random.Generator) -> Run:
-    """One run of a mixture with background and noise, m/z measured; compounds and background are those of `acquire`."""
+def acquire_accurate(mixture: Mixture, settings: SimulationSettings, rng: np.random.Generator) -> Run:
+    """Record one run of a mixture with background and noise; compounds and background are those of `detector.acquire`.
+
+    Parameters
+    ----------
+    mixture
+        Compounds of the run.
+    settings
+        Settings of the simulation.
+    rng
+        Random numbers.
+
+    Returns
+    -------
+    Run
+        Centroids with measured m/z.
+    """
     scan_times = np.arange(0.0, settings.run_s, settings.scan_s)
     masses = np.arange(settings.mz_low, settings.mz_high + 1)
-    parts = [_recorded(*ions, settings, rng) for ions in _ions(mixture, scan_times, masses, settings, rng)]
+    parts = [
+        _recorded_centroids(*ions, settings, rng) for ions in _ion_counts(mixture, scan_times, masses, settings, rng)
+    ]
     scan, mz, intensity = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.lexsort((mz, scan))
     scan, mz, intensity = scan[order], mz[order], intensity[order]
@@ -44,14 +60,15 @@ def acquire_accurate(mixture: Mixture, settings: Settings, rng: np.random.Genera
     )
 
 
-def _ions(
-    mixture: Mixture, scan_times: Floats, masses: Ints, settings: Settings, rng: np.random.Generator
+def _ion_counts(
+    mixture: Mixture, scan_times: Floats, masses: Ints, settings: SimulationSettings, rng: np.random.Generator
 ) -> Iterator[tuple[Floats, Floats]]:
-    """For each nominal mass: the m/z of its ions (n,), ascending, and their counts (n, n_scans)."""
+    """Yield for each nominal mass the m/z of its ions (n,), ascending, and their counts (n, n_scans)."""
     background = list(layers(scan_times, masses, settings, rng))
     exact = [_background_masses(layer.parents, masses) for layer in background]
-    first = np.searchsorted(scan_times, mixture.rt_s - 3.0 * mixture.fwhm_s)
-    last = np.searchsorted(scan_times, mixture.rt_s + (3.0 + 14.0 * mixture.tau_fwhm) * mixture.fwhm_s)
+    before, after = peak_reach(mixture.fwhm_s, mixture.tau_fwhm)
+    first = np.searchsorted(scan_times, mixture.rt_s - before)
+    last = np.searchsorted(scan_times, mixture.rt_s + after)
     profiles = [
         mixture.height[i] * emg(scan_times[first[i] : last[i]], mixture.rt_s[i], mixture.fwhm_s[i], mixture.tau_fwhm[i])
         for i in range(len(mixture))
@@ -70,7 +87,7 @@ def _ions(
 
 
 def _background_masses(parents: Sequence[str | None], masses: Ints) -> Floats:
-    """m/z of the background's ions; each parent is asked once for all its masses."""
+    """Return the m/z of the background's ions; the masses of each parent are computed at once."""
     named = np.array([parent or "" for parent in parents], dtype=object)
     result = masses.astype(np.float64)
     for parent in set(named):
@@ -79,11 +96,11 @@ def _background_masses(parents: Sequence[str | None], masses: Ints) -> Floats:
     return result
 
 
-def _recorded(
-    ions: Floats, counts: Floats, settings: Settings, rng: np.random.Generator
+def _recorded_centroids(
+    ions: Floats, counts: Floats, settings: SimulationSettings, rng: np.random.Generator
 ) -> tuple[Ints, Floats, Floats]:
-    """Scan, m/z and intensity of the centroids that ions of one nominal mass give."""
-    mz, merged = _merged(ions, counts, settings.resolving_power)
+    """Return scan, m/z and intensity of the centroids that ions of one nominal mass give."""
+    mz, merged = _merged_ions(ions, counts, settings.resolving_power)
     spread = settings.noise_factor * np.sqrt(settings.ion_counts * merged) + settings.noise_floor_counts
     seen = np.rint(merged + spread * rng.standard_normal(merged.shape))
     if settings.ceiling_counts > 0:
@@ -95,8 +112,8 @@ def _recorded(
     return scan, mz[row, scan] * (1 + 1e-6 * scatter * rng.standard_normal(len(row))), intensity
 
 
-def _merged(ions: Floats, counts: Floats, resolving_power: float) -> tuple[Floats, Floats]:
-    """m/z and counts (n, n_scans), in every scan ions that are not resolved joined at the last of them."""
+def _merged_ions(ions: Floats, counts: Floats, resolving_power: float) -> tuple[Floats, Floats]:
+    """Return m/z and counts (n, n_scans); in every scan unresolved ions are merged into the last of them."""
     mz = np.repeat(ions[:, None], counts.shape[1], axis=1)
     merged = np.where(counts >= _LEAST_COUNTS, counts, 0.0)
     held_mz, held, place = np.zeros(counts.shape[1]), np.zeros(counts.shape[1]), np.zeros(counts.shape[1], np.int64)
@@ -105,9 +122,9 @@ def _merged(ions: Floats, counts: Floats, resolving_power: float) -> tuple[Float
         here = merged[row] > 0
         near = here & (held > 0) & (ions[row] - held_mz < ions[row] / resolving_power)
         total = held + merged[row]
-        centre = np.where(near, (held * held_mz + merged[row] * ions[row]) / np.where(total > 0, total, 1), ions[row])
+        center = np.where(near, (held * held_mz + merged[row] * ions[row]) / np.where(total > 0, total, 1), ions[row])
         merged[place[near], columns[near]] = 0.0
-        merged[row, near], mz[row] = total[near], centre
-        held_mz, held = np.where(here, centre, held_mz), np.where(here, merged[row], held)
+        merged[row, near], mz[row] = total[near], center
+        held_mz, held = np.where(here, center, held_mz), np.where(here, merged[row], held)
         place = np.where(here, row, place)
     return mz, merged

@@ -1,4 +1,4 @@
-"""The files of a simulated campaign: the runs, the ground truth, the sample sheet (the command `spectus simulate`)."""
+"""The files of a simulated campaign: runs, ground truth and sample sheet (command `spectus simulate`)."""
 
 import csv
 import gzip
@@ -24,12 +24,22 @@ def simulate_campaign(libraries: Sequence[Path], preset: str, overrides: Sequenc
 
     Parameters
     ----------
-    preset: name of a recipe in `spectus.simulation.presets`.
-    overrides: "key=value" texts that change its settings.
+    libraries
+        Spectral libraries from which the compounds are drawn.
+    preset
+        Name of a recipe in `spectus.simulation.presets`.
+    overrides
+        "key=value" texts that change its settings.
+    seed
+        Seed of the random numbers, from 0.
+    out
+        Folder to write.
 
     Raises
     ------
-    InputError: unknown recipe or setting, negative seed, a library that cannot be read or has too few usable compounds.
+    InputError
+        The recipe or a setting is unknown, the seed is negative, or a library cannot be read or has too few usable
+        compounds.
     """
     settings = settings_for(preset, overrides)
     if seed < 0:
@@ -54,7 +64,7 @@ def simulate_campaign(libraries: Sequence[Path], preset: str, overrides: Sequenc
 
 
 def _write_run(run: Run, path: Path, source: str) -> None:
-    """mzML, or gzipped mzML without the time and name that gzip would note: the same run gives the same bytes."""
+    """Write mzML, gzipped without time and name, so that the same run gives the same bytes."""
     if path.suffix != ".gz":
         write_mzml(run, path, source)
         return
@@ -66,6 +76,7 @@ def _write_run(run: Run, path: Path, source: str) -> None:
 
 
 def _write_sheet(rows: Sequence[tuple[str, str, str, float | None]], path: Path) -> None:
+    """Write the sample sheet from (run, path, type, amount)."""
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow(["run", "path", "type", "amount", "batch"])

@@ -1,19 +1,35 @@
-"""From true ion currents to what an instrument records: sweep, noise, ceiling, threshold, m/z."""
+"""From true ion currents to what a quadrupole records: sweep, noise, ceiling, threshold, m/z."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spectus.raw.run import Run
 from spectus.simulation.background import background
-from spectus.simulation.elution import emg
+from spectus.simulation.elution import emg, peak_reach
 from spectus.simulation.mixture import Mixture
-from spectus.simulation.presets import Settings
+from spectus.simulation.presets import SimulationSettings
+from spectus.types import Floats, Ints
 
-Floats = NDArray[np.float64]
+_MZ_STEP = 0.05
+"""Step of recorded m/z, Th: that of ChemStation files."""
 
 
-def acquire(mixture: Mixture, settings: Settings, rng: np.random.Generator) -> Run:
-    """One run of a mixture with background and noise. The times of the run are those at which its scans begin."""
+def acquire(mixture: Mixture, settings: SimulationSettings, rng: np.random.Generator) -> Run:
+    """Record one run of a mixture with background and noise.
+
+    Parameters
+    ----------
+    mixture
+        Compounds of the run.
+    settings
+        Settings of the simulation.
+    rng
+        Random numbers.
+
+    Returns
+    -------
+    Run
+        The run. Its times are those at which the scans begin.
+    """
     if settings.resolving_power:
         from spectus.simulation.accurate_detector import acquire_accurate  # it needs RDKit
 
@@ -23,14 +39,14 @@ def acquire(mixture: Mixture, settings: Settings, rng: np.random.Generator) -> R
     counts = background(scan_times, masses, settings, rng)
     delays = settings.skew_scans * settings.scan_s * (masses - masses[0]) / (masses[-1] - masses[0])
     _add_compounds(counts, scan_times, delays, mixture)
-    return _recorded(counts, scan_times, masses, settings, rng)
+    return _recorded_run(counts, scan_times, masses, settings, rng)
 
 
 def _add_compounds(counts: Floats, scan_times: Floats, delays: Floats, mixture: Mixture) -> None:
     """Add each compound's peak to the channels of its ions; every channel is read at its own time of the sweep."""
-    reach_before, reach_after = 3.0 * mixture.fwhm_s, (3.0 + 14.0 * mixture.tau_fwhm) * mixture.fwhm_s
-    first = np.searchsorted(scan_times, mixture.rt_s - reach_before - delays[-1])
-    last = np.searchsorted(scan_times, mixture.rt_s + reach_after)
+    before, after = peak_reach(mixture.fwhm_s, mixture.tau_fwhm)
+    first = np.searchsorted(scan_times, mixture.rt_s - before - delays[-1])
+    last = np.searchsorted(scan_times, mixture.rt_s + after)
     for i in range(len(mixture)):
         ions = np.flatnonzero(mixture.spectra[i])
         scans = slice(first[i], last[i])
@@ -39,16 +55,16 @@ def _add_compounds(counts: Floats, scan_times: Floats, delays: Floats, mixture: 
         counts[scans, ions] += profile * (mixture.height[i] * mixture.spectra[i, ions])
 
 
-def _recorded(
-    counts: Floats, scan_times: Floats, masses: NDArray[np.int64], settings: Settings, rng: np.random.Generator
+def _recorded_run(
+    counts: Floats, scan_times: Floats, masses: Ints, settings: SimulationSettings, rng: np.random.Generator
 ) -> Run:
-    """Noise, ceiling, whole counts and threshold on true counts (n_scans, n_masses)."""
+    """Apply noise, ceiling, rounding and threshold to true counts (n_scans, n_masses)."""
     spread = settings.noise_factor * np.sqrt(settings.ion_counts * counts) + settings.noise_floor_counts
     seen = np.rint(counts + spread * rng.standard_normal(counts.shape))
     if settings.ceiling_counts > 0:
         seen = np.minimum(seen, np.rint(settings.ceiling_counts))
     scan, channel = np.nonzero(seen > settings.threshold_counts)
-    mz = np.round(masses * (1.0 + settings.mass_defect_per_th) / 0.05) * 0.05
+    mz = np.round(masses * (1.0 + settings.mass_defect_per_th) / _MZ_STEP) * _MZ_STEP
     return Run(
         rt_s=scan_times,
         offsets=np.searchsorted(scan, np.arange(len(scan_times) + 1)).astype(np.int64),

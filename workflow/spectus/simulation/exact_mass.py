@@ -1,9 +1,9 @@
-"""Exact masses for the peaks of a unit-mass spectrum, so that a run of accurate mass can be simulated from it.
+"""Exact masses for the peaks of a unit-mass spectrum, so that an accurate-mass run can be simulated from it.
 
-Each peak is given the ion that most ways lead to: of all subformulas of the compound's formula with the peak's nominal
-mass, the one that a random choice of so many atoms would hit most often, heavy isotopes by their abundance, ions of an
-even number of electrons before radicals. It need not be the ion that was there. It is one of the compound's elements,
-with a mass defect as such ions have it, and known, which is what a simulation needs.
+Each peak is assigned the ion to which most ways lead. Of all subformulas of the compound's formula with the peak's
+nominal mass, this is the one that a random choice of as many atoms would hit most often. Heavy isotopes count by their
+abundance, and ions with an even number of electrons are preferred to radicals. The result need not be the true ion. It
+is an ion of the compound's elements with a realistic mass defect, and it is known.
 """
 
 import itertools
@@ -12,37 +12,52 @@ from collections.abc import Mapping
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 from rdkit import Chem
 from scipy.special import gammaln
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from spectus.types import Floats, Ints
 
 ELECTRON = 0.000548580
-"""Mass of the electron that an ion lacks, Da."""
+"""Mass of the electron that an ion lacks, Da (CODATA)."""
 
 USUAL_DEFECT = 4.5e-4
-"""Mass defect, as a share of the mass, of ions of unknown composition: between hydrocarbons and oxygen compounds."""
+"""Mass defect, as a fraction of the mass, of ions of unknown composition: between hydrocarbons and oxygen compounds."""
 
 _VALENCE = {"C": 4, "H": 1, "N": 3, "O": 2, "F": 1, "Si": 4, "P": 3, "S": 2, "Cl": 1, "Br": 1, "I": 1, "B": 3, "Se": 2}
+"""Usual valence of each element."""
+
 _HEAVY_ISOTOPES = {"C": (13,), "Si": (29, 30), "S": (34,), "Cl": (37,), "Br": (81,)}
+"""Heavy isotopes that are considered, mass numbers."""
+
 _LIGHTEST = {"Se": 80, "B": 11}
-"""Isotope that gives an element its nominal mass, where it is not the lightest."""
+"""Isotope that gives an element its nominal mass where it is not the most common one of lowest mass."""
 
 _MOST_COMPOSITIONS = 200_000
+"""Most subformulas that are enumerated. Chosen: it bounds memory."""
+
 _MOST_RARE = 1
-"""Heavy isotopes of an abundance below a tenth that one ion may hold."""
+"""Heavy isotopes with an abundance below a tenth that one ion may hold. Chosen: two are below 1 % together."""
 
 _EVEN_ELECTRON = 0.3
-"""Logarithm by which an ion of an even number of electrons is preferred."""
+"""Log preference of ions with an even number of electrons. Chosen."""
 
 _HYDROGEN = 0.2
-"""Weight of the choice of hydrogens: which of them an ion keeps is less a matter of chance."""
+"""Weight of the choice of hydrogens. Chosen: which of them an ion keeps is less a matter of chance."""
 
 
 def parse_formula(formula: str) -> dict[str, int]:
-    """Atoms of a molecular formula without charges, brackets or isotopes, e.g. C6H5Cl."""
+    """Count the atoms of a molecular formula without charges, brackets or isotopes.
+
+    Parameters
+    ----------
+    formula
+        For example C6H5Cl.
+
+    Returns
+    -------
+    dict
+        Number of atoms by element.
+    """
     counts: dict[str, int] = {}
     for element, number in re.findall(r"([A-Z][a-z]?)(\d*)", formula):
         counts[element] = counts.get(element, 0) + int(number or 1)
@@ -50,10 +65,20 @@ def parse_formula(formula: str) -> dict[str, int]:
 
 
 def exact_masses(formula: str | None, nominal: Ints) -> Floats:
-    """m/z (n,) of singly charged ions of nominal masses (n,) that a compound of this formula gives.
+    """Return the m/z of singly charged ions of a compound.
 
-    A mass that no subformula has, and every mass if the formula is unknown or holds other elements than those of
-    organic compounds, gets a usual mass defect.
+    Parameters
+    ----------
+    formula
+        Molecular formula; None if unknown.
+    nominal
+        (n,) nominal masses.
+
+    Returns
+    -------
+    Floats
+        (n,) m/z, Th. A mass that no subformula has gets the usual mass defect. So does every mass if the formula is
+        unknown or holds elements that organic compounds rarely have.
     """
     nominal = np.asarray(nominal, dtype=np.int64)
     usual = nominal.astype(np.float64) * (1 + USUAL_DEFECT)
@@ -73,7 +98,7 @@ def exact_masses(formula: str | None, nominal: Ints) -> Floats:
 def _most_likely(
     hydrogens: int, heavy: Mapping[str, int], labels: Mapping[tuple[str, int], int], nominal: Ints
 ) -> tuple[Floats, Floats]:
-    """Highest log likelihood (n,) of the ions with these heavy isotopes, -inf without one, and its mass (n,), Da."""
+    """Return the highest log likelihood (n,) of ions with these heavy isotopes (else -inf) and its mass (n,), Da."""
     elements = list(heavy)
     counts = np.array(list(itertools.product(*(range(heavy[element] + 1) for element in elements))), dtype=np.int64)
     counts = counts.reshape(-1, len(elements))
@@ -108,7 +133,7 @@ def _most_likely(
 
 
 def _labellings(heavy: Mapping[str, int]) -> list[dict[tuple[str, int], int]]:
-    """Which heavy isotopes an ion may hold, and how many of each; none first."""
+    """Return the heavy isotopes that an ion may hold, and how many of each; none first."""
     kinds = [(element, isotope) for element in heavy for isotope in _HEAVY_ISOTOPES.get(element, ())]
     common = {kind: _abundance(*kind) > 0.1 for kind in kinds}
     ranges = [range(heavy[kind[0]] + 1 if common[kind] else min(heavy[kind[0]], _MOST_RARE) + 1) for kind in kinds]
@@ -121,23 +146,25 @@ def _labellings(heavy: Mapping[str, int]) -> list[dict[tuple[str, int], int]]:
 
 
 def _log_ways(total: int | Ints, chosen: int | Ints) -> Floats:
-    """Logarithm of the number of ways to choose so many of `total`; both arrays or numbers, chosen <= total."""
+    """Return the logarithm of the number of ways to choose `chosen` of `total`."""
     chosen = np.minimum(chosen, total)
     return np.asarray(gammaln(np.add(total, 1)) - gammaln(np.add(chosen, 1)) - gammaln(np.subtract(total, chosen) + 1))
 
 
 @cache
 def _light(element: str) -> tuple[int, float]:
-    """Mass number and mass of the isotope that gives the element its nominal mass."""
+    """Return mass number and mass of the isotope that gives the element its nominal mass."""
     number = _LIGHTEST.get(element) or Chem.GetPeriodicTable().GetMostCommonIsotope(element)
     return number, _mass(element, number)
 
 
 @cache
 def _mass(element: str, isotope: int) -> float:
+    """Return the mass of an isotope, Da."""
     return float(Chem.GetPeriodicTable().GetMassForIsotope(element, isotope))
 
 
 @cache
 def _abundance(element: str, isotope: int) -> float:
+    """Return the natural abundance of an isotope, 0-1."""
     return float(Chem.GetPeriodicTable().GetAbundanceForIsotope(element, isotope)) / 100

@@ -1,12 +1,12 @@
-"""Which records of a library are RI standards of a retention ladder."""
+"""Records of a library that are RI standards of a ladder."""
 
 import re
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-# Trivial names of the straight acids, since the markers of a ladder often come without a structure.
+from spectus.types import Ints
+
 _ACIDS = {
     "butyrate": 4, "valerate": 5, "caproate": 6, "hexanoate": 6, "enanthate": 7, "heptanoate": 7, "caprylate": 8,
     "octanoate": 8, "pelargonate": 9, "nonanoate": 9, "caprate": 10, "decanoate": 10, "undecanoate": 11, "laurate": 12,
@@ -17,18 +17,29 @@ _ACIDS = {
     "cerotate": 26, "hexacosanoate": 26, "heptacosanoate": 27, "montanate": 28, "octacosanoate": 28,
     "nonacosanoate": 29, "melissate": 30, "triacontanoate": 30,
 }  # fmt: skip
+"""Carbon atoms of the straight acids by trivial name, because ladder records often lack a structure."""
+
 _FAME_SMILES = [
     re.compile(pattern)
     for pattern in (r"(C+)C\(=O\)OC", r"COC\(=O\)(C+)", r"(C+)C\(OC\)=O", r"O=C\((C+)\)OC", r"O=C\(OC\)(C+)")
 ]
+"""SMILES of methyl esters of straight saturated acids, in the ways that libraries write them."""
 
 
-def carbon_numbers(records: pa.Table, series: str) -> NDArray[np.int64]:
-    """Carbon number of the RI standard that each record (schema SPECTRA) is, 0 for all others.
+def carbon_numbers(records: pa.Table, series: str) -> Ints:
+    """Return the carbon number of the RI standard that each record is.
 
     Parameters
     ----------
-    series: "alkane" (n-alkanes) or "fame" (methyl esters of straight saturated acids, counted by the acid).
+    records
+        Table of schema SPECTRA.
+    series
+        'alkane' (n-alkanes) or 'fame' (methyl esters of straight saturated acids, counted by the acid).
+
+    Returns
+    -------
+    Ints
+        (n,) carbon numbers; 0 for records that are no RI standard.
     """
     ri_standard = _alkane if series == "alkane" else _fame
     pairs = zip(records["smiles"].to_pylist(), records["name"].to_pylist(), strict=True)
@@ -36,10 +47,12 @@ def carbon_numbers(records: pa.Table, series: str) -> NDArray[np.int64]:
 
 
 def _alkane(smiles: str, name: str) -> int:
+    """Return the carbon number of an n-alkane, or 0."""
     return len(smiles) if re.fullmatch("C{5,}", smiles) else 0
 
 
 def _fame(smiles: str, name: str) -> int:
+    """Return the carbon number of the acid of a FAME, or 0."""
     for pattern in _FAME_SMILES:
         if match := pattern.fullmatch(smiles):
             return len(match.group(1)) + 1

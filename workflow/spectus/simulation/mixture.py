@@ -1,4 +1,4 @@
-"""Which compounds a run holds: spectra taken from a library, with their times, widths and heights."""
+"""The compounds of a run: spectra taken from a library, with their times, widths and heights."""
 
 from dataclasses import dataclass, replace
 
@@ -9,13 +9,28 @@ from numpy.typing import NDArray
 
 from spectus.errors import InputError
 from spectus.nominal_mass import to_nominal_mass
-from spectus.simulation.elution import Floats, grouped, index_times, place_in_groups
+from spectus.simulation.elution import grouped, index_times, place_in_groups
 from spectus.simulation.ladder import carbon_numbers
-from spectus.simulation.presets import Settings
+from spectus.simulation.presets import SimulationSettings
+from spectus.types import Flags, Floats, Ints
 
-# A record is taken only if the scanned range shows most of it, so that it can be recognised.
 _LEAST_SHOWN = 0.9
+"""Least fraction of a record's intensity within the scan range, so that the compound can be recognized. Chosen."""
+
 _LEAST_PEAKS = 6
+"""Fewest peaks of a record within the scan range. Chosen."""
+
+_GROUP_FWHM = 1.5
+"""Distance below which compounds placed by index share a group, in mean widths. Chosen."""
+
+_FEWEST_STANDARDS = 3
+"""Fewest RI standards of a ladder run: as many as `spectus.retention` needs."""
+
+_LADDER_SPREAD_DECADES = 0.2
+"""Spread of the heights of RI standards, up and down, decades. Chosen."""
+
+_END_MARGIN_FWHM = 3.0
+"""Least time from a compound to the end of the run, in the largest width. Chosen."""
 
 
 @dataclass(frozen=True)
@@ -24,16 +39,29 @@ class Mixture:
 
     Attributes
     ----------
-    compound: (n,) numbers within the campaign, from 1.
-    names, smiles, inchikeys: (n,) texts of the library records; None where the record has none.
-    ri: (n,) retention index of the record; NaN where it has none.
-    spectra: (n, n_masses) intensities at the nominal masses of the scan, base peak 1.
-    exact: (n, n_masses) m/z of these ions; the nominal masses in a run of unit mass.
-    rt_s, fwhm_s: (n,) s. tau_fwhm: (n,) in units of the width. height: (n,) counts of the base peak at the apex.
-    group: (n,) compounds that elute together share a number.
+    compound
+        (n,) numbers within the campaign, from 1.
+    names, smiles, inchikeys
+        (n,) texts of the library records; None where the record has none.
+    ri
+        (n,) retention index of the record; NaN for none.
+    spectra
+        (n, n_masses) intensities at the nominal masses of the scan, base peak 1.
+    exact
+        (n, n_masses) m/z of these ions, Th; the nominal masses in a run of unit mass.
+    rt_s
+        (n,) apexes, s.
+    fwhm_s
+        (n,) full widths at half maximum, s.
+    tau_fwhm
+        (n,) time constants of the tails, in units of the width.
+    height
+        (n,) counts of the base peak at the apex.
+    group
+        (n,) compounds that elute together share a number.
     """
 
-    compound: NDArray[np.int64]
+    compound: Ints
     names: NDArray[np.object_]
     smiles: NDArray[np.object_]
     inchikeys: NDArray[np.object_]
@@ -44,93 +72,136 @@ class Mixture:
     fwhm_s: Floats
     tau_fwhm: Floats
     height: Floats
-    group: NDArray[np.int64]
+    group: Ints
 
     def __len__(self) -> int:
+        """Return the number of compounds."""
         return len(self.compound)
 
-    def only(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> "Mixture":
-        """The compounds where `which` is true, or at those places."""
+    def only(self, which: Flags | Ints) -> "Mixture":
+        """Return the compounds where `which` is true, or at those positions."""
         return replace(self, **{name: getattr(self, name)[which] for name in self.__dataclass_fields__})
 
 
-def draw_compounds(library: pa.Table, settings: Settings, rng: np.random.Generator) -> Mixture:
-    """The campaign's compounds: distinct structures of a library (schema SPECTRA), at their times and heights.
+def draw_compounds(library: pa.Table, settings: SimulationSettings, rng: np.random.Generator) -> Mixture:
+    """Draw the campaign's compounds: distinct structures of a library, with times and heights.
+
+    Parameters
+    ----------
+    library
+        Spectra (schema SPECTRA).
+    settings
+        Settings of the simulation.
+    rng
+        Random numbers.
+
+    Returns
+    -------
+    Mixture
+        All compounds of the campaign.
 
     Raises
     ------
-    InputError: the library has too few usable compounds.
+    InputError
+        The library has too few usable compounds.
     """
-    usable, spectra = _usable(library, settings)
+    usable, spectra = _usable_records(library, settings)
     candidates = _distinct(usable, settings, rng)
     if settings.elution == "index":
         candidates, times = _eluting(candidates, _floats(usable, "ri")[candidates], settings, rng)
-        group = grouped(times, 1.5 * _mean_fwhm(settings))
+        group = grouped(times, _GROUP_FWHM * _mean_fwhm(settings))
     else:
-        _require(len(candidates), settings, "that the scan range shows")
+        _require_compounds(len(candidates), settings, "that the scan range shows")
         candidates = candidates[: settings.compounds]
         times, group = place_in_groups(settings.compounds, settings, rng)
-    return _mixture(usable, spectra, candidates, times, group, _heights(group, settings, rng), settings, rng)
+    chosen = _Chosen(candidates, times, group, _heights(group, settings, rng))
+    return _mixture(usable, spectra, chosen, settings, rng)
 
 
-def draw_ladder(library: pa.Table, settings: Settings, rng: np.random.Generator) -> Mixture:
-    """The RI standards of the settings' ladder series that the library has and the run has time for.
+def draw_ladder(library: pa.Table, settings: SimulationSettings, rng: np.random.Generator) -> Mixture:
+    """Draw the RI standards of the settings' ladder series that the library has and that elute within the run.
 
-    A RI standard of n carbons stands for the index 100 n; a record with another index is not taken for one.
+    An RI standard of n carbons has the index 100 n. A record with another index is not used.
+
+    Parameters
+    ----------
+    library
+        Spectra (schema SPECTRA).
+    settings
+        Settings of the simulation.
+    rng
+        Random numbers.
+
+    Returns
+    -------
+    Mixture
+        The RI standards.
 
     Raises
     ------
-    InputError: fewer than three RI standards.
+    InputError
+        There are fewer than three RI standards.
     """
-    usable, spectra = _usable(library, settings)
+    usable, spectra = _usable_records(library, settings)
     carbon = carbon_numbers(usable, settings.ladder)
     on_scale = ~(np.abs(_floats(usable, "ri") - 100.0 * carbon) > 1.0)  # or without an index
     carbon, records = np.unique(np.where(on_scale, carbon, 0), return_index=True)
     carbon, records = carbon[carbon > 0], records[carbon > 0]
     times = index_times((100.0 * carbon).astype(np.float64), settings)
     inside = _inside(times, settings)
-    if inside.sum() < 3:
+    if inside.sum() < _FEWEST_STANDARDS:
         raise InputError(
-            "--library", f"has {inside.sum()} RI standards of the {settings.ladder} ladder within the run, three are needed",
+            "--library",
+            f"has {inside.sum()} RI standards of the {settings.ladder} ladder within the run, three are needed",
             "add a library that has the ladder's compounds, e.g. FAMES_REF.msp",
         )  # fmt: skip
-    height = settings.ladder_counts * 10.0 ** rng.uniform(-0.2, 0.2, size=inside.sum())
+    height = settings.ladder_counts * 10.0 ** rng.uniform(
+        -_LADDER_SPREAD_DECADES, _LADDER_SPREAD_DECADES, size=inside.sum()
+    )
     group = np.arange(inside.sum())
-    return _mixture(usable, spectra, records[inside], times[inside], group, height, settings, rng)
+    return _mixture(usable, spectra, _Chosen(records[inside], times[inside], group, height), settings, rng)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """Chosen records (n,), with their apexes, s, groups and heights, counts."""
+
+    records: Ints
+    times: Floats
+    group: Ints
+    height: Floats
 
 
 def _mixture(
     usable: pa.Table,
     spectra: Floats,
-    records: NDArray[np.int64],
-    times: Floats,
-    group: NDArray[np.int64],
-    height: Floats,
-    settings: Settings,
+    chosen: _Chosen,
+    settings: SimulationSettings,
     rng: np.random.Generator,
 ) -> Mixture:
-    """Put together and numbered in order of time."""
-    order = np.argsort(times, kind="stable")
+    """Build a mixture, numbered in order of time."""
+    order = np.argsort(chosen.times, kind="stable")
     n = len(order)
-    rows = usable.take(pa.array(records[order]))
+    records = chosen.records[order]
+    rows = usable.take(pa.array(records))
     return Mixture(
         compound=np.arange(1, n + 1),
         names=np.array(rows["name"].to_pylist(), dtype=object),
         smiles=np.array(rows["smiles"].to_pylist(), dtype=object),
         inchikeys=np.array(rows["inchikey"].to_pylist(), dtype=object),
         ri=_floats(rows, "ri"),
-        spectra=spectra[records[order]],
-        exact=_exact(rows, spectra[records[order]], settings),
-        rt_s=times[order],
+        spectra=spectra[records],
+        exact=_exact_mz(rows, spectra[records], settings),
+        rt_s=chosen.times[order],
         fwhm_s=rng.uniform(settings.fwhm_low_s, settings.fwhm_high_s, size=n),
         tau_fwhm=rng.uniform(settings.tau_low_fwhm, settings.tau_high_fwhm, size=n),
-        height=height[order],
-        group=group[order],
+        height=chosen.height[order],
+        group=chosen.group[order],
     )
 
 
-def _exact(rows: pa.Table, spectra: Floats, settings: Settings) -> Floats:
-    """m/z (n, n_masses) of the ions of the records; exact masses only where they are wanted."""
+def _exact_mz(rows: pa.Table, spectra: Floats, settings: SimulationSettings) -> Floats:
+    """Return the m/z (n, n_masses) of the ions of the records; exact masses only in accurate-mass runs."""
     masses = np.arange(settings.mz_low, settings.mz_high + 1)
     exact = np.tile(masses.astype(np.float64), (len(spectra), 1))
     if settings.resolving_power:
@@ -142,8 +213,8 @@ def _exact(rows: pa.Table, spectra: Floats, settings: Settings) -> Floats:
     return exact
 
 
-def _usable(library: pa.Table, settings: Settings) -> tuple[pa.Table, Floats]:
-    """Records that the scan range shows, and their spectra (n, n_masses) at nominal mass."""
+def _usable_records(library: pa.Table, settings: SimulationSettings) -> tuple[pa.Table, Floats]:
+    """Return the records that the scan range shows, and their spectra (n, n_masses) at nominal mass."""
     rows = library.filter(pc.is_null(library["reason"]))
     lists = rows["mz"].combine_chunks()
     record = np.repeat(np.arange(len(rows)), np.asarray(lists.value_lengths()))
@@ -159,10 +230,10 @@ def _usable(library: pa.Table, settings: Settings) -> tuple[pa.Table, Floats]:
     return rows.filter(pa.array(shown)), spectra / spectra.max(axis=1, keepdims=True, initial=1e-300)
 
 
-def _distinct(usable: pa.Table, settings: Settings, rng: np.random.Generator) -> NDArray[np.int64]:
-    """One record of each structure, in random order, without ladder RI standards.
+def _distinct(usable: pa.Table, settings: SimulationSettings, rng: np.random.Generator) -> Ints:
+    """Return one record of each structure, in random order, without RI standards.
 
-    Records without an InChIKey are told apart by SMILES, those without either by name.
+    Records without an InChIKey are distinguished by SMILES, those without either by name.
     """
     identities = zip(*(usable[column].to_pylist() for column in ("inchikey", "smiles", "name")), strict=True)
     named = [key[:14] if key else smiles or name for key, smiles, name in identities]
@@ -174,30 +245,32 @@ def _distinct(usable: pa.Table, settings: Settings, rng: np.random.Generator) ->
 
 
 def _eluting(
-    candidates: NDArray[np.int64], ri: Floats, settings: Settings, rng: np.random.Generator
-) -> tuple[NDArray[np.int64], Floats]:
-    """The first of the candidates (n,) with indices (n,) that the run has room for, and their times."""
+    candidates: Ints, ri: Floats, settings: SimulationSettings, rng: np.random.Generator
+) -> tuple[Ints, Floats]:
+    """Return the first of the candidates (n,) with indices (n,) for which the run has room, and their times."""
     times = index_times(ri + rng.normal(0.0, settings.index_sd, size=len(ri)), settings)
     taken: list[int] = []
     for place in np.flatnonzero(_inside(times, settings)):
         gap = np.abs(times[taken] - times[place]).min(initial=np.inf)
         if len(taken) < settings.compounds and gap >= settings.least_gap_fwhm * _mean_fwhm(settings):
             taken.append(int(place))
-    _require(len(taken), settings, "with a retention index within the run")
+    _require_compounds(len(taken), settings, "with a retention index within the run")
     return candidates[taken], times[taken]
 
 
-def _mean_fwhm(settings: Settings) -> float:
+def _mean_fwhm(settings: SimulationSettings) -> float:
+    """Return the mean peak width, s."""
     return (settings.fwhm_low_s + settings.fwhm_high_s) / 2
 
 
-def _inside(times: Floats, settings: Settings) -> NDArray[np.bool_]:
-    """Whether the run holds the whole peak."""
-    margin = 3 * settings.fwhm_high_s
+def _inside(times: Floats, settings: SimulationSettings) -> Flags:
+    """Return whether the run holds the whole peak."""
+    margin = _END_MARGIN_FWHM * settings.fwhm_high_s
     return (times > settings.solvent_s) & (times < settings.run_s - margin)
 
 
-def _require(found: int, settings: Settings, what: str) -> None:
+def _require_compounds(found: int, settings: SimulationSettings, what: str) -> None:
+    """Raise an InputError if too few compounds were found."""
     if found < settings.compounds:
         raise InputError(
             "--library", f"has {found} usable compounds {what}, the recipe needs {settings.compounds}",
@@ -205,8 +278,8 @@ def _require(found: int, settings: Settings, what: str) -> None:
         )  # fmt: skip
 
 
-def _heights(group: NDArray[np.int64], settings: Settings, rng: np.random.Generator) -> Floats:
-    """Log-uniform heights (n,): over the whole range for the first of a group, near the first for the others."""
+def _heights(group: Ints, settings: SimulationSettings, rng: np.random.Generator) -> Floats:
+    """Draw log-uniform heights (n,): over the whole range for the first of a group, near the first for the others."""
     low, high = np.log10(settings.height_low_counts), np.log10(settings.height_high_counts)
     _, first, member = np.unique(group, return_index=True, return_inverse=True)
     centre = rng.uniform(low, high, size=len(group))[first][member]
@@ -218,5 +291,5 @@ def _heights(group: NDArray[np.int64], settings: Settings, rng: np.random.Genera
 
 
 def _floats(rows: pa.Table, column: str) -> Floats:
-    """A column as numbers, NaN for null."""
-    return rows[column].to_numpy(zero_copy_only=False).astype(np.float64)
+    """Return a column as numbers, NaN for null."""
+    return np.asarray(rows[column].to_numpy(zero_copy_only=False), dtype=np.float64)

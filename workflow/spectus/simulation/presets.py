@@ -9,8 +9,8 @@ from spectus.errors import InputError
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What is simulated. The defaults are the recipe `benchmark`."""
+class SimulationSettings:
+    """Settings of a simulated campaign; the defaults are the recipe `benchmark`, chosen to resemble quadrupole runs."""
 
     # The campaign
     compounds: int = 160  # in all samples together
@@ -69,24 +69,24 @@ class Settings:
     mass_drift_ppm: float = 3.0  # change of the mass calibration over the run, about its true value in the middle
 
 
-PRESETS: dict[str, Settings] = {
-    "benchmark": Settings(),
-    "dense": Settings(compounds=400),
-    "crowded": Settings(compounds=700),
-    "saturated": Settings(ceiling_counts=3e5),
-    "skewed": Settings(skew_scans=1.0),
-    "slow": Settings(scan_s=0.75),
-    "accurate": Settings(resolving_power=20_000.0),
-    "accurate-dense": Settings(resolving_power=20_000.0, compounds=400),
-    "ladder": Settings(samples=0, compounds=0, ladder="fame", elution="index"),
-    "dilution": Settings(
+PRESETS: dict[str, SimulationSettings] = {
+    "benchmark": SimulationSettings(),
+    "dense": SimulationSettings(compounds=400),
+    "crowded": SimulationSettings(compounds=700),
+    "saturated": SimulationSettings(ceiling_counts=3e5),
+    "skewed": SimulationSettings(skew_scans=1.0),
+    "slow": SimulationSettings(scan_s=0.75),
+    "accurate": SimulationSettings(resolving_power=20_000.0),
+    "accurate-dense": SimulationSettings(resolving_power=20_000.0, compounds=400),
+    "ladder": SimulationSettings(samples=0, compounds=0, ladder="fame", elution="index"),
+    "dilution": SimulationSettings(
         compounds=40,
         samples=10,
         dilution_decades=3.0,
         group_shares=(1.0,),
         height_low_counts=2e5,
     ),
-    "example": Settings(
+    "example": SimulationSettings(
         compounds=60,
         samples=2,
         blanks=1,
@@ -112,14 +112,28 @@ PRESETS: dict[str, Settings] = {
         mz_high=500,
     ),
 }
+"""Recipes by name."""
 
 
-def settings_for(preset: str, overrides: Sequence[str] = ()) -> Settings:
-    """Settings of a recipe, changed by "key=value" texts; numbers of a list are separated by commas.
+def settings_for(preset: str, overrides: Sequence[str] = ()) -> SimulationSettings:
+    """Return the settings of a recipe, with changes.
+
+    Parameters
+    ----------
+    preset
+        Name of the recipe.
+    overrides
+        "key=value" texts; numbers of a list are separated by commas.
+
+    Returns
+    -------
+    SimulationSettings
+        The settings.
 
     Raises
     ------
-    InputError: no such recipe, no such key, or a value that is not of the key's type or out of its range.
+    InputError
+        The recipe or a key is unknown, or a value is not of the key's type or out of its range.
     """
     if preset not in PRESETS:
         raise InputError(f"--preset {preset}", "no such recipe", f"take one of {', '.join(PRESETS)}")
@@ -129,20 +143,21 @@ def settings_for(preset: str, overrides: Sequence[str] = ()) -> Settings:
         key, separator, value = text.partition("=")
         if not separator:
             raise InputError(f"--set {text}", "is not KEY=VALUE", "write for example --set compounds=400")
-        if key not in _names():
+        if key not in _setting_names():
             raise InputError(
-                f"--set {text}", f"the recipe has no setting {key!r}", f"take one of {', '.join(_names())}"
+                f"--set {text}", f"the recipe has no setting {key!r}", f"take one of {', '.join(_setting_names())}"
             )
         changes[key] = _parse(text, value, getattr(base, key))
-    return _checked(replace(base, **changes))
+    return _checked_settings(replace(base, **changes))
 
 
-def _names() -> list[str]:
-    return [field.name for field in fields(Settings)]
+def _setting_names() -> list[str]:
+    """Return the names of all settings."""
+    return [field.name for field in fields(SimulationSettings)]
 
 
 def _parse(option: str, value: str, default: Any) -> Any:
-    """`value` as the type of `default`."""
+    """Return `value` as the type of `default`."""
     kind = type(default)
     try:
         if kind is bool:
@@ -156,13 +171,15 @@ def _parse(option: str, value: str, default: Any) -> Any:
 
 
 def _finite(text: str) -> float:
+    """Return a finite number."""
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(text)
     return number
 
 
-def _levels(settings: Settings) -> tuple[float, ...]:
+def _nonnegative(settings: SimulationSettings) -> tuple[float, ...]:
+    """Return the settings that must not be negative."""
     return (
         settings.bleed_counts, settings.air_counts, settings.chemical_noise_counts, settings.hump_counts,
         settings.noise_factor, settings.ion_counts, settings.noise_floor_counts, settings.threshold_counts,
@@ -172,8 +189,8 @@ def _levels(settings: Settings) -> tuple[float, ...]:
     )  # fmt: skip
 
 
-def _checked(settings: Settings) -> Settings:
-    """The settings themselves; an InputError that names the first rule they break."""
+def _checked_settings(settings: SimulationSettings) -> SimulationSettings:
+    """Return the settings, or raise an InputError for the first rule that they break."""
     rules = [
         (settings.compounds >= 0, "compounds must not be negative"),
         (min(settings.samples, settings.blanks, settings.contaminants) >= 0, "counts must not be negative"),
@@ -190,7 +207,8 @@ def _checked(settings: Settings) -> Settings:
         (min(settings.separations_fwhm) >= 0, "separations_fwhm must not be negative"),
         (0 < settings.height_low_counts <= settings.height_high_counts, "heights must be above 0, low before high"),
         (settings.ladder_counts > 0, "ladder_counts must be above 0"),
-        (min(_levels(settings)) >= 0, "levels, spreads and gaps must not be negative"),
+        (min(_nonnegative(
+settings)) >= 0, "levels, spreads and gaps must not be negative"),
         (0 < settings.mz_low < settings.mz_high <= 2000, "mz_low must be above 0 and below mz_high, which may be 2000"),
         (settings.index_low < settings.index_high, "index_low must be below index_high"),
         (0 <= settings.skew_scans <= 1, "skew_scans must lie between 0 and 1"),

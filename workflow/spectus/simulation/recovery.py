@@ -1,4 +1,4 @@
-"""What a finished campaign found of the compounds that were simulated."""
+"""Scores of a finished campaign: which simulated compounds it found."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from spectus.simulation.scoring import half_window
+from spectus.simulation.scoring import match_window_s
 
 
 @dataclass(frozen=True)
@@ -16,10 +16,14 @@ class Recovery:
 
     Attributes
     ----------
-    known: compounds with an InChIKey in the runs that were looked at.
-    seen: those with a feature at their time.
-    found: those with a feature at their time that names them among its candidates.
-    first: those with a feature at their time that names them first.
+    known
+        Compounds with an InChIKey in the examined runs.
+    seen
+        Those with a feature at their time.
+    found
+        Those with a feature at their time that has them among its candidates.
+    first
+        Those with a feature at their time that has them at rank 1.
     """
 
     known: int
@@ -28,21 +32,33 @@ class Recovery:
     first: int
 
     def __str__(self) -> str:
+        """Return the counts in one line."""
         return f"{self.found} of {self.known} known compounds found, {self.first} of them at rank 1"
 
 
 def recovered(
     features: pa.Table, candidates: pa.Table, ground_truth: pa.Table, runs: Collection[str] | None = None
 ) -> Recovery:
-    """Count the simulated compounds that features and candidates (tables of a campaign) give back.
+    """Count the simulated compounds that a campaign's features and candidates identify.
 
     A feature is at a compound's time if it lies between the compound's apexes in the campaign's runs, with the window
     of `spectus.simulation.scoring.match` on either side. Structures are compared by the first block of the InChIKey.
 
     Parameters
     ----------
-    ground truth: schema TRUTH.
-    runs: runs that count, to leave out the ladder; default all.
+    features
+        Table of schema FEATURES.
+    candidates
+        Table of schema CANDIDATES.
+    ground_truth
+        Table of schema GROUND_TRUTH.
+    runs
+        Runs that count, to leave out the ladder; all by default.
+
+    Returns
+    -------
+    Recovery
+        The counts.
     """
     known = _known(ground_truth, runs)
     rt_s = features["rt_s"].to_numpy(zero_copy_only=False)
@@ -57,10 +73,10 @@ def recovered(
 
 
 def _known(ground_truth: pa.Table, runs: Collection[str] | None) -> dict[int, tuple[str, tuple[float, float]]]:
-    """First block of the InChIKey, and earliest and latest time, of each compound that has an InChIKey."""
+    """Return inchikey14, and earliest and latest time, of each compound that has an InChIKey."""
     known: dict[int, tuple[str, tuple[float, float]]] = {}
     rows = ground_truth.select(["run", "compound", "inchikey", "rt_s"]).to_pylist()
-    for row, window in zip(rows, half_window(ground_truth), strict=True):
+    for row, window in zip(rows, match_window_s(ground_truth), strict=True):
         if row["inchikey"] and (runs is None or row["run"] in runs):
             _, (earliest, latest) = known.get(row["compound"], ("", (np.inf, -np.inf)))
             span = min(earliest, row["rt_s"] - window), max(latest, row["rt_s"] + window)
@@ -69,7 +85,7 @@ def _known(ground_truth: pa.Table, runs: Collection[str] | None) -> dict[int, tu
 
 
 def _ranks(candidates: pa.Table) -> dict[str, dict[str, int]]:
-    """Best rank of each structure among the candidates of each query."""
+    """Return the best rank of each structure among the candidates of each query."""
     ranks: dict[str, dict[str, int]] = defaultdict(dict)
     for row in candidates.select(["query", "rank", "inchikey"]).to_pylist():
         if row["inchikey"]:

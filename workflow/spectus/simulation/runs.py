@@ -1,23 +1,37 @@
-"""The runs of a campaign with a known ground truth, in memory: what is in each of them and what was recorded."""
+"""The runs of a campaign with a known ground truth, in memory: what each holds and what was recorded."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from spectus import tables
 from spectus.raw.run import Run
 from spectus.simulation.detector import acquire
-from spectus.simulation.elution import drifted, emg_area, nearest
+from spectus.simulation.elution import drifted, emg_area, nearest_distance
 from spectus.simulation.mixture import Mixture, draw_compounds, draw_ladder
-from spectus.simulation.presets import Settings
+from spectus.simulation.presets import SimulationSettings
+from spectus.types import Flags
 
 
 @dataclass(frozen=True)
 class SimulatedRun:
-    """One run: its place in the sample sheet, what was recorded, and the ground truth (schema TRUTH)."""
+    """One simulated run.
+
+    Attributes
+    ----------
+    name
+        Name of the run.
+    type
+        Type in the sample sheet.
+    amount
+        Amount in a dilution series, in no unit; None otherwise.
+    run
+        What was recorded.
+    ground_truth
+        What the run holds (schema GROUND_TRUTH).
+    """
 
     name: str
     type: str
@@ -28,7 +42,7 @@ class SimulatedRun:
 
 @dataclass(frozen=True)
 class _Plan:
-    """A run before it is made: the mixture as this run has it, without the run's drift."""
+    """A run before it is simulated: the mixture as this run has it, without the run's drift."""
 
     name: str
     type: str
@@ -36,16 +50,27 @@ class _Plan:
     mixture: Mixture
 
 
-def simulate(library: pa.Table, settings: Settings, seed: int) -> Iterator[SimulatedRun]:
-    """The runs of a campaign, one at a time: ladder, samples or dilutions, blanks.
+def simulate(library: pa.Table, settings: SimulationSettings, seed: int) -> Iterator[SimulatedRun]:
+    """Simulate the runs of a campaign, one at a time: ladder, samples or dilutions, blanks.
 
     Parameters
     ----------
-    library: spectra (schema SPECTRA) of which the compounds are drawn.
+    library
+        Spectra (schema SPECTRA) from which the compounds are drawn.
+    settings
+        Settings of the simulation.
+    seed
+        Seed of the random numbers.
+
+    Yields
+    ------
+    SimulatedRun
+        The next run.
 
     Raises
     ------
-    InputError: the library has too few usable compounds or ladder RI standards.
+    InputError
+        The library has too few usable compounds or RI standards.
     """
     for number, plan in enumerate(_plans(library, settings, seed)):
         rng = np.random.default_rng([seed, 1, number])
@@ -55,10 +80,25 @@ def simulate(library: pa.Table, settings: Settings, seed: int) -> Iterator[Simul
         yield SimulatedRun(plan.name, plan.type, plan.amount, run, ground_truth_of(plan.name, mixture, settings))
 
 
-def ground_truth_of(name: str, mixture: Mixture, settings: Settings) -> pa.Table:
-    """What a run holds, as a table of schema TRUTH; `nearest_s` is null for a compound that is alone."""
+def ground_truth_of(name: str, mixture: Mixture, settings: SimulationSettings) -> pa.Table:
+    """Describe what a run holds.
+
+    Parameters
+    ----------
+    name
+        Name of the run.
+    mixture
+        Its compounds.
+    settings
+        Settings of the simulation.
+
+    Returns
+    -------
+    pa.Table
+        Table of schema GROUND_TRUTH; `nearest_s` is null for a compound that is alone.
+    """
     masses = np.arange(settings.mz_low, settings.mz_high + 1)
-    distance = nearest(mixture.rt_s)
+    distance = nearest_distance(mixture.rt_s)
     peaks = [np.flatnonzero(spectrum) for spectrum in mixture.spectra]
     area = emg_area(mixture.fwhm_s, mixture.tau_fwhm) * mixture.height * mixture.spectra.sum(axis=1)
     columns = {
@@ -83,7 +123,8 @@ def ground_truth_of(name: str, mixture: Mixture, settings: Settings) -> pa.Table
     return tables.table(tables.GROUND_TRUTH, columns)
 
 
-def _plans(library: pa.Table, settings: Settings, seed: int) -> list[_Plan]:
+def _plans(library: pa.Table, settings: SimulationSettings, seed: int) -> list[_Plan]:
+    """Plan all runs of a campaign."""
     rng = np.random.default_rng([seed, 0])
     plans = []
     if settings.ladder:
@@ -102,14 +143,15 @@ def _plans(library: pa.Table, settings: Settings, seed: int) -> list[_Plan]:
 
 
 def _with_contaminants(
-    pool: Mixture, everywhere: NDArray[np.bool_], settings: Settings, rng: np.random.Generator
+    pool: Mixture, everywhere: Flags, settings: SimulationSettings, rng: np.random.Generator
 ) -> Mixture:
-    """Contaminants are weak: within a decade of the lowest height."""
+    """Lower the heights of contaminants to within a decade of the lowest height."""
     weak = settings.height_low_counts * 10.0 ** rng.uniform(0.0, 1.0, size=len(pool))
     return replace(pool, height=np.where(everywhere, np.minimum(weak, settings.height_high_counts), pool.height))
 
 
-def _samples(pool: Mixture, everywhere: NDArray[np.bool_], settings: Settings, rng: np.random.Generator) -> list[_Plan]:
+def _samples(pool: Mixture, everywhere: Flags, settings: SimulationSettings, rng: np.random.Generator) -> list[_Plan]:
+    """Plan the samples or the dilution series."""
     if settings.dilution_decades > 0:
         amounts = np.logspace(0.0, -settings.dilution_decades, settings.samples)[::-1]
         return [

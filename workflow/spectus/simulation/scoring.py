@@ -1,4 +1,4 @@
-"""How well components agree with the ground truth of simulated runs: what was found, how pure, and what was made up."""
+"""Agreement of components with the ground truth of simulated runs: what was found, how pure, and what is false."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,31 +10,59 @@ from scipy.optimize import linear_sum_assignment
 
 from spectus.errors import InputError
 from spectus.nominal_mass import to_nominal_mass
-
-Floats = NDArray[np.float64]
+from spectus.types import Flags, Floats, Ints
 
 FALSE_BELOW = 0.7
-"""A component is false if no true compound within the time window has this weighted cosine with it."""
+"""A component is false if no true compound within the time window has this weighted cosine with it. Chosen."""
 
 STRATA = ("isolated", ">= 0.5 FWHM", "< 0.5 FWHM")
-"""By the distance to the nearest other compound: over 2 FWHM, 0.5 to 2 FWHM, under 0.5 FWHM."""
+"""Strata by the distance to the nearest other compound: over 2 FWHM, 0.5 to 2 FWHM, under 0.5 FWHM."""
+
+GOOD_COSINE = 0.8
+"""Weighted cosine from which a compound counts as found, for times, areas, strata and errors. Chosen."""
+
+_MAD_TO_SD = 1.4826
+"""Standard deviation of a normal distribution over its median absolute deviation."""
+
+_N_MASSES = 2001
+"""Nominal masses 0 to 2000, the limit of the simulator."""
+
+_WINDOW_FWHM = 0.5
+"""Half the time window of a match, in widths of the compound's peak. Chosen."""
+
+_LEAST_WINDOW_S = 1.0
+"""The same, at least, s. Chosen."""
+
+_MOST_PPM = 100.0
+"""Largest m/z error that counts, ppm: an ion further away was not found."""
+
+_INTENSITY_POWER = 0.6
+"""Power of the intensity in the weighted cosine; that of the mass is 1 (Stein and Scott 1994)."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """Agreement of components with the ground truth; shares are 0-1 and NaN where there is nothing to count.
+    """Agreement of components with the ground truth; fractions are 0-1 and NaN where there is nothing to count.
 
     Attributes
     ----------
-    n_true, n_components: how many there are.
-    recall_70, recall_80, recall_90: share of true compounds with a matched component of at least this weighted cosine.
-    median_cosine: of all true compounds; one without a component counts 0.
-    false: components with no true compound of cosine >= 0.7 in the window.
-    duplicates: components that are no compound's match though a compound of cosine >= 0.7 is in the window.
-    rt_error_s: median absolute apex error of the matches of cosine >= 0.8, s.
-    area_ratio, area_spread: median of component area over true area for these, and the spread of its log10
-        (1.4826 x median absolute deviation).
-    strata: for each of `STRATA` the number of true compounds and the recall at 0.8.
+    n_true, n_components
+        Numbers of true compounds and of components.
+    recall_70, recall_80, recall_90
+        Fraction of true compounds with a matched component of at least this weighted cosine.
+    median_cosine
+        Of all true compounds; one without a component counts 0.
+    false
+        Components without a true compound of cosine >= 0.7 in the window.
+    duplicates
+        Components that are no compound's match although a compound of cosine >= 0.7 is in the window.
+    rt_error_s
+        Median absolute apex error of the matches of cosine >= 0.8, s.
+    area_ratio, area_spread
+        Median of component area over true area of these, and the spread of its log10 (1.4826 x median absolute
+        deviation).
+    strata
+        Number of true compounds and recall at 0.8 of each of `STRATA`.
     """
 
     n_true: int
@@ -51,6 +79,7 @@ class Score:
     strata: dict[str, tuple[int, float]]
 
     def __str__(self) -> str:
+        """Return the scores in one line."""
         strata = ", ".join(f"{name} {recall:.3f} ({n})" for name, (n, recall) in self.strata.items())
         return (
             f"recall at .7/.8/.9: {self.recall_70:.3f} {self.recall_80:.3f} {self.recall_90:.3f} of {self.n_true}; "
@@ -66,25 +95,41 @@ class Matches:
 
     Attributes
     ----------
-    component: (n_true,) row of the matched component, -1 where there is none.
-    cosine: (n_true,) its weighted cosine, 0 where there is none.
-    best_of_component: (n_components,) highest cosine with any true compound in the window, 0 if none is there.
+    component
+        (n_true,) row of the matched component; -1 for none.
+    cosine
+        (n_true,) its weighted cosine; 0 for none.
+    best_of_component
+        (n_components,) highest cosine with any true compound in the window; 0 if none is there.
     """
 
-    component: NDArray[np.int64]
+    component: Ints
     cosine: Floats
     best_of_component: Floats
 
 
 def score(components: pa.Table, ground_truth: pa.Table) -> Score:
-    """Score components (schema COMPONENTS) of one or more runs against the ground truth of these runs (schema TRUTH).
+    """Score the components of one or more runs.
+
+    Parameters
+    ----------
+    components
+        Table of schema COMPONENTS.
+    ground_truth
+        Table of schema GROUND_TRUTH of the same runs.
+
+    Returns
+    -------
+    Score
+        The scores.
 
     Raises
     ------
-    InputError: no run of the components is in the ground truth, so that the names cannot be those of the same runs.
+    InputError
+        No run of the components is in the ground truth, so that the names cannot be those of the same runs.
     """
     found = match(components, ground_truth)
-    good = np.flatnonzero(found.cosine >= 0.8)
+    good = np.flatnonzero(found.cosine >= GOOD_COSINE)
     mate = found.component[good]
     apex_error = np.abs(_column(components, "rt_s")[mate] - _column(ground_truth, "rt_s")[good])
     log_ratio = np.log10(_column(components, "area")[mate] / _column(ground_truth, "area")[good])
@@ -101,7 +146,7 @@ def score(components: pa.Table, ground_truth: pa.Table) -> Score:
         duplicates=int((~false & ~matched).sum()),
         rt_error_s=_median(apex_error),
         area_ratio=10.0 ** _median(log_ratio),
-        area_spread=1.4826 * _median(np.abs(log_ratio - _median(log_ratio))),
+        area_spread=_MAD_TO_SD * _median(np.abs(log_ratio - _median(log_ratio))),
         strata=_strata(found.cosine, ground_truth),
     )
 
@@ -112,9 +157,22 @@ def match(components: pa.Table, ground_truth: pa.Table) -> Matches:
     A pair may match if the apexes lie within the larger of half a FWHM and 1 s. The cosine is that of intensity^0.6 x
     m/z on nominal masses, over the range of masses that the ground truth of the run has.
 
+    Parameters
+    ----------
+    components
+        Table of schema COMPONENTS.
+    ground_truth
+        Table of schema GROUND_TRUTH of the same runs.
+
+    Returns
+    -------
+    Matches
+        The matches.
+
     Raises
     ------
-    InputError: as for `score`.
+    InputError
+        As for `score`.
     """
     runs, true_runs = _names(components), _names(ground_truth)
     if len(runs) and len(true_runs) and not np.isin(runs, true_runs).any():
@@ -131,35 +189,68 @@ def match(components: pa.Table, ground_truth: pa.Table) -> Matches:
     return Matches(mate, cosine, best)
 
 
-def ion_errors(components: pa.Table, ground_truth: pa.Table, least_cosine: float = 0.8) -> tuple[Floats, Floats]:
-    """Relative intensity error of every ion of the components that match a compound this well, and the error it really has.
+def ion_errors(
+    components: pa.Table, ground_truth: pa.Table, least_cosine: float = GOOD_COSINE
+) -> tuple[Floats, Floats]:
+    """Compare the relative intensity errors of ions with their true errors.
 
-    The error is the difference from the compound's true intensity, in counts at the apex, as a share of the intensity
-    found.
+    Parameters
+    ----------
+    components
+        Table of schema COMPONENTS.
+    ground_truth
+        Table of schema GROUND_TRUTH of the same runs.
+    least_cosine
+        Least cosine of the components that count.
+
+    Returns
+    -------
+    reported : Floats
+        (n_ions,) relative intensity error in the components table.
+    true : Floats
+        (n_ions,) difference from the true intensity, in counts at the apex, as a fraction of the intensity found.
     """
     found = match(components, ground_truth)
     good = np.flatnonzero(found.cosine >= least_cosine)
     names = ["mz", "intensity", "relative_intensity_error", "height"]
-    doubts, errors = [np.empty(0)], [np.empty(0)]
+    reported, errors = [np.empty(0)], [np.empty(0)]
     mates = components.select(names).take(pa.array(found.component[good])).to_pylist()
     trues = ground_truth.select(["mz", "intensity", "height"]).take(pa.array(good)).to_pylist()
     for mate, true in zip(mates, trues, strict=True):
-        counts = np.zeros(2001)
-        np.add.at(counts, np.minimum(to_nominal_mass(true["mz"]), 2000), true["height"] * np.array(true["intensity"]))
+        counts = np.zeros(_N_MASSES)
+        np.add.at(
+            counts, np.minimum(to_nominal_mass(true["mz"]), _N_MASSES - 1), true["height"] * np.array(true["intensity"])
+        )
         shares = np.array(mate["intensity"])
         seen = mate["height"] * shares / shares.sum()
-        doubts.append(np.array(mate["relative_intensity_error"]))
-        errors.append(np.abs(seen - counts[np.minimum(to_nominal_mass(mate["mz"]), 2000)]) / seen)
-    return np.concatenate(doubts), np.concatenate(errors)
+        reported.append(np.array(mate["relative_intensity_error"]))
+        errors.append(np.abs(seen - counts[np.minimum(to_nominal_mass(mate["mz"]), _N_MASSES - 1)]) / seen)
+    return np.concatenate(reported), np.concatenate(errors)
 
 
 def mass_errors(
-    components: pa.Table, ground_truth: pa.Table, least_cosine: float = 0.8, least_intensity: float = 0.01
+    components: pa.Table, ground_truth: pa.Table, least_cosine: float = GOOD_COSINE, least_intensity: float = 0.01
 ) -> Floats:
-    """Errors, ppm, of the accurate m/z of the ions of at least this intensity, in components that match this well.
+    """Return the errors of accurate m/z.
 
-    To each true ion belongs the nearest accurate m/z of the component. A true ion further than 100 ppm from all counts
-    as 100: it was not found as such, or not seen apart from another.
+    Each true ion is compared with the nearest accurate m/z of the component. An error beyond 100 ppm counts as 100: the
+    ion was not found, or not resolved from another.
+
+    Parameters
+    ----------
+    components
+        Table of schema COMPONENTS.
+    ground_truth
+        Table of schema GROUND_TRUTH of the same runs.
+    least_cosine
+        Least cosine of the components that count.
+    least_intensity
+        Least intensity of the true ions that count, base peak 1.
+
+    Returns
+    -------
+    Floats
+        (n_ions,) ppm.
     """
     found = match(components, ground_truth)
     good = np.flatnonzero(found.cosine >= least_cosine)
@@ -172,62 +263,78 @@ def mass_errors(
         ions = np.array(true["exact_mz"])[np.array(true["intensity"]) >= least_intensity]
         difference = (np.array(mate) - ions[:, None]) / ions[:, None] * 1e6
         nearest = np.abs(difference).argmin(axis=1)
-        errors.append(np.clip(difference[np.arange(len(ions)), nearest], -100.0, 100.0))
+        errors.append(np.clip(difference[np.arange(len(ions)), nearest], -_MOST_PPM, _MOST_PPM))
     return np.concatenate(errors)
 
 
-def half_window(ground_truth: pa.Table) -> Floats:
-    """How far from its apex (n_true,) a compound may be found, s: half a FWHM, at least 1 s."""
-    return np.maximum(0.5 * _column(ground_truth, "fwhm_s"), 1.0)
+def match_window_s(ground_truth: pa.Table) -> Floats:
+    """Return how far from its apex (n_true,) a compound may be found, s: half a FWHM, at least 1 s.
+
+    Parameters
+    ----------
+    ground_truth
+        Table of schema GROUND_TRUTH.
+
+    Returns
+    -------
+    Floats
+        (n_true,) s.
+    """
+    return np.asarray(np.maximum(_WINDOW_FWHM * _column(ground_truth, "fwhm_s"), _LEAST_WINDOW_S))
 
 
-def _by_run(
-    true_runs: NDArray[np.str_], runs: NDArray[np.str_]
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+def _by_run(true_runs: NDArray[np.str_], runs: NDArray[np.str_]) -> Iterator[tuple[Ints, Ints]]:
+    """Yield the rows of the ground truth and of the components of each run."""
     for name in np.unique(true_runs):
         yield np.flatnonzero(true_runs == name), np.flatnonzero(runs == name)
 
 
 def _agreement(components: pa.Table, ground_truth: pa.Table) -> Floats:
-    """Weighted cosines (n_true, n_components), 0 outside the time window."""
+    """Return the weighted cosines (n_true, n_components); 0 outside the time window."""
     near = (
         np.abs(_column(ground_truth, "rt_s")[:, None] - _column(components, "rt_s"))
-        <= half_window(ground_truth)[:, None]
+        <= match_window_s(ground_truth)[:, None]
     )
     return np.where(near, _weighted(ground_truth) @ _weighted(components).T, 0.0)
 
 
 def _weighted(rows: pa.Table) -> Floats:
-    """Spectra (n, n_masses) of intensity^0.6 x m/z on nominal masses, of length 1."""
-    n_masses = 2001
+    """Return spectra (n, n_masses) of intensity^0.6 x m/z on nominal masses, of length 1."""
+    n_masses = _N_MASSES
     lists = rows["mz"].combine_chunks()
     row = np.repeat(np.arange(len(rows)), np.asarray(lists.value_lengths()))
     mass = np.minimum(to_nominal_mass(np.asarray(lists.flatten())), n_masses - 1)
     intensity = np.asarray(rows["intensity"].combine_chunks().flatten(), dtype=np.float64)
     summed = np.bincount(row * n_masses + mass, weights=intensity, minlength=len(rows) * n_masses)
-    weighted = summed.reshape(len(rows), n_masses) ** 0.6 * np.arange(n_masses)
+    weighted = summed.reshape(len(rows), n_masses) ** _INTENSITY_POWER * np.arange(n_masses)
     return np.asarray(weighted / np.maximum(np.linalg.norm(weighted, axis=1, keepdims=True), 1e-300))
 
 
 def _strata(cosine: Floats, ground_truth: pa.Table) -> dict[str, tuple[int, float]]:
+    """Return the number of compounds and the recall of each stratum."""
     distance = np.nan_to_num(_column(ground_truth, "nearest_s"), nan=np.inf) / _column(ground_truth, "fwhm_s")
     members = (distance > 2.0, (distance >= 0.5) & (distance <= 2.0), distance < 0.5)
     return {
-        name: (int(member.sum()), _mean(cosine[member] >= 0.8)) for name, member in zip(STRATA, members, strict=True)
+        name: (int(member.sum()), _mean(cosine[member] >= GOOD_COSINE))
+        for name, member in zip(STRATA, members, strict=True)
     }
 
 
 def _names(rows: pa.Table) -> NDArray[np.str_]:
+    """Return the run of each row."""
     return np.array(rows["run"].to_pylist(), dtype=str)
 
 
 def _column(rows: pa.Table, name: str) -> Floats:
+    """Return a column as numbers, NaN for null."""
     return np.asarray(rows[name].to_numpy(zero_copy_only=False), dtype=np.float64)
 
 
-def _mean(values: NDArray[np.bool_]) -> float:
+def _mean(values: Flags) -> float:
+    """Return the fraction that is true; NaN of nothing."""
     return float(values.mean()) if values.size else float("nan")
 
 
 def _median(values: Floats) -> float:
+    """Return the median; NaN of nothing."""
     return float(np.median(values)) if values.size else float("nan")
