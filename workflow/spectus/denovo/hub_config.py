@@ -29,6 +29,8 @@ class SpectusConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]
         "num_attention_heads": "encoder_attention_heads",
         "num_hidden_layers": "encoder_layers",
     }
+    # A size of the network here, not one of transformers' parameters of generation: as a declared field it is saved.
+    max_length: int | None = None
     is_encoder_decoder: bool = True
     tie_word_embeddings: bool = False
 
@@ -36,7 +38,8 @@ class SpectusConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]
         """Set the fields of the network, then those of transformers."""
         names = [field.name for field in fields(SpectusNetworkConfig)]
         entries = {name: kwargs.pop(name, None) for name in names} | {
-            "encoder_max_position_embeddings": kwargs.pop("encoder_max_position_embeddings", None)
+            "max_length": self.max_length,
+            "encoder_max_position_embeddings": kwargs.pop("encoder_max_position_embeddings", None),
         }
         for name, value in asdict(SpectusNetworkConfig.of_entries(entries, "the configuration")).items():
             setattr(self, name, value)
