@@ -1,5 +1,6 @@
 """Small raw files in every format, written by the tests themselves, and the scans they hold."""
 
+import base64
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -165,6 +166,97 @@ def experiment(
         spectrum.set_peaks(pairs[:, 0], pairs[:, 1])
         made.addSpectrum(spectrum)
     return made
+
+
+_SPECTRUM = (
+    '<spectrum index="{index}" id="{identifier}" defaultArrayLength="{n_points}">'
+    '<cvParam cvRef="MS" accession="MS:1000511" name="ms level" value="1"/>{terms}'
+    '<scanList count="1"><scan>{time}{window}</scan></scanList>'
+    '<binaryDataArrayList count="2">{arrays}</binaryDataArrayList></spectrum>\n'
+)
+_ARRAY = (
+    '<binaryDataArray encodedLength="{length}"><cvParam cvRef="MS" accession="MS:1000523" name="64-bit float"/>'
+    '<cvParam cvRef="MS" accession="MS:1000576" name="no compression"/><cvParam cvRef="MS" accession="{kind}" name=""/>'
+    "<binary>{text}</binary></binaryDataArray>"
+)
+SECONDS = 'unitCvRef="UO" unitAccession="UO:0000010" unitName="second"'
+
+
+def term(accession: str, value: object = "", more: str = "") -> str:
+    """An mzML term."""
+    return f'<cvParam cvRef="MS" accession="{accession}" name="" value="{value}" {more}/>'
+
+
+def write_labeled_mzml(
+    path: Path,
+    scans: Scans,
+    *,
+    identifiers: Sequence[str] = (),
+    terms: Sequence[str] = (),
+    windows: Sequence[tuple[float, float]] = (),
+    unit: str = SECONDS,
+    per_second: float = 1.0,
+    time: str = "MS:1000016",
+    source: str = "",
+) -> Path:
+    """mzML as plain text, whose spectra have these native identifiers, terms and mass windows, repeated as needed.
+
+    Times are written times `per_second` with the attributes `unit`; `source` is a term of the ion source.
+    """
+
+    def repeated(values: Sequence[object], number: int) -> object:
+        return values[number % len(values)] if values else None
+
+    spectra = []
+    for index, (seconds, peaks) in enumerate(scans):
+        pairs = np.array(peaks, dtype=np.float64).reshape(-1, 2)
+        texts = [base64.b64encode(column.astype("<f8").tobytes()).decode() for column in pairs.T]
+        arrays = "".join(
+            _ARRAY.format(length=len(text), kind=kind, text=text)
+            for text, kind in zip(texts, ("MS:1000514", "MS:1000515"), strict=True)
+        )
+        window = repeated(windows, index)
+        spectra.append(_SPECTRUM.format(
+            index=index, identifier=repeated(identifiers, index) or f"scan={index + 1}", n_points=len(pairs),
+            terms=repeated(terms, index) or "", time=term(time, seconds * per_second, unit), arrays=arrays,
+            window="" if window is None else (
+                '<scanWindowList count="1"><scanWindow>'
+                + term("MS:1000501", window[0]) + term("MS:1000500", window[1]) + "</scanWindow></scanWindowList>"
+            ),
+        ))  # fmt: skip
+    path.write_text(
+        '<?xml version="1.0" encoding="utf-8"?>\n<mzML xmlns="http://psi.hupo.org/ms/mzml" version="1.1.0">'
+        '<instrumentConfigurationList count="1"><instrumentConfiguration id="IC1"><componentList count="1">'
+        f'<source order="1">{source}</source></componentList></instrumentConfiguration></instrumentConfigurationList>'
+        f'<run id="r"><spectrumList count="{len(spectra)}">\n{"".join(spectra)}</spectrumList></run></mzML>\n'
+    )
+    return path
+
+
+def chromatogram(n_scans: int = 60, step: float = 0.5, ions: Sequence[float] = (), seed: int = 1) -> Scans:
+    """Full scans of background and one compound, whose apex is in the middle.
+
+    All scans hold the ions of air, bleed and of the compound at intensities that follow its peak, and some noise.
+    """
+    chance = np.random.default_rng(seed)
+    background = {28.05: 3000.0, 32.0: 900.0, 44.05: 400.0, 73.1: 600.0, 207.05: 1500.0, 281.1: 700.0}
+    compound = dict.fromkeys(ions, 2000.0) or {
+        43.1: 9000.0,
+        57.15: 20000.0,
+        91.05: 8000.0,
+        134.1: 4000.0,
+        178.2: 2000.0,
+    }
+    scans = []
+    for number in range(n_scans):
+        height = np.exp(-0.5 * ((number - n_scans / 2) / 3) ** 2)
+        peaks = {mz: counts * chance.uniform(0.8, 1.2) for mz, counts in background.items()}
+        peaks |= {mz: counts * height for mz, counts in compound.items() if counts * height > 5}
+        peaks |= {
+            float(mz) + 0.3: chance.uniform(20, 80) for mz in chance.choice(np.arange(35, 340), 12, replace=False)
+        }
+        scans.append((100 + step * number, sorted((mz, float(round(counts))) for mz, counts in peaks.items())))
+    return scans
 
 
 def write_mzml(path: Path, scans: Scans = SCANS) -> Path:

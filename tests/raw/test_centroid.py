@@ -1,9 +1,9 @@
-"""Profile data: recognised by spacing or declaration, picked to the right masses."""
+"""Profile data: recognized by spacing, or by declaration where there is too little; picked to the right masses."""
 
 import numpy as np
 import pytest
 
-from spectus.raw.centroid import centroided, looks_like_profile
+from spectus.raw.centroid import centroided, contradiction_note, is_profile
 from spectus.raw.run import Run
 
 from .files import run_of
@@ -31,8 +31,8 @@ def orbitrap() -> Run:
 @pytest.mark.parametrize("zeros", [True, False])
 def test_quadrupole_profile(zeros: bool) -> None:
     run = quadrupole() if zeros else quadrupole().with_peaks(quadrupole().intensity > 0)
-    assert looks_like_profile(run)
-    picked = centroided(run, None)
+    assert is_profile(run, None)
+    picked = centroided(run, True)
     np.testing.assert_array_equal(np.diff(picked.offsets), len(PEAKS))
     np.testing.assert_allclose(picked.mz[:5], [mz for mz, _ in PEAKS], atol=0.02)
     np.testing.assert_allclose(picked.intensity[:5], [height for _, height in PEAKS], rtol=0.02)
@@ -40,14 +40,14 @@ def test_quadrupole_profile(zeros: bool) -> None:
 
 def test_saturated_peaks_are_kept() -> None:
     """The picker alone takes only points above both neighbours: a peak cut flat at the ceiling would be lost."""
-    picked = centroided(quadrupole(ceiling=15000.0), None)
+    picked = centroided(quadrupole(ceiling=15000.0), True)
     np.testing.assert_allclose(picked.mz[:5], [mz for mz, _ in PEAKS], atol=0.12)
     np.testing.assert_allclose(picked.intensity[2:4], 15000.0, rtol=0.1)
 
 
 def test_accurate_mass_profile() -> None:
-    assert looks_like_profile(orbitrap())
-    picked = centroided(orbitrap(), None)
+    assert is_profile(orbitrap(), None)
+    picked = centroided(orbitrap(), True)
     np.testing.assert_allclose(picked.mz[:3], [73.0468, 73.0505, 147.0655], atol=2e-4)
 
 
@@ -64,8 +64,8 @@ def test_accurate_masses_are_picked_as_well_as_counting_noise_allows(power: int,
     run = run_of(
         [(1.0 + t, [(m, c) for m, c in zip(grid, scan, strict=True) if c > 0]) for t, scan in enumerate(drawn)]
     )
-    assert looks_like_profile(run)
-    picked = centroided(run, None)
+    assert is_profile(run, None)
+    picked = centroided(run, True)
     for mz, height in wanted:
         near = np.abs(picked.mz - mz) / mz < 0.7 / power
         ppm = (picked.mz[near] / mz - 1) * 1e6
@@ -86,10 +86,36 @@ def test_isobars_seen_apart_stay_apart() -> None:
     np.testing.assert_allclose(picked.mz[:2], [mz for mz, _ in pair], rtol=4e-6)
 
 
-def test_the_declaration_goes_before_the_spacing() -> None:
-    assert centroided(quadrupole(), False) is not None
-    assert len(centroided(quadrupole(), False).mz) == len(quadrupole().mz)
-    assert len(centroided(quadrupole(), True).mz) == 3 * len(PEAKS)
+def sticks() -> Run:
+    chance = np.random.default_rng(6)
+    scans = [[(mz + chance.normal(0, 0.05), float(chance.integers(5, 5000))) for mz in range(40, 90)] for _ in range(3)]
+    return run_of([(1.0 + number, scan) for number, scan in enumerate(scans)])
+
+
+def accurate_sticks() -> Run:
+    chance = np.random.default_rng(7)
+    scans = [sorted((float(mz), float(chance.integers(5, 5000))) for mz in chance.uniform(40, 60, 300)) for _ in "abc"]
+    return run_of([(1.0 + number, scan) for number, scan in enumerate(scans)])
+
+
+@pytest.mark.parametrize("declared", [True, False, None])
+def test_the_data_decide_whatever_is_declared(declared: bool | None) -> None:
+    for run in (sticks(), accurate_sticks()):
+        assert not is_profile(run, declared)
+    for run in (quadrupole(), orbitrap(), quadrupole().with_peaks(quadrupole().intensity > 100)):
+        assert is_profile(run, declared)
+
+
+def test_the_declaration_decides_where_the_data_cannot() -> None:
+    few = run_of([(1.0, [(50.0, 1.0), (50.1, 2.0), (50.2, 1.0)]), (2.0, [])])
+    assert is_profile(few, True) and not is_profile(few, False)
+    assert is_profile(run_of([(1.0, []), (2.0, [])]), True)
+
+
+def test_a_contradiction_is_told() -> None:
+    assert contradiction_note(True, None) is contradiction_note(True, True) is contradiction_note(False, False) is None
+    assert "calls its spectra profile data, but" in contradiction_note(False, True)
+    assert "calls its spectra centroids, but" in contradiction_note(True, False)
 
 
 def test_centroids_stay() -> None:
@@ -97,9 +123,9 @@ def test_centroids_stay() -> None:
     unit = run_of([(time, [(mz + chance.normal(0, 0.1), 5.0) for mz in range(40, 600)]) for time in (1.0, 2.0)])
     accurate = run_of([(1.0, [(mz, 5.0) for mz in np.sort(chance.uniform(40, 60, 300))]), (2.0, [(50.0, 1.0)])])
     for run in (unit, accurate, run_of()):
-        assert not looks_like_profile(run)
-        assert centroided(run, None) is run
+        assert not is_profile(run, None)
+        assert centroided(run, is_profile(run, None)) is run
 
 
 def test_scans_too_small_to_tell() -> None:
-    assert not looks_like_profile(run_of([(1.0, [(50.0, 1.0), (50.1, 1.0)]), (2.0, [])]))
+    assert not is_profile(run_of([(1.0, [(50.0, 1.0), (50.1, 1.0)]), (2.0, [])]), None)

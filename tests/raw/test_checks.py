@@ -7,29 +7,73 @@ import numpy as np
 import pytest
 
 from spectus.errors import InputError
-from spectus.raw.checks import checked_peaks, require_current, time_order
+from spectus.raw.checks import checked_peaks, dropped_points_note, require_current
+from spectus.raw.remarks import Remarks
 from spectus.raw.run import Run
-from spectus.raw.scans import taken
+from spectus.raw.scan_times import in_time_order
+from spectus.raw.scans import FileFacts, scans_of
 
 from .files import SCANS, assert_same_scans, run_of
 
 PATH = Path("some run.cdf")
 
 
-def checked(run: Run, path: Path) -> Run:
+def checked(run: Run, path: Path, remarks: Remarks | None = None) -> Run:
     """All checks, as reading makes them of a run of one block."""
-    run = checked_peaks(taken(run, time_order(run.rt_s, path)), path)
+    remarks = remarks or Remarks()
+    scans = in_time_order(scans_of(run, FileFacts()), path, remarks)
+    run = checked_peaks(scans.read(np.arange(scans.n_scans)), path, 0, remarks)
     require_current(bool(run.intensity.any()), path)
     return run
 
 
-def test_numbers_that_no_chromatograph_gives() -> None:
-    """One bit turned in an exponent makes such."""
+def long_run(n_scans: int = 20) -> Run:
+    return run_of([(1.0 + number, [(50.0, 5.0), (60.0, 7.0), (70.0, 9.0)]) for number in range(n_scans)])
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("mz", 0.0), ("mz", -1.0), ("mz", np.nan), ("mz", 2.0**1000), ("mz", np.inf),
+        ("intensity", -5.0), ("intensity", np.nan), ("intensity", np.inf), ("intensity", 9.96921e36),
+        ("intensity", 1e300),
+    ],
+)  # fmt: skip
+def test_a_few_bad_points_are_dropped_and_counted(name: str, wrong: float) -> None:
+    run = long_run()
+    values = getattr(run, name).copy()
+    values[[10, 11]] = wrong
+    remarks = Remarks()
+    found = checked(replace(run, **{name: values}), PATH, remarks)
+    assert remarks.n_points_left_out == 2
+    keep = ~np.isin(np.arange(len(run.mz)), [10, 11])
+    assert_same_scans(found, run.with_peaks(keep))
+    assert "2 points" in dropped_points_note(2) and "1 point " in dropped_points_note(1)
+    assert dropped_points_note(0) is None
+
+
+@pytest.mark.parametrize("wrong", [np.nan, -1.0, -9999.0, 9.96921e36, 1e9])
+def test_a_scan_without_a_time_is_left_out_and_counted(wrong: float) -> None:
+    run, remarks = long_run(), Remarks()
+    found = checked(replace(run, rt_s=np.append(run.rt_s[:-1], wrong)), PATH, remarks)
+    np.testing.assert_array_equal(found.rt_s, run.rt_s[:-1])
+    assert remarks.n_scans_left_out == 1
+    assert remarks.notes == ["left out: 1 of 20 scans, without a usable time"]
+
+
+def test_a_scan_with_the_time_of_another_is_left_out_and_counted() -> None:
+    run, remarks = long_run(), Remarks()
+    found = checked(replace(run, rt_s=np.append(run.rt_s[:-1], run.rt_s[-2])), PATH, remarks)
+    np.testing.assert_array_equal(found.rt_s, run.rt_s[:-1])
+    assert remarks.n_scans_left_out == 1 and "with the time of another" in remarks.notes[0]
+
+
+def test_many_numbers_that_no_chromatograph_gives() -> None:
     run = run_of()
-    with pytest.raises(InputError, match=r"a scan time of 3\.07e\+12 s"):
-        checked(replace(run, rt_s=run.rt_s * [1, 1, 1, 1, 1e10]), PATH)
-    with pytest.raises(InputError, match="1 m/z above 100,000, first in scan 5"):
-        checked(replace(run, mz=np.append(run.mz[:-1], 2.0**1000)), PATH)
+    with pytest.raises(InputError, match=r"a scan time of 3\.06e\+12 s"):
+        checked(replace(run, rt_s=run.rt_s * [1, 1e10, 1, 1, 1e10]), PATH)
+    with pytest.raises(InputError, match="11 m/z above 100,000, first in scan 1"):
+        checked(replace(run, mz=run.mz + 2.0**1000), PATH)
 
 
 def test_a_sound_run_stays_as_it_is() -> None:
@@ -61,15 +105,16 @@ def test_padding_of_empty_scans_is_dropped() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"rt_s": [1.0, 2.0, np.nan, 4.0, 5.0]}, "scan 3 has no scan time"),
-        ({"rt_s": [1.0, 1.0, 2.0, 3.0, 4.0]}, "2 scans share their time with another, first at 1 s"),
-        ({"rt_s": [1.0, 2.0, 3.0, -1.0, 5.0]}, "scan 4 has no scan time"),
+        ({"rt_s": [1.0, 2.0, np.nan, np.nan, 5.0]}, "scan 3 has no scan time"),
+        ({"rt_s": [1.0, 1.0, 2.0, 2.0, 5.0]}, "3 scans share their time with another, first at 1 s"),
+        ({"rt_s": [1.0, 2.0, -3.0, -1.0, 5.0]}, "scan 3 has no scan time"),
         ({"rt_s": [7.0] * 5}, "all scans have the same time"),
-        ({"mz": [0.0] + [50.0] * 10}, "1 m/z that are no positive number, first in scan 1"),
-        ({"mz": [50.0] * 10 + [np.nan]}, "1 m/z that are no positive number, first in scan 5"),
+        ({"mz": [0.0] * 2 + [50.0] * 9}, "2 m/z that are no positive number, first in scan 1"),
+        ({"mz": [50.0] * 9 + [np.nan] * 2}, "2 m/z that are no positive number, first in scan 5"),
         ({"intensity": [1.0] * 6 + [-1.0] * 5}, "5 negative intensities, first in scan 4"),
-        ({"intensity": [1.0] * 10 + [np.inf]}, "no finite number, first in scan 5"),
-        ({"intensity": [1e300] + [1.0] * 10}, "no finite number, first in scan 1"),
+        ({"intensity": [1.0] * 9 + [np.inf] * 2}, "no finite number, first in scan 5"),
+        ({"intensity": [1e300] * 2 + [1.0] * 9}, "no finite number, first in scan 1"),
+        ({"intensity": [9.97e36] * 2 + [1.0] * 9}, r"intensities above 1e\+15, first in scan 1"),
         ({"intensity": [0.0] * 11}, "all intensities are zero"),
     ],
 )

@@ -8,33 +8,40 @@ import pytest
 from spectus.errors import InputError
 from spectus.raw.chemstation import read_chemstation
 from spectus.raw.read import raw_file, read_run
+from spectus.raw.run import Run
 
 from .files import chemstation
 
 CEILING = 0x3FFF * 8.0**3
 
 
+def read(content: bytes) -> Run:
+    scans = read_chemstation(content, Path("run.D"))
+    return scans.read(np.arange(scans.n_scans))
+
+
 def test_header() -> None:
-    run, profile = read_chemstation(chemstation(), Path("run.D"))
+    scans = read_chemstation(chemstation(), Path("run.D"))
+    run = scans.read(np.arange(scans.n_scans))
     assert (run.format, run.instrument, run.acquired_at) == ("Agilent ChemStation", "GCMSD_2", "2020-03-17T16:46:00")
-    assert not profile
+    assert scans.facts.profile is False
 
 
 def test_wide_instrument_name_is_fuller() -> None:
     content = bytearray(chemstation(instrument="Demo 7890"))
     wide = "Demo 7890-7975C\0".encode("utf-16-le")
     content[0x1C0 : 0x1C0 + len(wide)] = wide
-    assert read_chemstation(bytes(content), Path("run.D"))[0].instrument == "Demo 7890-7975C"
+    assert read(bytes(content)).instrument == "Demo 7890-7975C"
 
 
 def test_header_without_names() -> None:
-    run, _ = read_chemstation(chemstation(instrument="", date=""), Path("run.D"))
+    run = read(chemstation(instrument="", date=""))
     assert run.instrument is None and run.acquired_at is None
 
 
 @pytest.mark.parametrize("counts", [0.0, 1.0, 16383.0, 16384.0, 131064.0, 131072.0, 1048512.0, 1048576.0, CEILING])
 def test_intensities_over_the_whole_range(counts: float) -> None:
-    run, _ = read_chemstation(chemstation([(1.0, [(50.0, counts)]), (2.0, [(51.0, 1.0)])]), Path("run.D"))
+    run = read(chemstation([(1.0, [(50.0, counts)]), (2.0, [(51.0, 1.0)])]))
     assert run.intensity[0] == counts
 
 

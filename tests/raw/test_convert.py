@@ -28,7 +28,8 @@ def raw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_mzml_and_table(raw: Path, capfd: pytest.CaptureFixture[str]) -> None:
     runs = ["raw/Probe 1 µg.D", "raw/std.cdf"]
     assert main(["convert", *runs, "--out", "mzml", "--runs-table", "tables/runs.parquet"]) == 0
-    assert capfd.readouterr() == ("", "")
+    said = capfd.readouterr()
+    assert said.out == "" and all(line.startswith("wrote ") for line in said.err.splitlines())
     first, second = tables.read(Path("tables/runs.parquet"), tables.RUNS).to_pylist()
     assert (first["run"], first["path"], first["mzml"]) == ("Probe 1 µg", runs[0], "mzml/Probe 1 µg.mzML")
     assert first["sha256"] == hashlib.sha256((raw / runs[0] / "DATA.MS").read_bytes()).hexdigest()
@@ -36,6 +37,8 @@ def test_mzml_and_table(raw: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert (first["acquired_at"], first["n_scans"], first["status"]) == ("2020-03-17T16:46:00", 5, "ok")
     assert (first["rt_min_s"], first["rt_max_s"]) == (305.582, 307.086)
     assert (first["mz_min"], first["mz_max"], first["error"]) == (41.05, 599.9, None)
+    assert (first["n_scans_left_out"], first["n_points_left_out"], first["note"]) == (0, 0, None)
+    assert first["ionization"] is first["polarity"] is None
     assert second["sha256"] == hashlib.sha256((raw / runs[1]).read_bytes()).hexdigest()
     for run in named_runs([Path("tables/runs.parquet")]):
         assert_same_scans(read_run(run.path), run_of())

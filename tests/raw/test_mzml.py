@@ -142,7 +142,7 @@ def test_profile_is_told_by_all_spectra(tmp_path: Path) -> None:
     for kind, profile in ((kinds.PROFILE, True), (kinds.CENTROID, False), (kinds.UNKNOWN, None)):
         oms.MzMLFile().store(str(tmp_path / "run.mzML"), experiment(kind=kind))
         with open_xml(tmp_path / "run.mzML", "mzML", tmp_path / "run.mzML") as scans:
-            assert scans.profile is profile
+            assert scans.facts.profile is profile
 
 
 def test_zeros_between_peaks_are_dropped(tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_a_run_of_many_blocks_is_the_same_run(tmp_path: Path, monkeypatch: pytes
 
 def test_what_is_wrong_is_found_in_any_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("spectus.raw.scans._BLOCK_POINTS", 3)
-    write_plain(tmp_path / "run.mzML", [*SCANS[:3], (306.71, [(44.0, 100.0), (45.0, -5.0)])])
+    write_plain(tmp_path / "run.mzML", [*SCANS[:3], (306.71, [(44.0, 100.0), (45.0, -5.0), (46.0, -5.0)])])
     with pytest.raises(InputError, match="negative intensities, first in scan 4"):
         read_run(tmp_path / "run.mzML")
     with pytest.raises(InputError, match="negative intensities, first in scan 4"):

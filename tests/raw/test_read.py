@@ -106,7 +106,8 @@ def test_missing_and_empty(tmp_path: Path) -> None:
     ("content", "named"),
     [
         (b"retention time\tarea\n1.2\t300\n", "no format that can be read"),
-        (b"<?xml version='1.0'?><html>not found</html>", "no format that can be read"),
+        (b"<?xml version='1.0'?><html>not found</html>", "is a web page"),
+        (b"<?xml version='1.0'?><pictures/>", "no format that can be read"),
         (b"\x01\xa1F\0i\0n\0n\0i\0g\0a\0n\0" + bytes(500), "ThermoRawFileParser"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500), "GCMSsolution"),
         (b"PK\x03\x04" + bytes(50), "unpack"),
@@ -148,7 +149,7 @@ def test_all_zero(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [kind for kind in QUICK if kind != "Agilent ChemStation"])
 @pytest.mark.parametrize(("wrong", "said"), [(-5.0, "negative"), (np.nan, "no finite number")])
 def test_intensities_that_mean_nothing(kind: str, wrong: float, said: str, tmp_path: Path) -> None:
-    scans = [*SCANS[:3], (306.71, [(44.0, 100.0), (45.0, wrong)])]
+    scans = [*SCANS[:3], (306.71, [(44.0, 100.0), (45.0, wrong), (46.0, wrong)])]
     message = refusal(made(kind, tmp_path, scans))
     assert said in message and "scan 4" in message
 

@@ -10,9 +10,9 @@ from spectus import tables
 from spectus.cli import main
 from spectus.errors import InputError
 from spectus.raw.read import read_run
-from spectus.raw.sim import require_full_scans, selected_ions
+from spectus.raw.sim import require_full_scans, selected_ions, sim_phase
 
-from .files import Scans, experiment, run_of, write_andi, write_chemstation, write_mzml
+from .files import Scans, assert_same_scans, experiment, run_of, write_andi, write_chemstation, write_mzml
 
 GROUPS = [[57.0, 71.1, 85.1], [128.05, 102.0], [178.1, 176.05, 152.0, 89.0]]
 
@@ -85,12 +85,18 @@ def test_no_real_run_is_near(shared: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", [0.0, 0.3])
-def test_sim_and_scan_in_turn_is_refused(missing: float, tmp_path: Path) -> None:
-    mixed = [scan for pair in zip(sim(missing=missing), full(), strict=True) for scan in pair]
-    with pytest.raises(
-        InputError, match=r"full scans and scans of \d selected ions \(SIM\) in turn; export its full scans"
-    ):
-        read_run(write_andi(tmp_path / "run.cdf", mixed))
+@pytest.mark.parametrize("sim_first", [True, False])
+def test_sim_scans_in_turn_with_full_scans_are_left_out(
+    sim_first: bool, missing: float, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pairs = zip(sim(missing=missing), full(), strict=True)
+    mixed = [(0.25 * number, peaks) for number, (_, peaks) in enumerate(scan for pair in pairs for scan in pair)]
+    if not sim_first:
+        mixed = mixed[1:]
+    run = read_run(write_andi(tmp_path / "run.cdf", mixed))
+    assert_same_scans(run, run_of([mixed[number] for number in range(sim_first, len(mixed), 2)]))
+    assert f"left out: {len(mixed) - 240} of {len(mixed)} scans" in caplog.messages[0] and "(SIM)" in caplog.messages[0]
+    assert sim_phase(run_of(full())) is sim_phase(run_of(sim())) is None
 
 
 def declared(path: Path, is_sim: Sequence[bool], scans: Scans) -> Path:
@@ -114,8 +120,10 @@ def test_declared_sim_scans_are_left_out_and_said(tmp_path: Path, capfd: pytest.
     path = declared(tmp_path / "run.mzML", [True, False] * 20, mixed)
     assert main(["convert", str(path), "--out", str(tmp_path / "o"), "--runs-table", str(tmp_path / "r.parquet")]) == 0
     said = capfd.readouterr().err
-    assert "20 SIM scans of 40 are left out" in said and said.count("\n") == 1
-    assert tables.read(tmp_path / "r.parquet", tables.RUNS).to_pylist()[0]["n_scans"] == 20
+    assert said.count("left out: 20 of 40 scans, which are SIM scans") == 1
+    row = tables.read(tmp_path / "r.parquet", tables.RUNS).to_pylist()[0]
+    assert (row["n_scans"], row["n_scans_left_out"]) == (20, 20)
+    assert row["note"].startswith("left out: 20 of 40 scans, which are SIM scans; the full scans are used")
     np.testing.assert_array_equal(read_run(path).rt_s, [time for time, _ in full(20)])
 
 

@@ -1,1 +1,1 @@
-"""Readers of raw runs, one file a format family; writing mzML."""
+"""Readers of raw runs, one module per format family; mass accuracy; writing mzML."""

@@ -11,71 +11,102 @@ from numpy.typing import NDArray
 
 from spectus.errors import InputError
 from spectus.raw.content import damaged, first_line
+from spectus.raw.ionization import ionization_name, is_negative, polarity_name
 from spectus.raw.netcdf_hdf5 import read_netcdf_hdf5
+from spectus.raw.other_formats import hdf5_format
 from spectus.raw.run import Run
-from spectus.raw.scans import Scans, scans_of
+from spectus.raw.scan_times import seconds_in_unit, unit_note
+from spectus.raw.scans import FileFacts, ScanLabel, Scans, scans_of
 from spectus.raw.timestamps import iso_from_andi
+from spectus.types import Flags, Floats, Ints
 
 _WANTED = (
     "mass_values", "intensity_values", "scan_index", "point_count", "scan_acquisition_time",
     "instrument_name", "instrument_mfr", "instrument_model", "ordinate_values",
 )  # fmt: skip
-_NULL = -9999  # the standard's word for a number that is not there
 _NUMBERS = {"mass_values", "intensity_values", "scan_index", "point_count", "scan_acquisition_time"}
+
+_NULL = -9999
+"""The standard's number for a value that is not there (ASTM E2077)."""
 
 
 @dataclass(frozen=True)
 class _Variable:
+    """Values of a netCDF variable, as stored, and its attributes."""
+
     values: NDArray[Any]
     attributes: Mapping[str, Any]
 
-    def scaled(self) -> NDArray[np.float64]:
-        """Values times `scale_factor` plus `add_offset`, where the file gives them."""
+    def scaled(self) -> Floats:
+        """Return the values times `scale_factor` plus `add_offset`, where the file gives them."""
         scale, offset = (
             float(np.ravel(self.attributes.get(name, neutral))[0])
             for name, neutral in (("scale_factor", 1.0), ("add_offset", 0.0))
         )
-        with np.errstate(invalid="ignore"):  # what is no number is refused with all else that is
+        with np.errstate(invalid="ignore"):  # values that are no numbers are dropped later
             values = self.values.astype(np.float64)
         return values * scale + offset
 
+    def null(self) -> Flags:
+        """Return where the value is not there: the standard's null, or the fill value that the file states."""
+        values = self.values.ravel()
+        null = values == _NULL
+        for name in ("_FillValue", "missing_value"):
+            stated = np.ravel(np.asarray(self.attributes.get(name, _NULL)))
+            if len(stated) and stated.dtype.kind in "iuf":
+                null |= values == stated[0]
+        return np.asarray(null)
+
 
 def read_andi(content: bytes, path: Path) -> Scans:
-    """The scans of an ANDI/MS file.
+    """Read the scans of an ANDI/MS file.
 
     Parameters
     ----------
-    content: the bytes of the file.
-    path: what the user gave, for errors.
+    content
+        The bytes of the file.
+    path
+        Path that the user gave, for errors.
 
     Raises
     ------
-    InputError: the file is damaged, a chromatogram without masses, or lacks a variable the standard demands.
+    InputError
+        The file is damaged, a chromatogram without masses, another format in the same container, or lacks a variable
+        that the standard demands.
     """
+    if not content.startswith(b"CDF") and (other := hdf5_format(content)):
+        raise InputError(path, f"is {other[0]}", other[1])
     try:
         variables, attributes = _classic(content) if content[:3] == b"CDF" else _netcdf4(content)
     except Exception as error:  # scipy and netCDF4 raise nearly anything on a damaged file
-        said = isinstance(error, ValueError | OSError)
-        raise damaged(path, f"netCDF: {first_line(error) if said else 'its header cannot be read'}") from error
+        known = isinstance(error, ValueError | OSError)
+        raise damaged(path, f"netCDF: {first_line(error) if known else 'its header cannot be read'}") from error
     _require_mass_spectra(variables, path)
     _require_numbers(variables, path)
     mz, intensity = variables["mass_values"].scaled().ravel(), variables["intensity_values"].scaled().ravel()
     if len(mz) != len(intensity):
         raise damaged(path, f"{len(mz):,} m/z but {len(intensity):,} intensities")
-    null = (variables["mass_values"].values.ravel() == _NULL) | (variables["intensity_values"].values.ravel() == _NULL)
-    mz[null] = intensity[null] = 0.0  # which is dropped as the padding of others is
-    rt_s = _times(variables["scan_acquisition_time"])
+    null = variables["mass_values"].null() | variables["intensity_values"].null()
+    mz[null] = intensity[null] = 0.0  # such points are dropped with the padding of other writers
+    texts = {name: _andi_text(value) for name, value in attributes.items()}
+    rt_s, time_note = _andi_times(variables["scan_acquisition_time"], texts)
     starts, counts = _extents(variables, len(rt_s), len(mz), path)
     offsets = np.concatenate([[0], np.cumsum(counts)])
     peaks = np.repeat(starts - offsets[:-1], counts) + np.arange(offsets[-1])
+    method = texts.get("test_ionization_mode", "")
     run = Run(
         rt_s=rt_s, offsets=offsets, mz=mz[peaks], intensity=intensity[peaks], format="ANDI/netCDF",
-        instrument=_instrument(variables),
-        acquired_at=iso_from_andi(_text(attributes.get("experiment_date_time_stamp", b""))),
+        instrument=_andi_instrument(variables),
+        acquired_at=iso_from_andi(texts.get("experiment_date_time_stamp", "")),
+        ionization=ionization_name(method),
+        polarity="negative" if is_negative(method) else polarity_name(texts.get("test_ionization_polarity")),
     )  # fmt: skip
-    function = _text(attributes.get("test_scan_function", b"")).lower()
-    sim = np.ones(run.n_scans, bool) if "selected ion" in function else None
-    return scans_of(run, _declared_profile(_text(attributes.get("experiment_type", b""))), sim)
+    facts = FileFacts(
+        profile=_declared_profile(texts.get("experiment_type", "")), time_note=time_note,
+        electron_energy_ev=_electron_energy(attributes), n_null_points=int(null[peaks].sum()),
+    )  # fmt: skip
+    sim = "selected ion" in texts.get("test_scan_function", "").lower()
+    return scans_of(run, facts, (ScanLabel(sim=sim),))
 
 
 def _classic(content: bytes) -> tuple[dict[str, _Variable], Mapping[str, Any]]:
@@ -114,17 +145,27 @@ def _require_numbers(variables: Mapping[str, _Variable], path: Path) -> None:
             raise damaged(path, f"{name} holds something else than numbers")
 
 
-def _times(variable: _Variable) -> NDArray[np.float64]:
-    """(n_scans,) s. The standard says seconds; a few writers use minutes and say so."""
+def _andi_times(variable: _Variable, texts: Mapping[str, str]) -> tuple[Floats, str | None]:
+    """Return the scan times, (n_scans,), s, and a line about a unit that is not known.
+
+    The standard's unit is the second, and most writers do not repeat it.
+    """
     times = variable.scaled().ravel()
-    return times * 60.0 if _text(variable.attributes.get("units", b"")).lower().startswith("min") else times
+    times[variable.null()] = np.nan
+    unit = _andi_text(variable.attributes.get("units", b"")) or texts.get("units", "")
+    seconds = seconds_in_unit(unit or "seconds")
+    return times * (seconds or 1.0), unit_note(unit) if seconds is None else None
 
 
-def _extents(
-    variables: Mapping[str, _Variable], n_scans: int, n_points: int, path: Path
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(n_scans,) first point and number of points of each scan, from `scan_index`, `point_count` or both."""
-    with np.errstate(invalid="ignore"):  # what is no number comes out as one far outside
+def _electron_energy(attributes: Mapping[str, Any]) -> float | None:
+    """Return the electron energy, eV, where the file states one."""
+    value = np.ravel(np.asarray(attributes.get("test_electron_energy", _NULL)))
+    return float(value[0]) if len(value) and value.dtype.kind in "iuf" and 0 < value[0] < 1000 else None
+
+
+def _extents(variables: Mapping[str, _Variable], n_scans: int, n_points: int, path: Path) -> tuple[Ints, Ints]:
+    """Return the first point and the number of points of each scan, from `scan_index`, `point_count` or both."""
+    with np.errstate(invalid="ignore"):  # a value that is no number becomes one far outside
         index, counts = (
             variables[name].values.ravel().astype(np.int64) if name in variables else None
             for name in ("scan_index", "point_count")
@@ -151,10 +192,10 @@ def _extents(
     return index, counts
 
 
-def _instrument(variables: Mapping[str, _Variable]) -> str | None:
-    """Maker, model and name, each once."""
+def _andi_instrument(variables: Mapping[str, _Variable]) -> str | None:
+    """Return maker, model and name, each once."""
     texts = (
-        _text(variables[name].values[:1].tobytes())
+        _andi_text(variables[name].values[:1].tobytes())
         for name in ("instrument_mfr", "instrument_model", "instrument_name")
         if name in variables and variables[name].values.dtype.kind == "S"
     )
@@ -168,6 +209,6 @@ def _declared_profile(experiment_type: str) -> bool | None:
     return False if "centroid" in kind else None
 
 
-def _text(value: Any) -> str:
+def _andi_text(value: Any) -> str:
     text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
     return text.split("\0")[0].strip()

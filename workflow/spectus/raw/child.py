@@ -1,4 +1,4 @@
-"""Work on a raw file in a process of its own, for libraries that a damaged file may crash or keep busy for ever."""
+"""Reading a raw file in a process of its own, for libraries that a damaged file may crash or keep busy forever."""
 
 import runpy
 import subprocess
@@ -6,30 +6,38 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-# A library with its own dependencies maps about 1 GB that it never uses.
 _MEMORY_BYTES = 3 * 2**30
+"""Memory that any such process may use. Chosen: a library with its dependencies maps about 1 GB that it never uses."""
 
 
 class ChildError(Exception):
-    """The process failed: its message is the last line it wrote, or how it ended."""
+    """The process failed. The message is the last line it wrote, or how it ended."""
 
 
 def in_child(
     script: Path, arguments: Sequence[str], seconds: float, content: bytes = b"", memory_bytes: int = 0
 ) -> bytes:
-    """What a script writes to its standard output.
+    """Run a script and return what it writes to its standard output.
 
     Parameters
     ----------
-    script: run as `__main__`, with `content` as its standard input. It can import installed packages only.
-    seconds: after which it is killed.
-    memory_bytes: memory it may use, beyond what any such process needs.
+    script
+        Run as `__main__`, with `content` as its standard input. It can import installed packages only.
+    arguments
+        Arguments of the script.
+    seconds
+        Time after which it is killed, s.
+    content
+        Standard input of the script.
+    memory_bytes
+        Memory it may use beyond what any such process needs, bytes.
 
     Raises
     ------
-    ChildError: it failed, crashed, or did not end in time.
+    ChildError
+        It failed, crashed, or did not end in time.
     """
-    # By the file's path and with -P: neither the package's place nor its modules' names matter to the new process.
+    # By the file's path and with -P: the new process must not find modules beside the script under their names.
     command = [sys.executable, "-P", __file__, str(_MEMORY_BYTES + memory_bytes), str(script), *arguments]
     try:
         done = subprocess.run(command, input=content, capture_output=True, timeout=seconds, check=False)

@@ -14,56 +14,67 @@ from spectus.files import require_file
 
 _GZIP = b"\x1f\x8b"
 _LONGEST_MESSAGE = 120
+"""Longest quotation of another library's message, characters. Chosen: a message stays one line."""
+
 _BLOCK = 2**20
-# Runs pack to a half or a tenth, a text of many zeros to a fiftieth; a file made to harm to a thousandth.
+
 _MOST_UNPACKED = 100
+"""Largest ratio of unpacked to packed size. Chosen: runs are packed to a half or a tenth, a text of many zeros to a
+fiftieth, and a file that is meant to harm to a thousandth."""
+
 _KEPT_IN_MEMORY = 2**26
+"""Bytes of an unpacked file that are kept in memory; a larger one goes to the disk. Chosen: 64 MB."""
 
 
 def head(path: Path, n_bytes: int = 65536) -> bytes:
-    """The first `n_bytes` of a file, unpacked if it is gzipped.
+    """Return the first `n_bytes` of a file, unpacked if it is gzipped.
 
     Raises
     ------
-    InputError: no such file, empty, not readable, or not even its first block can be unpacked.
+    InputError
+        There is no such file, it is empty or not readable, or not even its first block can be unpacked.
     """
     return _read(path, n_bytes)
 
 
 def contents(path: Path) -> bytes:
-    """All bytes of a file, unpacked if it is gzipped; a gzip stream is read to its end and its checksum tested.
+    """Return all bytes of a file, unpacked if it is gzipped.
+
+    A gzip stream is read to its end and its checksum is tested.
 
     Raises
     ------
-    InputError: as `head`; also a gzip stream that is cut short or damaged.
+    InputError
+        As `head`; also a gzip stream that is cut short or damaged.
     """
     return _read(path, -1)
 
 
 def damaged(path: Path, what: str) -> InputError:
-    """The error for a file whose own numbers do not hold together."""
+    """Make the error for a file whose own numbers contradict each other."""
     return InputError(path, f"the file is damaged or cut short ({what})", "copy or export it again")
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of what a library said, for an error of ours that must be one line, and a short one."""
+    """Return the first line of what a library said, for an error of ours that must be one short line."""
     line = next(iter(str(error).splitlines()), "") or type(error).__name__
     return shown(line, _LONGEST_MESSAGE)
 
 
 def shown(text: str, length: int = 20) -> str:
-    """A text from a file as an error may quote it: its beginning, without what would not print."""
+    """Return a text from a file as an error may quote it: its beginning, without characters that do not print."""
     printable = "".join(character if character.isprintable() else "?" for character in text[: length + 1])
     return printable if len(text) <= length else printable[:length] + "..."
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """The file open for reading at its beginning; a gzipped one unpacked, on disk where it is large.
+    """Open a file for reading at its beginning. A gzipped one is unpacked, on disk where it is large.
 
     Raises
     ------
-    InputError: as `contents`.
+    InputError
+        As `contents`.
     """
     with _readable(path) as file:
         if file.peek(2)[:2] != _GZIP:
@@ -91,7 +102,7 @@ def _read(path: Path, n_bytes: int) -> bytes:
 
 @contextmanager
 def _readable(path: Path) -> Iterator[BufferedReader]:
-    """What goes wrong while the file is open, as an `InputError`."""
+    """Turn what goes wrong while the file is open into an `InputError`."""
     try:
         with require_file(path).open("rb") as file:
             yield file
@@ -104,7 +115,7 @@ def _readable(path: Path) -> Iterator[BufferedReader]:
 
 
 def _unpacked_blocks(file: BufferedReader, path: Path) -> Iterator[bytes]:
-    """What a gzip stream holds, block by block; its end is reached only if its checksum is right."""
+    """Yield what a gzip stream holds, block by block; its end is reached only if its checksum is right."""
     most = max(_KEPT_IN_MEMORY, _MOST_UNPACKED * path.stat().st_size)
     length = 0
     with gzip.GzipFile(fileobj=file) as unpacked:

@@ -1,8 +1,7 @@
-"""`spectus convert`: raw runs to centroided mzML, and the runs table that says what became of each."""
+"""Raw runs to centroided mzML, and the runs table that says what became of each (`spectus convert`)."""
 
 import hashlib
 import math
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from spectus.raw.read import NamedRun, named_runs, open_run, raw_file
 from spectus.raw.run import Run
 
 _LONGEST_NAME = 200
+"""Longest name of a run, bytes. Chosen: file systems allow 255, and suffixes are added."""
 
 
 def convert_runs(
@@ -29,14 +29,22 @@ def convert_runs(
 
     Parameters
     ----------
-    paths, names: as `spectus.raw.read.named_runs` takes them.
-    on_bad_run: 'skip' gives a run that cannot be read a row with status 'failed' and the reason, and goes on;
-        'fail' stops there. The mzML files written before stay in either case.
+    paths
+        Raw runs or runs tables, as `spectus.raw.read.named_runs` takes them.
+    names
+        Names of the runs, or None for those of the files.
+    out_dir
+        Folder of the mzML files.
+    runs_table
+        Parquet file of the runs table.
+    on_bad_run
+        'skip' gives a run that cannot be read a row with status 'failed' and the reason, and goes on; 'fail' stops
+        there. The mzML files written before stay in either case.
 
     Raises
     ------
-    InputError: names that occur twice or cannot name a file; an output that would overwrite an input; with 'fail', a
-    run that cannot be read.
+    InputError
+        Names occur twice or cannot name a file; an output would overwrite an input; with 'fail', a run cannot be read.
     """
     runs = named_runs(paths, names)
     targets = [out_dir / f"{run.name}.mzML" for run in runs]
@@ -50,14 +58,16 @@ def convert_runs(
 
 
 def _converted(named: NamedRun, target: Path, on_bad_run: str) -> dict[str, Any]:
-    """The row of one run, once its mzML is written."""
+    """Write the mzML of one run and return its row."""
     row: dict[str, Any] = {"run": named.name, "path": str(named.path), "sha256": _sha256_or_none(named.path)}
     about: dict[str, Any] = {"n_scans": 0}
     try:
         with open_run(named.path) as run:
             write_blocks(_described(run.blocks, about), run.n_scans, target, named.path.name)
-            for note in run.notes:
-                print(f"spectus convert: {named.path}: {note}", file=sys.stderr)
+            about |= {
+                "n_scans_left_out": run.remarks.n_scans_left_out, "n_points_left_out": run.remarks.n_points_left_out,
+                "note": "; ".join(run.remarks.notes) or None,
+            }  # fmt: skip
     except BadOutput:
         raise
     except InputError as error:
@@ -68,11 +78,14 @@ def _converted(named: NamedRun, target: Path, on_bad_run: str) -> dict[str, Any]
 
 
 def _described(blocks: Iterable[Run], about: dict[str, Any]) -> Iterator[Run]:
-    """The blocks as they are, while `about` gathers what the runs table says of the run."""
+    """Yield the blocks unchanged, and gather in `about` what the runs table says of the run."""
     for run in blocks:
-        about |= {"format": run.format, "instrument": run.instrument, "acquired_at": run.acquired_at}
+        about |= {
+            "format": run.format, "instrument": run.instrument, "acquired_at": run.acquired_at,
+            "ionization": run.ionization, "polarity": run.polarity,
+        }  # fmt: skip
         about["n_scans"] += run.n_scans
-        if "rt_min_s" not in about:  # the first block tells enough
+        if "rt_min_s" not in about:  # the first block is enough to measure it
             accuracy = mass_accuracy(run)
             about["mass_error_ppm"] = accuracy.error_ppm if accuracy else None
             about["resolving_power"] = accuracy.resolving_power if accuracy else None
@@ -93,7 +106,7 @@ def _sha256_or_none(path: Path) -> str | None:
 
 
 def _require_file_names(runs: Sequence[NamedRun]) -> None:
-    """Names become file names, on any system: no two that differ in case only, nothing that leads out of the folder."""
+    """Require names that can be file names on any system: no two may differ in case only, none may leave the folder."""
     met: set[str] = set()
     for run in runs:
         unfit = run.name != run.name.strip() or run.name.startswith(".") or not run.name.isprintable()

@@ -1,4 +1,4 @@
-"""JCAMP-DX mass spectra with a page a scan (Lampen et al., Appl. Spectrosc. 1994, 48, 1545).
+"""JCAMP-DX mass spectra with one page for each scan (Lampen et al., Appl. Spectrosc. 1994, 48, 1545).
 
 Each scan has its time (`##RETENTION_TIME=`, or `##PAGE= T=...`) and a table of pairs under `##XYDATA=`, `##XYPOINTS=`,
 `##PEAK TABLE=` or `##DATA TABLE=`, all `(XY..XY)`, with commas, semicolons or blanks between the numbers.
@@ -9,42 +9,51 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spectus.errors import InputError
 from spectus.raw.content import damaged, shown
+from spectus.raw.ionization import ionization_name, is_negative, polarity_name
 from spectus.raw.run import Run
+from spectus.raw.scan_times import seconds_in_unit, unit_note
+from spectus.raw.scans import FileFacts, Scans, scans_of
 from spectus.raw.timestamps import iso_from_jcamp
+from spectus.types import Floats
 
 _TABLES = {"XYDATA", "XYPOINTS", "PEAKTABLE", "DATATABLE"}
 _TIMES = {"RETENTIONTIME", "PAGE"}
-_TIME = re.compile(r"(?:\bT\s*=\s*)?([-+]?(?:\d+\.?\d*|\.\d+)(?:E[-+]?\d+)?)\s*(MIN)?", re.I)
+_TIME = re.compile(r"(?:\bT\s*=\s*)?([-+]?(?:\d+\.?\d*|\.\d+)(?:E[-+]?\d+)?)\s*([a-zµ]+)?", re.I)
+_IONIZATION = ("IONIZATIONMODE", "IONISATIONMODE", "IONIZATION", "IONISATION", "SOURCETYPE")
+"""Labels that may name the ionization, without their leading dot or dollar sign."""
 _SEPARATORS = str.maketrans(",;", "  ")
 
 
 @dataclass
 class _Pages:
-    """The scans met so far, and the labels met before the next table."""
+    """The scans met so far, the labels met before the next table, and units of time that are not known ("": none)."""
 
     labels: dict[str, str] = field(default_factory=dict)
     rt_s: list[float] = field(default_factory=list)
-    pairs: list[NDArray[np.float64]] = field(default_factory=list)
+    pairs: list[Floats] = field(default_factory=list)
     current: dict[str, str] = field(default_factory=dict)
+    unknown_units: set[str] = field(default_factory=set)
 
 
-def read_jcamp(content: bytes, path: Path) -> tuple[Run, None]:
-    """The scans of a JCAMP-DX file, and None: it does not say whether they are profile data.
+def read_jcamp(content: bytes, path: Path) -> Scans:
+    """Read the scans of a JCAMP-DX file.
 
     Parameters
     ----------
-    content: the bytes of the file.
-    path: what the user gave, for errors.
+    content
+        The bytes of the file.
+    path
+        Path that the user gave, for errors.
 
     Raises
     ------
-    InputError: no tables, tables in a compressed form, a scan without a time, a table with fewer or more points than it
-    states or with something that is no number, an end within a line or a page. (A file cut between two pages cannot be
-    told from a shorter run: `##END=` is often left out.)
+    InputError
+        There are no tables or tables in a compressed form; a table has fewer or more points than it states, or an
+        entry that is no number; the file ends within a line or a page. (A file cut between two pages cannot be told
+        from a shorter run: `##END=` is often left out.) No scan has a time.
     """
     records = _records(content)
     if not content.endswith((b"\n", b"\r")) and all(label != "END" for label, _ in records):
@@ -61,19 +70,36 @@ def read_jcamp(content: bytes, path: Path) -> tuple[Run, None]:
         raise damaged(path, f"it ends within a page, after {len(pages.rt_s)} scans")
     if not pages.rt_s:
         raise InputError(path, "holds no table of peaks", "export the run as JCAMP-DX with one (XY..XY) table a scan")
+    if np.isnan(pages.rt_s).all():
+        raise InputError(
+            path, "scan 1 has no retention time, nor has any other",
+            "export the run with its scan times; give a library of spectra to `spectus library`",
+        )  # fmt: skip
+    return scans_of(_jcamp_run(pages), FileFacts(time_note=_time_note(pages)))
+
+
+def _jcamp_run(pages: _Pages) -> Run:
     pairs = np.concatenate(pages.pairs)
     labels = pages.labels
-    run = Run(
+    plain = {label.lstrip(".$"): text for label, text in labels.items()}
+    method = next((plain[label] for label in _IONIZATION if plain.get(label)), None)
+    sign = method.strip()[-1:] if method else ""
+    return Run(
         rt_s=np.array(pages.rt_s), offsets=np.concatenate([[0], np.cumsum([len(page) for page in pages.pairs])]),
         mz=pairs[:, 0], intensity=pairs[:, 1], format="JCAMP-DX",
         instrument=labels.get("SPECTROMETERDATASYSTEM") or labels.get("SPECTROMETERSYSTEM") or None,
         acquired_at=iso_from_jcamp(labels.get("LONGDATE") or labels.get("DATE", ""), labels.get("TIME", "")),
+        ionization=ionization_name(method),
+        polarity="negative" if is_negative(method) else polarity_name(plain.get("POLARITY") or sign),
     )  # fmt: skip
-    return run, None
+
+
+def _time_note(pages: _Pages) -> str | None:
+    return unit_note(min(pages.unknown_units)) if pages.unknown_units else None
 
 
 def _records(content: bytes) -> list[tuple[str, str]]:
-    """Labelled data records: label in capitals without blanks, hyphens, slashes and underscores; value as it stands."""
+    """Return labels, in capitals without blanks, hyphens, slashes and underscores, and their values."""
     text = content.decode("latin-1").replace("\r\n", "\n").replace("\r", "\n")
     if "$$" in text:
         text = re.sub(r"\$\$.*", "", text)
@@ -94,15 +120,15 @@ def _add_scan(pages: _Pages, label: str, value: str, path: Path) -> None:
     stated = pages.current.get("NPOINTS", "")
     if re.fullmatch(r"[0-9]{1,15}", stated) and int(stated) != len(pairs):
         raise damaged(path, f"scan {number} states {shown(stated)} points and has {len(pairs)}")
-    # Factors belong to the two labels of plotted data (JCAMP-DX 4.24, 5.5); a peak table stands as it is.
+    # Only the two labels of plotted data have factors (JCAMP-DX 4.24, 5.5).
     if label in {"XYDATA", "XYPOINTS"}:
         pairs *= [_factor(pages.labels.get("XFACTOR")), _factor(pages.labels.get("YFACTOR"))]
-    pages.rt_s.append(_seconds(pages, number, path))
+    pages.rt_s.append(_scan_time(pages))
     pages.pairs.append(pairs)
     pages.current.clear()
 
 
-def _pairs(table: str, number: int, path: Path) -> NDArray[np.float64]:
+def _pairs(table: str, number: int, path: Path) -> Floats:
     try:
         numbers = np.array(table.translate(_SEPARATORS).split(), dtype=np.float64)
     except ValueError as error:
@@ -112,18 +138,18 @@ def _pairs(table: str, number: int, path: Path) -> NDArray[np.float64]:
     return numbers.reshape(-1, 2)
 
 
-def _seconds(pages: _Pages, number: int, path: Path) -> float:
+def _scan_time(pages: _Pages) -> float:
+    """Return the time of the current page, s; NaN if it has none."""
     text = pages.current.get("RETENTIONTIME") or pages.current.get("PAGE")
     found = _TIME.search(text or "")
     if not found:
-        raise InputError(
-            path, f"scan {number} has no retention time",
-            "export the run with its scan times; give a library of spectra to `spectus library`",
-        )  # fmt: skip
-    # An NTUPLES file states the units of its variables, the page's last, e.g. "M/Z, RELATIVE ABUNDANCE, SECONDS".
-    units = pages.labels.get("UNITS", "").upper().split(",")[-1]
-    in_minutes = bool(found[2]) or units.strip().startswith("MIN")
-    return float(found[1]) * (60.0 if in_minutes else 1.0)
+        return np.nan
+    # An NTUPLES file states the units of its variables, the page's last, such as "M/Z, RELATIVE ABUNDANCE, SECONDS".
+    unit = found[2] or pages.labels.get("UNITS", "").split(",")[-1].strip()
+    seconds = seconds_in_unit(unit)
+    if seconds is None:
+        pages.unknown_units.add(shown(unit))
+    return float(found[1]) * (seconds or 1.0)
 
 
 def _factor(text: str | None) -> float:

@@ -1,4 +1,4 @@
-"""Writing mzML, by pyOpenMS: scan after scan, so that a run need not be in memory as a whole."""
+"""Writing mzML by pyOpenMS, scan after scan, so that a run need not be in memory as a whole."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -13,38 +13,60 @@ from spectus import __version__
 from spectus.errors import InputError
 from spectus.files import replacing
 from spectus.raw.content import first_line
-from spectus.raw.mzml_index import ACQUIRED, INSTRUMENT
+from spectus.raw.mzml_index import ACQUIRED, INSTRUMENT, IONIZATION
 from spectus.raw.run import Run
 
 _CENTROID = oms.SpectrumSettings.SpectrumType.CENTROID
 
-# PSI-MS terms of raw formats. A source file without one is not named as such: OpenMS would call it mzData.
 _FORMAT_TERMS = {
     "ANDI/netCDF": "Andi-MS format",
     "mzML": "mzML format",
     "mzXML": "ISB mzXML format",
     "JCAMP-DX": "text format",
 }
+"""PSI-MS terms of raw formats. A source file without one is not named as such, since OpenMS would call it mzData."""
 
 
 class BadOutput(InputError):
-    """An mzML file cannot be written: no fault of the run, and the next would fare no better."""
+    """An mzML file cannot be written, through no fault of the run: the next run would fail too."""
 
 
 def write_mzml(run: Run, path: Path, source: str) -> None:
     """Write a run as centroided mzML: zlib, m/z as 64-bit and intensities as 32-bit floats, times in s.
 
-    The same run gives the same bytes. `source` is the name of the raw file, kept in the file's header.
+    The same run gives the same bytes.
+
+    Parameters
+    ----------
+    run
+        Run of centroids.
+    path
+        File to write.
+    source
+        Name of the raw file, which is kept in the file's header.
 
     Raises
     ------
-    BadOutput: the file cannot be written, or not whole.
+    BadOutput
+        The file cannot be written, or not whole.
     """
     write_blocks([run], run.n_scans, path, source)
 
 
 def write_blocks(blocks: Iterable[Run], n_scans: int, path: Path, source: str) -> None:
-    """As `write_mzml`, for stretches of a run one after another, `n_scans` in all; none is kept once it is written."""
+    """Write blocks of a run one after another, as `write_mzml` does; no block is kept once it is written.
+
+    Parameters
+    ----------
+    blocks
+        Blocks of the run.
+    n_scans
+        Scans of all blocks.
+    path
+        File to write.
+    source
+        Name of the raw file.
+    """
     try:
         with replacing(path) as temporary:
             _store(blocks, n_scans, temporary, source)
@@ -78,7 +100,7 @@ def _store(blocks: Iterable[Run], n_scans: int, path: Path, source: str) -> None
 
 
 def to_experiment(run: Run, spectrum_type: Any) -> "oms.MSExperiment":
-    """The run as pyOpenMS holds it; every spectrum of the given type."""
+    """Return the run as pyOpenMS holds it, with every spectrum of the given type."""
     experiment = oms.MSExperiment()
     experiment.reserveSpaceSpectra(run.n_scans)
     for spectrum in _spectra(run, spectrum_type, _conversion()):
@@ -91,6 +113,9 @@ def _spectra(
 ) -> "Iterator[oms.MSSpectrum]":
     mode = oms.InstrumentSettings()
     mode.setScanMode(oms.InstrumentSettings.ScanMode.MS1SPECTRUM)
+    if run.polarity:
+        polarities = oms.IonSource.Polarity
+        mode.setPolarity(polarities.NEGATIVE if run.polarity == "negative" else polarities.POSITIVE)
     bounds = run.offsets.tolist()
     for number, rt_s in enumerate(run.rt_s.tolist()):
         spectrum = oms.MSSpectrum()
@@ -106,7 +131,7 @@ def _spectra(
 
 
 def peaks_of(experiment: "oms.MSExperiment") -> dict[str, Any]:
-    """`rt_s`, `offsets`, `mz` and `intensity` of the MS1 spectra, as `Run` takes them."""
+    """Return `rt_s`, `offsets`, `mz` and `intensity` of the MS1 spectra, as `Run` takes them."""
     views = _ms1_views(experiment)
     peaks = [view.get_peaks() for view in views]
     return {
@@ -143,6 +168,8 @@ def _description(run: Run, source: str) -> "oms.ExperimentalSettings":
         date = oms.DateTime()
         date.set(run.acquired_at[:19].replace("T", " "))
         experiment.setDateTime(date)
+    if run.ionization:
+        experiment.setMetaValue(IONIZATION, run.ionization)
     experiment.setMetaValue("raw file", source)
     experiment.setMetaValue("raw format", run.format)
     if run.format in _FORMAT_TERMS:
@@ -155,7 +182,7 @@ def _description(run: Run, source: str) -> "oms.ExperimentalSettings":
 
 
 def _require_whole(path: Path) -> None:
-    """pyOpenMS does not notice a full disk."""
+    """Check that the file was written to its end, since pyOpenMS does not notice a full disk."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 64))
         if not file.read().rstrip().endswith(b"</indexedmzML>"):
@@ -164,9 +191,9 @@ def _require_whole(path: Path) -> None:
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """Keep off the terminal what OpenMS writes there: what matters of it is raised as an error here.
+    """Keep off the terminal what OpenMS writes there; this package raises its own errors.
 
-    Its log has a level; what its decoders write to the error stream itself has none.
+    Its log has a level. Its decoders also write to the error stream itself, which has none.
     """
     oms.LogConfigHandler.getInstance().setLogLevel("NONE")
     try:

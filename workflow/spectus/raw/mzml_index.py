@@ -1,29 +1,55 @@
 """The index of an mzML file (mzML 1.1: Martens et al., Mol. Cell. Proteomics 2011, 10, R110.000133)."""
 
 import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from spectus.errors import InputError
-from spectus.raw.content import damaged
+from spectus.raw.content import damaged, shown
+from spectus.raw.scan_times import seconds_in_unit, unit_note
+from spectus.raw.scans import ScanLabel
 from spectus.raw.timestamps import iso_or_none
 from spectus.raw.xml_index import NO_ARRAY, NUMBERS, PACKINGS, Action, Attributes, Indexer
 
-# Names under which our own files keep what mzML has no place for, or one of less precision.
-INSTRUMENT, ACQUIRED = "instrument name", "acquisition start"
+INSTRUMENT, ACQUIRED, IONIZATION = "instrument name", "acquisition start", "ionization"
+"""Names under which our own files keep what mzML has no place for, or one of less precision."""
 
 # PSI-MS terms.
 _MZ, _INTENSITY = "MS:1000514", "MS:1000515"
-_LEVEL, _SCAN_START, _MINUTES = "MS:1000511", "MS:1000016", "UO:0000031"
-_CENTROID, _PROFILE, _SIM = "MS:1000127", "MS:1000128", "MS:1000582"
-_NO_MASSES = ("MS:1000804", "MS:1000805", "MS:1000806")  # spectra of light
-_SPECTRUM_TERMS = frozenset((_LEVEL, _SCAN_START, _CENTROID, _PROFILE, _SIM, *_NO_MASSES))
+_LEVEL, _SCAN_START = "MS:1000511", "MS:1000016"
+_OTHER_TIMES = ("MS:1000894", "MS:1000895", "MS:1000826")  # retention, local retention and elution time
+_CENTROID, _PROFILE = "MS:1000127", "MS:1000128"
+_SIM, _FILTER = ("MS:1000582", "MS:1000205"), "MS:1000512"
+_POSITIVE, _NEGATIVE = "MS:1000130", "MS:1000129"
+_LOWEST, _HIGHEST = "MS:1000501", "MS:1000500"
+_NO_MASSES = frozenset(("MS:1000804", "MS:1000805", "MS:1000806"))  # spectra of light
+_FRAGMENTS = frozenset(("MS:1000580", "MS:1000583"))  # MSn spectrum, SRM spectrum
 _NO_MODEL = frozenset(("MS:1000031", "MS:1000529", "MS:1000032"))  # the general term, a serial number, a remark
-_LARGEST_GROUP = 1000  # it is gone through once for each spectrum that names it
+_IONIZATIONS = frozenset((
+    "MS:1000389", "MS:1000071", "MS:1000073", "MS:1000398", "MS:1000397", "MS:1000070", "MS:1000382", "MS:1000075",
+    "MS:1000074", "MS:1000257", "MS:1000258", "MS:1000384", "MS:1000227", "MS:1000069", "MS:1000134", "MS:1000393",
+))  # fmt: skip
+"""Terms of ionization types that `ionization.ionization_name` knows."""
+
+_FUNCTION = re.compile(r"\b(?:function|experiment)=(\d{1,6})")
+"""Number of a Waters function or SCIEX experiment in a spectrum's native identifier (PSI-MS terms MS:1000769 and
+MS:1000770)."""
+
+_LARGEST_GROUP = 1000
+"""Most terms of a group. Chosen: a group is gone through once for each spectrum that names it; real ones have ten."""
 
 
 class MzmlIndexer(Indexer):
-    """Follows the terms of spectra and their arrays, also those that a group of terms brings in."""
+    """Follows the terms of spectra and their arrays, also those that a group of terms brings in.
+
+    Parameters
+    ----------
+    path
+        Path that the user gave, for errors.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -34,17 +60,18 @@ class MzmlIndexer(Indexer):
             "referenceableParamGroup": self._start_group, "instrumentConfiguration": self._start_instrument,
             "run": self._start_run, "spectrumList": self._start_list, "spectrum": self._start_spectrum,
             "binaryDataArray": self._start_array, "binary": self._start_binary, "precursor": self._start_other,
-            "product": self._start_other, "componentList": self._start_other, "chromatogram": self._start_other,
+            "product": self._start_other, "chromatogram": self._start_other, "source": self._start_source,
+            "analyzer": self._start_other, "detector": self._start_other,
         }  # fmt: skip
         self.ends = {
             "referenceableParamGroup": self._end_group, "instrumentConfiguration": self._end_context,
             "spectrum": self._end_spectrum, "binaryDataArray": self._end_array, "binary": self._end_binary,
-            "precursor": self._end_other, "product": self._end_other, "componentList": self._end_other,
-            "chromatogram": self._end_context,
+            "precursor": self._end_other, "product": self._end_other, "source": self._end_other,
+            "analyzer": self._end_other, "detector": self._end_other, "chromatogram": self._end_context,
         }  # fmt: skip
-        self._in_spectrum = self._is_sim = False
-        self._stated, self._level, self._time = 0, 1, math.nan
-        self._profile: bool | None = None
+        self._in_spectrum = False
+        self._stated = 0
+        self._spectrum = _Spectrum()
         self._place: dict[str, tuple[int, int, int]] = {}
         self._array: set[str] = set()
         self._forms: dict[frozenset[str], int] = {}
@@ -52,10 +79,10 @@ class MzmlIndexer(Indexer):
         self._fits = True
 
     def _no_terms(self, term: Attributes) -> None:
-        """Of parts of the file that do not matter here."""
+        """Ignore the terms of parts of the file that do not matter here."""
 
     def _listen(self, terms: Action) -> None:
-        """Give the terms that follow to this function."""
+        """Give the terms that follow to a function."""
         self._terms = self.starts["cvParam"] = terms
 
     def _group_terms(self, reference: Attributes) -> None:
@@ -87,11 +114,21 @@ class MzmlIndexer(Indexer):
         if not self.instrument and term.get("accession") not in _NO_MODEL:
             self.instrument = term.get("name")
 
+    def _start_source(self, attributes: Attributes) -> None:
+        self._outer = self._terms
+        self._listen(self._source_term)
+
+    def _source_term(self, term: Attributes) -> None:
+        if not self.ionization_text and term.get("accession") in _IONIZATIONS:
+            self.ionization_text = term.get("accession")
+
     def _user_term(self, term: Attributes) -> None:
         if term.get("name") == INSTRUMENT:
             self.instrument = term.get("value")
         elif term.get("name") == ACQUIRED:
             self.acquired_at = iso_or_none(term.get("value"))
+        elif term.get("name") == IONIZATION:
+            self.ionization_text = term.get("value")
 
     def _start_run(self, attributes: Attributes) -> None:
         self.acquired_at = iso_or_none(attributes.get("startTimeStamp"))
@@ -103,25 +140,17 @@ class MzmlIndexer(Indexer):
     def _start_spectrum(self, attributes: Attributes) -> None:
         self.present += 1
         self._stated = self.points(attributes.get("defaultArrayLength"))
-        self._level, self._time, self._profile, self._is_sim = 1, math.nan, None, False
+        self._spectrum = _Spectrum()
+        found = _FUNCTION.search(attributes.get("id", ""))
+        self._spectrum.function = found[1] if found else None
         self._place = {}
         self._in_spectrum = True
         self._listen(self._spectrum_term)
 
     def _spectrum_term(self, term: Attributes) -> None:
-        accession = term.get("accession")
-        if accession not in _SPECTRUM_TERMS:
-            return
-        if accession == _LEVEL:
-            self._level = int(term.get("value", ""))
-        elif accession == _SCAN_START:
-            self._time = float(term.get("value", "")) * (60.0 if term.get("unitAccession") == _MINUTES else 1.0)
-        elif accession in (_CENTROID, _PROFILE):
-            self._profile = accession == _PROFILE
-        elif accession == _SIM:
-            self._is_sim = True
-        else:
-            self._level = 0
+        handler = _SPECTRUM_TERMS.get(term.get("accession", ""))
+        if handler:
+            handler(self._spectrum, term)
 
     def _start_array(self, attributes: Attributes) -> None:
         if not self._in_spectrum:
@@ -151,7 +180,7 @@ class MzmlIndexer(Indexer):
             self._place[kind] = (*self._bytes, self._form())
 
     def _form(self) -> int:
-        """Code of the form that the terms of the array name; terms seldom change from array to array."""
+        """Return the code of the form that the terms of the array name; terms seldom change from array to array."""
         terms = frozenset(self._array)
         if terms not in self._forms:
             self._forms[terms] = _form(terms)
@@ -165,16 +194,109 @@ class MzmlIndexer(Indexer):
     def _end_spectrum(self) -> None:
         self._in_spectrum = False
         self._listen(self._no_terms)
-        if self._level != 1:
+        spectrum = self._spectrum
+        if spectrum.level != 1:
+            self.n_fragment_scans += spectrum.level > 1
             return
         mz, intensity = (self._place.get(kind, (0, 0, NO_ARRAY)) for kind in (_MZ, _INTENSITY))
         if self._stated and NO_ARRAY in (mz[2], intensity[2]):
             raise damaged(self.path, f"spectrum {self.present:,} lacks its m/z or intensities")
-        self.add(self._time, (self._stated, *mz, *intensity), self._profile, self._is_sim)
+        line = spectrum.filter_line
+        label = ScanLabel(
+            sim=spectrum.sim or self.is_sim_filter(line),
+            polarity=spectrum.polarity or self.filter_polarity(line),
+            function=spectrum.function,
+            window=self.window(spectrum.lowest, spectrum.highest),
+        )
+        if line and not self.ionization_text:
+            self.ionization_text = self.filter_ionization(line)
+        self.add(self._seconds_of(spectrum.time), (self._stated, *mz, *intensity), spectrum.profile, label)
+
+    def _seconds_of(self, term: Attributes | None) -> float:
+        """Return the time that a term gives, s; NaN if it gives none."""
+        try:
+            value = float((term or {}).get("value", ""))
+        except ValueError:
+            return math.nan
+        assert term is not None
+        accession, name = term.get("unitAccession"), term.get("unitName")
+        seconds = seconds_in_unit(name, accession)
+        if seconds is None:
+            self.time_note = unit_note(shown(name or accession or ""))
+        return value * (seconds or 1.0)
+
+
+@dataclass
+class _Spectrum:
+    """What the terms of a spectrum say of it; texts as the file has them."""
+
+    stated_level: int | None = None
+    fragments: bool = False
+    no_masses: bool = False
+    time: Attributes | None = None
+    profile: bool | None = None
+    sim: bool = False
+    polarity: str | None = None
+    function: str | None = None
+    filter_line: str = ""
+    lowest: str | None = None
+    highest: str | None = None
+
+    @property
+    def level(self) -> int:
+        """MS level; 0 for a spectrum of light."""
+        if self.no_masses:
+            return 0
+        return self.stated_level if self.stated_level is not None else 2 if self.fragments else 1
+
+    def set_level(self, term: Attributes) -> None:
+        self.stated_level = int(term.get("value", ""))
+
+    def set_time(self, term: Attributes) -> None:
+        if self.time is None or term.get("accession") == _SCAN_START:
+            self.time = term
+
+    def set_profile(self, term: Attributes) -> None:
+        self.profile = term.get("accession") == _PROFILE
+
+    def set_sim(self, term: Attributes) -> None:
+        self.sim = True
+
+    def set_polarity(self, term: Attributes) -> None:
+        self.polarity = "positive" if term.get("accession") == _POSITIVE else "negative"
+
+    def set_filter(self, term: Attributes) -> None:
+        self.filter_line = term.get("value", "")
+
+    def set_lowest(self, term: Attributes) -> None:
+        self.lowest = self.lowest or term.get("value")
+
+    def set_highest(self, term: Attributes) -> None:
+        self.highest = term.get("value")
+
+    def set_no_masses(self, term: Attributes) -> None:
+        self.no_masses = True
+
+    def set_fragments(self, term: Attributes) -> None:
+        self.fragments = True
+
+
+_SPECTRUM_TERMS: dict[str, Callable[[_Spectrum, Attributes], None]] = {
+    _LEVEL: _Spectrum.set_level,
+    **dict.fromkeys((_SCAN_START, *_OTHER_TIMES), _Spectrum.set_time),
+    **dict.fromkeys((_CENTROID, _PROFILE), _Spectrum.set_profile),
+    **dict.fromkeys(_SIM, _Spectrum.set_sim),
+    **dict.fromkeys((_POSITIVE, _NEGATIVE), _Spectrum.set_polarity),
+    _FILTER: _Spectrum.set_filter,
+    _LOWEST: _Spectrum.set_lowest,
+    _HIGHEST: _Spectrum.set_highest,
+    **dict.fromkeys(_NO_MASSES, _Spectrum.set_no_masses),
+    **dict.fromkeys(_FRAGMENTS, _Spectrum.set_fragments),
+}
 
 
 def _form(terms: frozenset[str]) -> int:
-    """Code of a form as in `XmlIndex.places`; -1 if the terms name none or several."""
+    """Return the code of a form as in `XmlIndex.places`; -1 if the terms name none or several."""
     number = [code for code, term in enumerate(NUMBERS) if term in terms]
     packing = [code for code, term in enumerate(PACKINGS) if term in terms] or [0]
     if not number and packing[0] > 1:  # Numpress holds 64-bit floats, and need not say so

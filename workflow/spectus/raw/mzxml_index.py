@@ -6,10 +6,22 @@ from array import array
 from pathlib import Path
 
 from spectus.errors import InputError
-from spectus.raw.content import damaged
+from spectus.raw.content import damaged, shown
+from spectus.raw.ionization import polarity_name
+from spectus.raw.scan_times import seconds_in_unit, unit_note
+from spectus.raw.scans import ScanLabel
 from spectus.raw.xml_index import NO_ARRAY, PACKINGS, Attributes, Indexer
 
-_DURATION = re.compile(r"P(?:T(?:(\d+)H)?(?:(\d+)M)?(?:([\d.]+(?:E[-+]?\d+)?)S)?)", re.I)
+_NUMBER = r"(\d+(?:\.\d*)?(?:E[-+]?\d+)?|\.\d+)"
+_DURATION = re.compile(
+    rf"(-)?P(?:{_NUMBER}Y)?(?:{_NUMBER}M)?(?:{_NUMBER}D)?(?:T(?:{_NUMBER}H)?(?:{_NUMBER}M)?(?:{_NUMBER}S)?)?", re.I
+)
+"""An XML Schema duration. Standard ones have a fraction only in the seconds; some writers have one in the minutes."""
+
+_PLAIN_TIME = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:E[-+]?\d+)?)\s*([a-zµ]*)", re.I)
+_DAY_S = 86400.0
+_SIM_TYPES = {"SIM", "SIR", "SRM-SIM"}
+_FRAGMENT_TYPES = {"MRM", "SRM", "CRM", "Q3"}
 
 
 class MzxmlIndexer(Indexer):
@@ -17,17 +29,17 @@ class MzxmlIndexer(Indexer):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._scans: list[Attributes] = []
+        self._scans: list[bool] = []  # of each open scan: it is an MS1 scan
         self._form = NO_ARRAY
         self._begin = 0
         self.starts = {
             "msRun": self._start_run, "msModel": self._start_model, "scan": self._start_scan,
-            "peaks": self._start_peaks,
+            "peaks": self._start_peaks, "msIonisation": self._start_ionization,
         }  # fmt: skip
         self.ends = {"scan": self._end_scan, "peaks": self._end_peaks}
 
     def require_declared(self) -> None:
-        # Some writers leave scans without peaks out of the count.
+        """Refuse a file with fewer scans than it states; some writers leave scans without peaks out of the count."""
         if self.declared is not None and not 0 <= self.declared <= self.present:
             raise damaged(self.path, f"states {self.declared:,} spectra and holds {self.present:,}")
 
@@ -38,16 +50,43 @@ class MzxmlIndexer(Indexer):
     def _start_model(self, attributes: Attributes) -> None:
         self.instrument = self.instrument or attributes.get("value")
 
+    def _start_ionization(self, attributes: Attributes) -> None:
+        self.ionization_text = self.ionization_text or attributes.get("value")
+
     def _start_scan(self, attributes: Attributes) -> None:
         self.present += 1
-        self._scans.append(attributes)
-        if attributes.get("msLevel", "1").strip() != "1":
+        kind = attributes.get("scanType", "").strip().upper()
+        is_survey = attributes.get("msLevel", "1").strip() in ("", "1") and kind not in _FRAGMENT_TYPES
+        self._scans.append(is_survey)
+        if not is_survey:
+            self.n_fragment_scans += 1
             return
         n_points = self.points(attributes.get("peaksCount"))
-        centroided = attributes.get("centroided", "").strip()
-        profile = {"1": False, "0": True}.get(centroided)
-        sim = attributes.get("scanType", "").upper() == "SIM"
-        self.add(_seconds(attributes.get("retentionTime", "")), (n_points, *(0, 0, NO_ARRAY) * 2), profile, sim)
+        profile = {"1": False, "0": True}.get(attributes.get("centroided", "").strip())
+        line = attributes.get("filterLine", "")
+        label = ScanLabel(
+            sim=kind in _SIM_TYPES or self.is_sim_filter(line),
+            polarity=polarity_name(attributes.get("polarity")) or self.filter_polarity(line),
+            window=self.window(attributes.get("startMz"), attributes.get("endMz")),
+        )
+        if line:
+            self.ionization_text = self.ionization_text or self.filter_ionization(line)
+        time = self._time(attributes.get("retentionTime", ""))
+        self.add(time, (n_points, *(0, 0, NO_ARRAY) * 2), profile, label)
+
+    def _time(self, text: str) -> float:
+        """Return a scan time, s, of a duration such as 'PT305.58S' or a plain number; NaN if it is neither."""
+        found = _DURATION.fullmatch(text.strip())
+        if found and any(found.groups()[3:]):
+            days, hours, minutes, seconds = (float(part or 0) for part in found.groups()[3:])
+            return (-1.0 if found[1] else 1.0) * (_DAY_S * days + 3600.0 * hours + 60.0 * minutes + seconds)
+        plain = _PLAIN_TIME.fullmatch(text.strip())
+        if not plain:
+            return math.nan
+        in_unit = seconds_in_unit(plain[2])
+        if in_unit is None:
+            self.time_note = unit_note(shown(plain[2]))
+        return float(plain[1]) * (in_unit or 1.0)
 
     def _end_scan(self) -> None:
         self._scans.pop()
@@ -66,16 +105,7 @@ class MzxmlIndexer(Indexer):
         self._begin = self.parser.CurrentByteIndex
 
     def _end_peaks(self) -> None:
-        """The innermost open scan is the one added last: its peaks come before the scans within it."""
-        if self._scans and self._scans[-1].get("msLevel", "1").strip() == "1":
+        """Note where the peaks of the innermost open scan are; it was added last, since scans within it come later."""
+        if self._scans and self._scans[-1]:
             place = (self._begin, self.parser.CurrentByteIndex, self._form)
             self.rows[-2 * len(place) :] = array("q", place * 2)
-
-
-def _seconds(duration: str) -> float:
-    """Of an XML Schema duration such as 'PT305.58S'; NaN if it is none."""
-    found = _DURATION.fullmatch(duration.strip())
-    if not found or not any(found.groups()):
-        return math.nan
-    hours, minutes, seconds = (float(part or 0) for part in found.groups())
-    return 3600.0 * hours + 60.0 * minutes + seconds

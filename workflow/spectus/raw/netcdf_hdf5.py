@@ -1,4 +1,4 @@
-"""netCDF-4 (HDF5) read in a process of its own: on a damaged file the HDF5 library may crash or never return."""
+"""netCDF-4 (HDF5) read in a process of its own: on a damaged file, the HDF5 library may crash or never return."""
 
 import io
 import json
@@ -12,20 +12,32 @@ from numpy.typing import NDArray
 
 _SECONDS = 60.0
 _BYTES_PER_SECOND = 5e6
-# No compression of measured numbers comes near this; a damaged length does.
+"""Time to read a file: a minute, and a second for each 5 MB. Chosen: a tenth of the usual speed."""
+
 _MOST_UNPACKED = 200
-# The file, its arrays as they are and as they are sent, at the compression that files have.
+"""Largest ratio of unpacked to packed size. Chosen: no compression of measured numbers comes near it."""
+
 _MEMORY_PER_BYTE = 20
+"""Memory for each byte of the file. Chosen: for the file, its arrays and their copy that is sent, at usual
+compression."""
 
 
 def read_netcdf_hdf5(
     content: bytes, names: Sequence[str]
 ) -> tuple[dict[str, NDArray[Any]], dict[str, dict[str, Any]], dict[str, Any]]:
-    """Values of the named variables that are there, their attributes, and the attributes of the file.
+    """Return values of the named variables that are there, their attributes, and the attributes of the file.
+
+    Parameters
+    ----------
+    content
+        The bytes of the file.
+    names
+        Names of variables.
 
     Raises
     ------
-    ValueError: the file cannot be read, or not within a minute and a second for each 5 MB.
+    ValueError
+        The file cannot be read, or not within a minute and a second for each 5 MB.
     """
     from spectus.raw.child import ChildError, in_child  # not there for the new process
 
@@ -54,7 +66,7 @@ def _send(content: bytes, names: Sequence[str]) -> None:
 
 
 def _plain(described: Any) -> dict[str, Any]:
-    """Attributes of a file or a variable as JSON can hold them."""
+    """Return the attributes of a file or a variable as JSON can hold them."""
     values = {name: described.getncattr(name) for name in described.ncattrs()}
     return {name: value if isinstance(value, str) else np.asarray(value).tolist() for name, value in values.items()}
 

@@ -1,38 +1,46 @@
-"""Reading a raw run, whatever its format: the content decides, never the name."""
+"""Reading a raw run of any format. The content of a file decides its format, never its name."""
 
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spectus import tables
 from spectus.errors import InputError
 from spectus.raw.andi import read_andi
-from spectus.raw.centroid import centroided, looks_like_profile
-from spectus.raw.checks import checked_peaks, require_current, time_order
+from spectus.raw.centroid import centroided, contradiction_note, is_profile
+from spectus.raw.checks import checked_peaks, dropped_points_note, require_current
 from spectus.raw.chemstation import read_chemstation
 from spectus.raw.content import contents, head, shown
+from spectus.raw.gcxgc import modulation_note
+from spectus.raw.ionization import ionization_note
 from spectus.raw.jcamp import read_jcamp
+from spectus.raw.other_formats import READABLE, UNKNOWN, foreign_file, foreign_mzml
+from spectus.raw.remarks import Remarks
 from spectus.raw.run import Run
-from spectus.raw.scans import Scans, blocks_of, joined, scans_of
-from spectus.raw.sim import require_full_scans, without_declared_sim
-from spectus.raw.vendors import UNPROVEN, Family, as_mzml, family_of_file, family_of_folder, foreign_file
+from spectus.raw.scan_kinds import main_scans
+from spectus.raw.scan_times import in_time_order, rate_note
+from spectus.raw.scans import Scans, blocks_of, joined
+from spectus.raw.sim import require_full_scans
+from spectus.raw.vendors import UNPROVEN, VendorFormat, as_mzml, vendor_of_file, vendor_of_folder
 from spectus.raw.xml_run import open_xml
+from spectus.types import Ints
 
 _SUFFIXES = {
     ".gz", ".mzml", ".mzxml", ".xml", ".cdf", ".nc", ".jdx", ".dx", ".jcamp", ".d", ".ms", ".raw", ".wiff", ".qgd",
     ".parquet",
 }  # fmt: skip
-_READABLE = (
-    "give ANDI/netCDF, mzML, mzXML, JCAMP-DX or an Agilent .D; msconvert (ProteoWizard) makes mzML of most others"
-)
+"""Suffixes that are no part of a run's name."""
 
+_RUN_SUFFIXES = (".d", ".raw", ".cdf", ".nc", ".mzml", ".mzml.gz", ".mzxml", ".mzxml.gz", ".jdx", ".dx")
+"""Suffixes of the runs that a folder may hold, lower case."""
 
-_LONGEST_NAME = 200  # of an instrument, in characters
+_LONGEST_NAME = 200
+"""Longest name of an instrument, characters. Chosen: real ones have 60; damaged files have any."""
 
 
 @dataclass(frozen=True)
@@ -49,27 +57,34 @@ class OpenRun:
 
     Attributes
     ----------
-    n_scans: of all blocks together.
-    blocks: stretches of the run one after another, each as `read_run` gives it; once only.
-    notes: what the user should know of how it was read, or of what was left out.
+    n_scans
+        Number of scans of all blocks together.
+    blocks
+        Blocks of the run one after another, each as `read_run` gives it; once only.
+    remarks
+        What the user should know of how the run was read. It is complete once all blocks are read.
     """
 
     n_scans: int
     blocks: Iterator[Run]
-    notes: tuple[str, ...] = ()
+    remarks: Remarks = field(default_factory=Remarks)
 
 
 def read_run(path: Path) -> Run:
-    """Read a raw run: its MS1 scans, centroided, without points of zero intensity.
+    """Read a raw run: its MS1 scans of one kind, centroided, without points of zero intensity.
+
+    Assumptions and what was left out go to the logger `spectus`, one line each.
 
     Parameters
     ----------
-    path: ANDI/netCDF, mzML, mzXML, JCAMP-DX or Agilent data.ms, each also gzipped, an Agilent `.D` folder, or another
-        maker's file or folder that an installed package can read (see `vendors`).
+    path
+        ANDI/netCDF, mzML, mzXML, JCAMP-DX or Agilent data.ms, each also gzipped, an Agilent `.D` folder, or another
+        vendor's file or folder that an installed package can read (see `vendors`).
 
     Raises
     ------
-    InputError: missing, empty, cut short, of an unknown format, or without scans that can be used (see `checks`).
+    InputError
+        The run is missing, empty, cut short, of an unknown format, or without scans that can be used.
     """
     with open_run(path) as run:
         return joined(list(run.blocks))
@@ -77,58 +92,83 @@ def read_run(path: Path) -> Run:
 
 @contextmanager
 def open_run(path: Path) -> Iterator[OpenRun]:
-    """Open a raw run to read it in stretches, so that a file larger than the memory can be converted.
+    """Open a raw run to read it in blocks, so that a file larger than the memory can be converted.
+
+    Parameters
+    ----------
+    path
+        As `read_run` takes it.
 
     Raises
     ------
-    InputError: as `read_run`; what is wrong with peaks is found when their block is read.
+    InputError
+        As `read_run`. Faults of peaks are found when their block is read.
     """
     with _open(path) as scans:
-        order = time_order(scans.rt_s, path)
-        order, left_out = without_declared_sim(scans, order, path)
-        notes = tuple(note for note in (scans.note, left_out) if note)
-        yield OpenRun(len(order), _blocks(scans, order, path), notes)
+        remarks = Remarks()
+        remarks.add(scans.facts.reader_note)
+        remarks.add(scans.facts.time_note)
+        scans = in_time_order(main_scans(scans, path, remarks), path, remarks)
+        yield OpenRun(scans.n_scans, _blocks(scans, path, remarks), remarks)
 
 
-def _blocks(scans: Scans, order: NDArray[np.int64], path: Path) -> Iterator[Run]:
-    profile, done, any_ions = scans.profile, 0, False
-    for numbers in blocks_of(order, scans.n_points):
-        run = checked_peaks(scans.read(numbers), path, done)
+def _blocks(scans: Scans, path: Path, remarks: Remarks) -> Iterator[Run]:
+    """Yield the blocks of a run, checked and centroided; log the remarks after the last."""
+    declared, profile, done, any_ions = scans.facts.profile, None, 0, False
+    tic = np.zeros(scans.n_scans)
+    for numbers in blocks_of(scans.n_points):
+        run = checked_peaks(scans.read(numbers), path, done, remarks)
         run = replace(run, instrument=shown(run.instrument, _LONGEST_NAME) if run.instrument else None)
         if profile is None and len(run.mz):
-            profile = looks_like_profile(run)
-        run = centroided(run, profile)
+            profile = is_profile(run, declared)
+            remarks.add(contradiction_note(profile, declared))
+        run = centroided(run, bool(profile))
         present = run.intensity > 0
         run = run if present.all() else run.with_peaks(present)
         if not done:
             require_full_scans(run, path)
+            remarks.add(ionization_note(run.ionization, run.polarity, scans.facts.electron_energy_ev))
+        tic[numbers] = run.tic
         done += len(numbers)
         any_ions = any_ions or bool(len(run.mz))
         yield run
     require_current(any_ions, path)
+    remarks.add(_null_note(scans.facts.n_null_points))
+    remarks.add(dropped_points_note(remarks.n_points_left_out))
+    remarks.n_points_left_out += scans.facts.n_null_points
+    remarks.add(modulation_note(scans.rt_s, tic) or rate_note(scans.rt_s))
+    remarks.log(path)
+
+
+def _null_note(number: int) -> str | None:
+    return f"left out: {number:,} points that the file marks as missing" if number else None
 
 
 def raw_file(path: Path) -> Path:
-    """The file that holds the mass spectra: the path itself, or the main file of a maker's folder, e.g. `data.ms`.
+    """Return the file that holds the mass spectra: the path itself, or the main file of a vendor's folder.
 
     Raises
     ------
-    InputError: a folder that is no run, or one that cannot be opened.
+    InputError
+        The path is a folder that is no run, or one that cannot be opened.
     """
     return _found(path)[0]
 
 
 def named_runs(paths: Sequence[Path], names: Sequence[str] | None = None) -> list[NamedRun]:
-    """The runs behind the paths a user gave, each with a name of its own, in order.
+    """Return the runs behind the paths a user gave, each with a name of its own, in order.
 
     Parameters
     ----------
-    paths: raw runs, or runs tables as `spectus convert` writes them, of which the runs with status 'ok' are taken.
-    names: one name for each path; without it, names of files without their suffixes, and the names in the tables.
+    paths
+        Raw runs, or runs tables as `spectus convert` writes them, of which the runs with status 'ok' are taken.
+    names
+        One name for each path. Without it, runs have the names of their files without suffixes, or those in the tables.
 
     Raises
     ------
-    InputError: as many names as paths are wanted; a name is empty or occurs twice; a table cannot be read.
+    InputError
+        There are not as many names as paths; a name is empty or occurs twice; a table cannot be read.
     """
     if names is not None:
         _require_names_fit(paths, names)
@@ -147,8 +187,8 @@ def named_runs(paths: Sequence[Path], names: Sequence[str] | None = None) -> lis
     return runs
 
 
-def _found(path: Path) -> tuple[Path, Family | None]:
-    """The file that holds the mass spectra, and the maker's format if it is a folder of one."""
+def _found(path: Path) -> tuple[Path, VendorFormat | None]:
+    """Return the file that holds the mass spectra, and the vendor's format if it is a folder of one."""
     try:
         if not path.is_dir():
             return path, None
@@ -156,22 +196,38 @@ def _found(path: Path) -> tuple[Path, Family | None]:
         found = next((entry for entry in inside if entry.name.lower() == "data.ms"), None)
         if found:
             return found, None
-        foreign = family_of_folder(inside)
+        foreign = vendor_of_folder(inside)
     except OSError as error:
         raise InputError(path, f"cannot be opened ({error.strerror})", "check the folder's permissions") from error
     if foreign is None:
-        raise InputError(path, "is a folder without data.ms, no run that can be read", _READABLE)
+        raise _no_run(path, inside)
     return foreign[1], foreign[0]
+
+
+def _no_run(path: Path, inside: Sequence[Path]) -> InputError:
+    """Make the error for a folder that is no run; if it holds runs, the remedy is the pattern that names them all."""
+    found: dict[str, int] = {}
+    for entry in inside:
+        suffix = next((end for end in _RUN_SUFFIXES if entry.name.lower().endswith(end)), None)
+        if suffix and not entry.name.startswith("."):
+            written = entry.name[len(entry.name) - len(suffix) :]
+            found[written] = found.get(written, 0) + 1
+    if not found:
+        return InputError(path, "is a folder without data.ms, no run that can be read", READABLE)
+    patterns = " ".join(f"{shlex.quote(str(path))}/*{suffix}" for suffix in found)
+    number = sum(found.values())
+    what = f"{number} runs" if number > 1 else "1 run"
+    return InputError(path, f"is a folder of {what}, not a run itself", f"to read them all, give {patterns}")
 
 
 @contextmanager
 def _open(path: Path) -> Iterator[Scans]:
-    """The scans of a run; those of another maker's through mzML, which a package makes of them."""
-    file, family = _found(path)
-    family = family or family_of_file(file)
-    if family:
-        with as_mzml(path, family) as made, _open_file(made, path) as scans:
-            yield _renamed(scans, family)
+    """Open a run; one of another vendor through the mzML that a package makes of it."""
+    file, vendor = _found(path)
+    vendor = vendor or vendor_of_file(file)
+    if vendor:
+        with as_mzml(path, vendor) as made, _open_file(made, path) as scans:
+            yield _named_after(scans, vendor)
         return
     with _open_file(file, path) as scans:
         yield scans
@@ -180,29 +236,34 @@ def _open(path: Path) -> Iterator[Scans]:
 @contextmanager
 def _open_file(file: Path, path: Path) -> Iterator[Scans]:
     first_bytes = head(file)
+    # A file in UTF-16 has a zero byte in each character of a tag. Binary formats may hold XML, but not at their start.
+    text = first_bytes.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xfe\xff \t\r\n")
+    tags = text if text.startswith(b"<") else b""
     for kind, tag in (("mzML", rb"<(indexedm|m)zML[\s>]"), ("mzXML", rb"<(mzXML|msRun)[\s>]")):
-        if re.search(tag, first_bytes):
+        if re.search(tag, tags):
+            if kind == "mzML" and (other := foreign_mzml(tags)):
+                raise InputError(path, f"is {other[0]}", other[1])
             with open_xml(file, kind, path) as scans:
                 yield scans
             return
     yield _in_memory(file, first_bytes, path)
 
 
-def _renamed(scans: Scans, family: Family) -> Scans:
-    def read(numbers: NDArray[np.int64]) -> Run:
-        return replace(scans.read(numbers), format=family.name)
+def _named_after(scans: Scans, vendor: VendorFormat) -> Scans:
+    def read(numbers: Ints) -> Run:
+        return replace(scans.read(numbers), format=vendor.name)
 
-    return replace(scans, read=read, note=UNPROVEN)
+    return replace(scans, read=read, facts=replace(scans.facts, reader_note=UNPROVEN))
 
 
 def _in_memory(file: Path, first_bytes: bytes, path: Path) -> Scans:
     if first_bytes.startswith((b"CDF\x01", b"CDF\x02", b"CDF\x05", b"\x89HDF\r\n\x1a\n")):
         return read_andi(contents(file), path)
     if first_bytes.startswith(b"\x01\x32\0\0"):
-        return scans_of(*read_chemstation(contents(file), path))
+        return read_chemstation(contents(file), path)
     if first_bytes.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"##"):
-        return scans_of(*read_jcamp(contents(file), path))
-    what, remedy = foreign_file(first_bytes) or ("of no format that can be read, or cut short", _READABLE)
+        return read_jcamp(contents(file), path)
+    what, remedy = foreign_file(first_bytes, file) or UNKNOWN
     raise InputError(path, f"is {what}", remedy)
 
 

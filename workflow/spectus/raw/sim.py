@@ -8,77 +8,91 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spectus.errors import InputError
 from spectus.raw.run import Run
-from spectus.raw.scans import Scans, taken
+from spectus.raw.scans import reordered
+from spectus.types import Floats
 
-# Scans that are compared with each other; a group of ions seldom lasts for fewer.
 _STRETCH = 10
-# In any stretch.
+"""Scans that are compared with each other. Chosen: a group of ions seldom lasts for fewer."""
+
 _MOST_IONS = 50
-# Ions of a stretch to ions of its fullest scan: 1 where all scans hold the same, more where zeros are not stored.
+"""Most ions of a stretch. Chosen: SIM methods have at most about 30 ions in a group."""
+
 _FIXED = 1.3
-# Stretches that must be fixed; the others are those in which a group ends.
+"""Ions of a stretch over ions of its fullest scan: 1 where all scans hold the same, more where zeros are not stored.
+Chosen: a tenth of the ions missing gives 1.1."""
+
 _SHARE = 0.6
+"""Share of the stretches that must be fixed. Chosen: the others are those in which a group ends."""
+
 _FEWEST_STRETCHES = 5
-# Ions that lie as densely as this are a narrow scan, not a selection.
 _DENSE, _DENSE_IONS = 0.8, 8
+"""Ions per Th from which at least so many ions are a narrow scan. Chosen: a selection leaves gaps."""
 
-_REMEDY = "acquire or export the run in full scan; a SIM run holds no spectra to identify"
+_MZ_DECIMALS = 2
+"""Files keep m/z as float32 or float64: what differs by less than 0.01 Th is one number."""
 
-
-def without_declared_sim(scans: Scans, order: NDArray[np.int64], path: Path) -> tuple[NDArray[np.int64], str | None]:
-    """The numbers of the scans that the file does not call SIM, and what was left out, for the user.
-
-    Raises
-    ------
-    InputError: the file calls all its scans SIM, or all but one.
-    """
-    if scans.sim is None or not scans.sim.any():
-        return order, None
-    full = order[~scans.sim[order]]
-    if len(full) < 2:
-        raise InputError(path, f"all its scans are of selected ions (SIM): {len(order):,} of {len(order):,}", _REMEDY)
-    return full, f"{len(order) - len(full):,} SIM scans of {len(order):,} are left out; the full scans are used"
+REMEDY_FOR_SIM = "acquire or export the run in full scan; a SIM run holds no spectra to identify"
 
 
 def require_full_scans(run: Run, path: Path) -> None:
-    """Refuse a run that does not say so, but looks like one of selected ions, or of these and full scans in turn.
+    """Refuse a run that does not say so, but looks like one of selected ions.
 
     Parameters
     ----------
-    run: centroided, without points of zero intensity; a long run's first stretch will do.
+    run
+        Run of centroids, without points of zero intensity. The first stretch of a long run is enough.
+    path
+        Path that the user gave, for errors.
 
     Raises
     ------
-    InputError: SIM, with the number of ions; or SIM and full scans in turn.
+    InputError
+        The run is of selected ions; the line gives their number.
     """
     if ions := selected_ions(run):
-        raise InputError(path, f"is a run of selected ions (SIM): the same {ions} m/z or fewer in every scan", _REMEDY)
+        raise InputError(
+            path, f"is a run of selected ions (SIM): the same {ions} m/z or fewer in every scan", REMEDY_FOR_SIM
+        )
+
+
+def sim_phase(run: Run) -> int | None:
+    """Return which of every two scans is one of selected ions, 0 or 1, where these come in turn with full scans.
+
+    Parameters
+    ----------
+    run
+        Run as its file has it.
+
+    Returns
+    -------
+    int or None
+        None for a run of one kind.
+    """
+    present = run.with_peaks(run.intensity > 0)
+    counts = np.diff(present.offsets)
     scans = np.arange(run.n_scans)
-    counts = np.diff(run.offsets)
-    for part in (scans[::2], scans[1::2]):
-        if counts[part].max(initial=0) <= _MOST_IONS and (ions := selected_ions(taken(run, part))):
-            raise InputError(
-                path, f"has full scans and scans of {ions} selected ions (SIM) in turn",
-                "export its full scans alone: a SIM scan between two of them would look like a gap in every other ion",
-            )  # fmt: skip
+    for phase in (0, 1):
+        part, rest = scans[phase::2], scans[1 - phase :: 2]
+        if counts[part].max(initial=0) > _MOST_IONS or not selected_ions(reordered(present, part)):
+            continue
+        return None if selected_ions(reordered(present, rest)) else phase
+    return None
 
 
 def selected_ions(run: Run) -> int:
-    """The most m/z that a stretch of scans holds, if they are the same few in each; 0 for a run of full scans."""
+    """Return the most m/z of a stretch of scans, if they are the same few in each; 0 for a run of full scans."""
     n_stretches = run.n_scans // _STRETCH
     counts = np.diff(run.offsets)[: n_stretches * _STRETCH].reshape(n_stretches, _STRETCH)
     if n_stretches < _FEWEST_STRETCHES or counts.max(initial=0) > _MOST_IONS:
         return 0
     fullest = counts.max(axis=1)
     bounds = run.offsets[: n_stretches * _STRETCH + 1 : _STRETCH]
-    # Files keep m/z as float32 or float64; what differs by less than this is one number.
-    sets = [np.unique(np.round(run.mz[start:end], 2)) for start, end in pairwise(bounds)]
+    sets = [np.unique(np.round(run.mz[start:end], _MZ_DECIMALS)) for start, end in pairwise(bounds)]
     ions = np.array([len(mz) for mz in sets])
-    # Where a compound elutes, a scan of all masses has many more ions than those of air and bleed, which are in all.
+    # Where a compound elutes, a full scan has many more ions than those of air and bleed, which are in all scans.
     if ions.max() > _MOST_IONS:
         return 0
     filled = ions > 0
@@ -88,5 +102,5 @@ def selected_ions(run: Run) -> int:
     return int(ions[filled & fixed].max())
 
 
-def _dense(mz: NDArray[np.float64]) -> bool:
+def _dense(mz: Floats) -> bool:
     return len(mz) >= _DENSE_IONS and len(mz) > _DENSE * (mz[-1] - mz[0] + 1)

@@ -1,4 +1,4 @@
-"""Dates as instruments write them, to ISO 8601. What cannot be understood is left out, never guessed."""
+"""Dates as instruments write them, to ISO 8601. A date that cannot be understood is left out, never guessed."""
 
 import re
 from datetime import datetime
@@ -13,7 +13,7 @@ _JCAMP_TIME = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
 
 
 def iso_from_chemstation(text: str) -> str | None:
-    """ISO 8601 of a ChemStation date such as '27 Jan 11  10:25 pm'.
+    """Return ISO 8601 for a ChemStation date such as '27 Jan 11  10:25 pm'.
 
     Years have two digits (70-99 mean 1970-1999) or, in files written after 1999 by old versions, count from 1900
     ('17 SEP 104  10:28' is 2004).
@@ -28,7 +28,7 @@ def iso_from_chemstation(text: str) -> str | None:
 
 
 def iso_from_andi(text: str) -> str | None:
-    """ISO 8601 of an ANDI date 'YYYYMMDDhhmmss+zzzz' (ASTM E2077); the zone is kept where the file gives one."""
+    """Return ISO 8601 for an ANDI date 'YYYYMMDDhhmmss+zzzz' (ASTM E2077), with the zone where the file gives one."""
     found = _ANDI.match(text.strip())
     if not found:
         plain = re.match(r"(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})\s*$", text.strip())
@@ -38,7 +38,7 @@ def iso_from_andi(text: str) -> str | None:
 
 
 def iso_from_jcamp(date: str, time: str = "") -> str | None:
-    """ISO 8601 of JCAMP-DX `##DATE=` or `##LONGDATE=` (year first) and `##TIME=`."""
+    """Return ISO 8601 for JCAMP-DX `##DATE=` or `##LONGDATE=` (year first) and `##TIME=`."""
     day = _JCAMP_DATE.search(date)
     clock = _JCAMP_TIME.search(time) or _JCAMP_TIME.search(date)
     if not day:
@@ -48,7 +48,7 @@ def iso_from_jcamp(date: str, time: str = "") -> str | None:
 
 
 def iso_or_none(text: str | None) -> str | None:
-    """The same moment to the second if the text is ISO 8601, as mzML's startTimeStamp should be."""
+    """Return the same moment to the second if the text is ISO 8601, as mzML's startTimeStamp should be."""
     try:
         return datetime.fromisoformat(text).isoformat(timespec="seconds") if text else None
     except ValueError:
@@ -56,6 +56,7 @@ def iso_or_none(text: str | None) -> str | None:
 
 
 def _full_year(year: int) -> int:
+    """Return the year with its century. Chosen: no run was acquired by a data system before 1970."""
     if year >= 1900:
         return year
     return year + (1900 if year >= 70 else 2000)

@@ -1,9 +1,9 @@
-"""Run by `vendors` in a process of its own: a maker's run to mzML. Imports nothing of this package."""
+"""Run by `vendors` in a process of its own: a vendor's run to mzML. Imports nothing of this package."""
 
 import sys
 
 
-def convert(source: str, target: str) -> None:
+def convert_to_mzml(source: str, target: str) -> None:
     """Write `target` as mzML; every spectrum of the run or none."""
     import openmassspec_io
 
@@ -12,6 +12,6 @@ def convert(source: str, target: str) -> None:
 
 if __name__ == "__main__":
     try:
-        convert(*sys.argv[1:])
-    except BaseException as error:  # a panic of its Rust code is no Exception
+        convert_to_mzml(*sys.argv[1:])
+    except BaseException as error:  # a panic of the package's Rust code is no Exception
         sys.exit(" ".join(str(error).split()) or type(error).__name__)

@@ -1,4 +1,4 @@
-"""The numbers of mzML and mzXML: base64, zlib, MS-Numpress; never more of them than the file states."""
+"""Decoding the numbers of mzML and mzXML: base64, zlib, MS-Numpress; never more numbers than the file states."""
 
 import binascii
 import zlib
@@ -15,25 +15,35 @@ Place = Sequence[int]
 _MZML = (np.dtype("<f4"), np.dtype("<f8"), np.dtype("<i4"), np.dtype("<i8"))
 _MZXML = (np.dtype(">f4"), np.dtype(">f8"))
 _ZLIB = 1
-# Numpress codes in the order of PACKINGS from the third on; those from the sixth on are packed by zlib in turn.
 _NUMPRESS = ("LINEAR", "PIC", "SLOF")
 _FIRST_NUMPRESS, _FIRST_NUMPRESS_ZLIB = 2, 5
-# Bytes that Numpress takes for a number at the most, and for its own header.
+"""Places in `PACKINGS` of the first Numpress code and of the first that zlib packs too."""
+
 _NUMPRESS_BYTES, _NUMPRESS_HEADER = 9, 16
+"""Most bytes that Numpress takes for a number, and bytes of its header (Teleman et al. 2014)."""
 
 
 def mzml_array(file: IO[bytes], place: Place, n_points: int) -> NDArray[Any]:
-    """(n_points,) the numbers of one array of an mzML spectrum, of the kind the file has.
+    """Decode one array of an mzML spectrum.
 
     Parameters
     ----------
-    file: the mzML file, not gzipped.
-    place: first byte, byte after the last, code of the form, as in `XmlIndex.places`.
-    n_points: how many numbers there must be.
+    file
+        The mzML file, not gzipped.
+    place
+        First byte, byte after the last, code of the form, as in `XmlIndex.places`.
+    n_points
+        How many numbers there must be.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n_points,) numbers of the type that the file has.
 
     Raises
     ------
-    ValueError: there are fewer or more, or they cannot be decoded.
+    ValueError
+        There are fewer or more numbers, or they cannot be decoded.
     """
     if n_points == 0:
         return np.empty(0)
@@ -46,7 +56,7 @@ def mzml_array(file: IO[bytes], place: Place, n_points: int) -> NDArray[Any]:
 
 
 def mzxml_pairs(file: IO[bytes], place: Place, n_points: int) -> NDArray[Any]:
-    """(n_points, 2): m/z and intensities of one mzXML scan; as `mzml_array` otherwise.
+    """Decode m/z and intensities of one mzXML scan, (n_points, 2); see `mzml_array`.
 
     A scan of no points may have one pair of zeros, since some writers cannot leave it out.
     """
@@ -87,7 +97,7 @@ def _unpacked(packed: bytes, n_bytes: int) -> bytes:
 
 
 def _numpress(packed: bytes, packing: int, n_points: int) -> NDArray[np.float64]:
-    """MS-Numpress (Teleman et al., Mol. Cell. Proteomics 2014, 13, 1537)."""
+    """Decode MS-Numpress (Teleman et al., Mol. Cell. Proteomics 2014, 13, 1537)."""
     import pyopenms as oms
 
     from spectus.raw.mzml import silence

@@ -1,9 +1,10 @@
-"""Where in an mzML or mzXML file its MS1 spectra are, and what it says of them: one pass of a streaming parser.
+"""Index of an mzML or mzXML file: where its MS1 spectra are and what it says of them, by one pass of a parser.
 
 The whole file is parsed, so it is known to be well-formed and complete before anything of it is used. No peak is
-decoded and no text kept: an index takes some 70 bytes a spectrum, however large the file.
+decoded and no text is kept: an index takes about 80 bytes for each spectrum, however large the file is.
 """
 
+import re
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,23 +13,42 @@ from typing import IO
 from xml.parsers import expat
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spectus.raw.content import damaged, first_line, shown
+from spectus.raw.scans import FileFacts, ScanLabel
+from spectus.types import Floats, Ints
 
-# PSI-MS terms of the numbers of an array and of its compression, in the order of the codes that stand for them.
 NUMBERS = ("MS:1000521", "MS:1000523", "MS:1000519", "MS:1000522")
+"""PSI-MS terms of the type of an array's numbers, in the order of the codes that stand for them: 32-bit and 64-bit
+floats, 32-bit and 64-bit integers."""
+
 PACKINGS = (
     "MS:1000576", "MS:1000574", "MS:1002312", "MS:1002313", "MS:1002314", "MS:1002746", "MS:1002747", "MS:1002748",
 )  # fmt: skip
-# Fourier transform instruments store up to 2**23 points a scan; what states more is damaged or meant to harm.
+"""PSI-MS terms of the compression of an array, in the order of their codes: none, zlib, MS-Numpress linear, pic and
+slof, and the latter three packed by zlib."""
+
 MOST_POINTS = 2**23
-# The fastest detectors make 500 scans a second: two hours of these.
+"""Most points of a scan. Chosen: Fourier transform instruments store up to 2**23; more is damage or meant to harm."""
+
 _MOST_SCANS = 2**22
+"""Most scans of a file. Chosen: two hours at 500 scans a second, the fastest detectors."""
+
 _LONGEST_TAG, _DEEPEST = 2**24, 100
+"""Longest tag, bytes, and most elements within each other. Chosen: real files have 10 kB and 12."""
+
+_MOST_LABELS = 256
+"""Most kinds of scans. Chosen: mass windows that give more are observed ranges, which say nothing."""
+
 _COLUMNS = 7
 _BLOCK = 2**18
 NO_ARRAY = -1
+"""Code of the form of an array that a spectrum does not have."""
+
+# Parts of Thermo filter lines such as "FTMS + p EI SIM ms [50.0000-600.0000]".
+_FILTER_SIM = re.compile(r"\bSIM\b", re.IGNORECASE)
+_FILTER_POLARITY = re.compile(r"(?:^|\s)([+-])\s")
+_FILTER_IONIZATION = re.compile(r"\s(EI|CI|FAB|ESI|APCI|NSI|TSP|FD|MALDI|GD)\s")
 
 Attributes = dict[str, str]
 Action = Callable[[Attributes], None]
@@ -40,28 +60,44 @@ class XmlIndex:
 
     Attributes
     ----------
-    rt_s: (n_scans,) float64, NaN where the file gives none.
-    n_points: (n_scans,) int64 as stated.
-    sim: (n_scans,) bool: the file calls it a SIM spectrum.
-    places: (n_scans, 2, 3) int64, for m/z and for intensity: first byte, byte after the last, code of the form, which
-        is `len(PACKINGS) * number + packing`, or -1 where there is no such array. mzXML has both in one array, so its
-        two are equal.
-    profile: whether the file calls all of them profile (True) or centroid (False) spectra; None: neither.
+    rt_s
+        (n_scans,) times, s; NaN where the file gives none.
+    n_points
+        (n_scans,) points of each spectrum, as stated.
+    labels
+        The labels that occur.
+    label_of
+        (n_scans,) Position of each spectrum's label in `labels`.
+    places
+        (n_scans, 2, 3) For m/z and for intensity: first byte, byte after the last, and code of the form. The code is
+        `len(PACKINGS) * number + packing`, or `NO_ARRAY`. mzXML has both in one array, so its two are equal.
+    facts
+        What the file says of itself.
+    instrument
+        Instrument, as the file says.
+    acquired_at
+        Start of the acquisition in ISO 8601.
     """
 
-    rt_s: NDArray[np.float64]
-    n_points: NDArray[np.int64]
-    sim: NDArray[np.bool_]
-    places: NDArray[np.int64]
-    profile: bool | None
+    rt_s: Floats
+    n_points: Ints
+    labels: tuple[ScanLabel, ...]
+    label_of: Ints
+    places: Ints
+    facts: FileFacts
     instrument: str | None
     acquired_at: str | None
 
 
 class Indexer:
-    """What both formats share: the columns of the index, and the parser that fills them.
+    """The columns of the index and the parser that fills them, which both formats share.
 
     A format says what is done at the start of an element and at its end, by its tag, in `starts` and `ends`.
+
+    Parameters
+    ----------
+    path
+        Path that the user gave, for errors.
     """
 
     def __init__(self, path: Path) -> None:
@@ -69,20 +105,25 @@ class Indexer:
         self.parser = expat.ParserCreate()
         self.starts: dict[str, Action] = {}
         self.ends: dict[str, Callable[[], None]] = {}
-        self._rt_s, self.rows, self._sim = array("d"), array("q"), array("b")
-        self._kinds: set[bool | None] = set()
+        self._rt_s, self.rows, self._label_of = array("d"), array("q"), array("H")
+        self._labels: dict[ScanLabel, int] = {}
+        self._modes: set[bool | None] = set()
         self.declared: int | None = None
         self.present = 0
         self.instrument: str | None = None
         self.acquired_at: str | None = None
+        self.ionization_text: str | None = None
+        self.time_note: str | None = None
+        self.n_fragment_scans = 0
 
     def parse(self, file: IO[bytes]) -> XmlIndex:
-        """The index of a file, read from where it is to its end.
+        """Return the index of a file, read from where it is to its end.
 
         Raises
         ------
-        InputError: it is not well-formed or cut short, has another number of spectra than it states, or states numbers
-        that cannot be.
+        InputError
+            The file is not well-formed or cut short, has another number of spectra than it states, or states numbers
+            that cannot be.
         """
         parser = self.parser
         self._follow()
@@ -99,14 +140,19 @@ class Indexer:
             raise damaged(self.path, f"XML: {first_line(error)}") from error
         self.require_declared()
         rows = np.array(self.rows, dtype=np.int64).reshape(-1, _COLUMNS)
+        facts = FileFacts(
+            profile=self._modes.pop() if len(self._modes) == 1 else None, time_note=self.time_note,
+            n_fragment_scans=self.n_fragment_scans, ionization_text=self.ionization_text,
+        )  # fmt: skip
         return XmlIndex(
-            rt_s=np.array(self._rt_s, dtype=np.float64), n_points=rows[:, 0], sim=np.array(self._sim, dtype=bool),
-            places=rows[:, 1:].reshape(-1, 2, 3), profile=self._kinds.pop() if len(self._kinds) == 1 else None,
+            rt_s=np.array(self._rt_s, dtype=np.float64), n_points=rows[:, 0],
+            labels=tuple(self._labels) or (ScanLabel(),), label_of=np.array(self._label_of, dtype=np.int64),
+            places=rows[:, 1:].reshape(-1, 2, 3), facts=facts,
             instrument=self.instrument or None, acquired_at=self.acquired_at,
         )  # fmt: skip
 
     def _follow(self) -> None:
-        """Set the parser's handlers. They are called millions of times, so all they need is near at hand."""
+        """Set the parser's handlers. They are called millions of times, so that they use local names only."""
         starts, ends, depth = self.starts, self.ends, 0
 
         def start(tag: str, attributes: Attributes) -> None:
@@ -126,18 +172,49 @@ class Indexer:
         self.parser.StartElementHandler, self.parser.EndElementHandler = start, end
 
     def require_declared(self) -> None:
+        """Refuse a file that holds another number of spectra than it states."""
         if self.declared is not None and self.declared != self.present:
             raise damaged(self.path, f"states {self.declared:,} spectra and holds {self.present:,}")
 
     def points(self, text: str | None) -> int:
+        """Return a stated number of points, if it is a number that can be."""
         if text is None or not text.strip().isdecimal() or int(text) > MOST_POINTS:
             raise damaged(self.path, f"spectrum {self.present:,} states {shown(str(text))} points")
         return int(text)
 
-    def add(self, rt_s: float, row: tuple[int, ...], profile: bool | None, sim: bool) -> None:
+    def add(self, rt_s: float, row: tuple[int, ...], profile: bool | None, label: ScanLabel) -> None:
+        """Add a spectrum to the index: its time, s, its number of points and its arrays' places, mode and label."""
         if len(self._rt_s) == _MOST_SCANS:
             raise damaged(self.path, f"more than {_MOST_SCANS:,} scans")
         self._rt_s.append(rt_s)
         self.rows.extend(row)
-        self._sim.append(sim)
-        self._kinds.add(profile)
+        if label not in self._labels and len(self._labels) >= _MOST_LABELS:
+            label = ScanLabel(label.sim, label.polarity)  # of which there are six: the table stays small
+        self._label_of.append(self._labels.setdefault(label, len(self._labels)))
+        self._modes.add(profile)
+
+    @staticmethod
+    def window(low: str | None, high: str | None) -> tuple[float, float] | None:
+        """Return a mass window, Th, if both ends are numbers in order."""
+        try:
+            window = float(low or ""), float(high or "")
+        except ValueError:
+            return None
+        return window if 0 <= window[0] < window[1] < float("inf") else None
+
+    @staticmethod
+    def is_sim_filter(line: str) -> bool:
+        """Return whether a Thermo filter line is one of selected ions."""
+        return bool(_FILTER_SIM.search(line))
+
+    @staticmethod
+    def filter_polarity(line: str) -> str | None:
+        """Return the polarity of a Thermo filter line."""
+        found = _FILTER_POLARITY.search(line)
+        return {"+": "positive", "-": "negative"}[found[1]] if found else None
+
+    @staticmethod
+    def filter_ionization(line: str) -> str | None:
+        """Return the ionization of a Thermo filter line."""
+        found = _FILTER_IONIZATION.search(line)
+        return found[1] if found else None

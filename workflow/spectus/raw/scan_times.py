@@ -1,0 +1,159 @@
+"""Scan times: their unit, their order, and whether a gas chromatograph can have given them."""
+
+from pathlib import Path
+
+import numpy as np
+
+from spectus.errors import InputError
+from spectus.raw.remarks import Remarks
+from spectus.raw.scans import Scans
+from spectus.types import Flags, Floats
+
+_EXPORT = "export the run again from the instrument's software"
+
+LONGEST_S = 1e6
+"""Longest scan time, s. Chosen: no gas chromatogram lasts eleven days; larger numbers are damage or another unit."""
+
+MOST_LEFT_OUT = 0.1
+"""Largest share of scans, or of points, that may be dropped as bad. Chosen: above it the file as a whole is doubtful,
+for example after a background subtraction that made every second intensity negative."""
+
+_FASTEST_HZ, _SHORTEST_S = 25.0, 120.0
+"""Scans per second above which a run shorter than `_SHORTEST_S` is doubted. Chosen: quadrupoles make at most about 20
+full scans a second, and faster time-of-flight detectors record runs of many minutes."""
+
+_SLOWEST_S = 20.0
+"""Time between scans, s, above which times are doubted. Chosen: a chromatographic peak lasts a few seconds, so that
+no method scans so slowly; full scans take 0.01-2 s."""
+
+_FEWEST_SCANS = 20
+"""Scans needed to judge the scan rate. Chosen: fewer are a fragment of a run."""
+
+# Accessions of the unit ontology, and of PSI-MS before 2007, with the unit in s.
+_ACCESSIONS = {
+    "UO:0000010": 1.0, "UO:0000031": 60.0, "UO:0000032": 3600.0, "UO:0000028": 1e-3, "UO:0000029": 1e-6,
+    "UO:0000150": 1e-9, "MS:1000039": 1.0, "MS:1000038": 60.0,
+}  # fmt: skip
+_NAMES = {
+    "s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0,
+    "min": 60.0, "mins": 60.0, "minute": 60.0, "minutes": 60.0,
+    "h": 3600.0, "hr": 3600.0, "hrs": 3600.0, "hour": 3600.0, "hours": 3600.0,
+    "ms": 1e-3, "msec": 1e-3, "msecs": 1e-3, "millisec": 1e-3, "millisecond": 1e-3, "milliseconds": 1e-3,
+    "us": 1e-6, "µs": 1e-6, "microsecond": 1e-6, "microseconds": 1e-6,
+    "ns": 1e-9, "nanosecond": 1e-9, "nanoseconds": 1e-9,
+}  # fmt: skip
+
+
+def seconds_in_unit(name: str | None, accession: str | None = None) -> float | None:
+    """Return how many seconds a unit of time has; None if it is not known.
+
+    Parameters
+    ----------
+    name
+        Name of the unit, such as "minute", "min" or "Milliseconds".
+    accession
+        Accession of the unit in the unit ontology or PSI-MS. It goes before the name.
+    """
+    if accession and accession.strip().upper() in _ACCESSIONS:
+        return _ACCESSIONS[accession.strip().upper()]
+    return _NAMES.get(name.strip().strip(".()[]").casefold()) if name else None
+
+
+def unit_note(unit: str | None) -> str:
+    """Return the line about a file whose unit of time is missing or not known."""
+    what = f"the unit of the scan times, {unit!r}, is not known" if unit else "the file gives no unit of the scan times"
+    return f"{what}; seconds are assumed"
+
+
+def in_time_order(scans: Scans, path: Path, remarks: Remarks) -> Scans:
+    """Return the scans sorted by time. A few scans without a time, or with that of another, are left out.
+
+    Parameters
+    ----------
+    scans
+        Scans in the file's order.
+    path
+        Path that the user gave, for errors.
+    remarks
+        Gets a line for what is left out.
+
+    Raises
+    ------
+    InputError
+        No scans or one scan; many scans without a usable time; many scans that share their time.
+    """
+    _require_several(scans.n_scans, path)
+    usable = _usable(scans.rt_s, path, scans.facts.time_note)
+    if without := int(np.count_nonzero(~usable)):
+        remarks.leave_out_scans(without, f"left out: {without:,} of {scans.n_scans:,} scans, without a usable time")
+        scans = scans.subset(np.flatnonzero(usable))
+        _require_several(scans.n_scans, path)
+    order = np.argsort(scans.rt_s, kind="stable")
+    repeated = np.diff(scans.rt_s[order], prepend=-1.0) == 0
+    if repeated.any():
+        _require_few_repeated(scans.rt_s[order], repeated, path)
+        number = int(repeated.sum())
+        remarks.leave_out_scans(number, f"left out: {number:,} of {scans.n_scans:,} scans, with the time of another")
+    return scans.subset(order[~repeated])
+
+
+def _require_several(n_scans: int, path: Path) -> None:
+    if n_scans == 0:
+        raise InputError(path, "has no MS1 scans", "export the full-scan mass spectra, not only chromatograms")
+    if n_scans == 1:
+        raise InputError(
+            path,
+            "has one scan only, a spectrum and not a run",
+            "give single spectra to `spectus search` as .msp or .jdx",
+        )
+
+
+def _usable(rt_s: Floats, path: Path, time_note: str | None) -> Flags:
+    """Find the scans whose time is a number, not negative and not absurd."""
+    with np.errstate(invalid="ignore"):
+        usable = np.isfinite(rt_s) & (rt_s >= 0) & (rt_s <= LONGEST_S)
+    wrong = np.flatnonzero(~usable)
+    if len(wrong) <= max(1.0, MOST_LEFT_OUT * len(rt_s)):
+        return np.asarray(usable)
+    first = float(rt_s[wrong[0]])
+    if np.isfinite(first) and first > LONGEST_S:
+        raise InputError(
+            path, f"has a scan time of {first:.3g} s" + (f" ({time_note})" if time_note else ""),
+            "export the run again, with scan times in seconds or minutes",
+        )  # fmt: skip
+    raise InputError(path, f"scan {wrong[0] + 1} has no scan time, or a negative one", _EXPORT)
+
+
+def _require_few_repeated(rt_s: Floats, repeated: Flags, path: Path) -> None:
+    number = int(repeated.sum())
+    if number == len(rt_s) - 1:
+        raise InputError(path, f"all scans have the same time ({rt_s[0]:g} s)", "export the run with its scan times")
+    if number > max(1.0, MOST_LEFT_OUT * len(rt_s)):
+        raise InputError(
+            path, f"{number + 1} scans share their time with another, first at {rt_s[repeated.argmax()]:g} s",
+            "export the run with scan times to the millisecond and each scan once",
+        )  # fmt: skip
+
+
+def rate_note(rt_s: Floats) -> str | None:
+    """Return a line about a scan rate that no gas chromatograph has; None for a usual one.
+
+    Parameters
+    ----------
+    rt_s
+        (n_scans,) times, s, ascending.
+    """
+    if len(rt_s) < _FEWEST_SCANS:
+        return None
+    duration, step = float(rt_s[-1] - rt_s[0]), float(np.median(np.diff(rt_s)))
+    if step > _SLOWEST_S:
+        return (
+            f"{step:.3g} s from scan to scan is no rate of a GC run: the times are perhaps milliseconds; "
+            "export the run with the right unit"
+        )
+    if step < 1 / _FASTEST_HZ and duration < _SHORTEST_S:
+        return (
+            f"{len(rt_s):,} scans in {duration:.3g} s ({1 / step:.3g} a second) are unusual for a GC run: "
+            "the times are perhaps minutes; if so, export the run with the right unit"
+        )
+    return None
