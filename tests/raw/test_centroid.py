@@ -39,7 +39,7 @@ def test_quadrupole_profile(zeros: bool) -> None:
 
 
 def test_saturated_peaks_are_kept() -> None:
-    """The picker alone takes only points above both neighbours: a peak cut flat at the ceiling would be lost."""
+    """The picker alone takes only points above both neighbors: a peak cut flat at the ceiling would be lost."""
     picked = centroided(quadrupole(ceiling=15000.0), True)
     np.testing.assert_allclose(picked.mz[:5], [mz for mz, _ in PEAKS], atol=0.12)
     np.testing.assert_allclose(picked.intensity[2:4], 15000.0, rtol=0.1)

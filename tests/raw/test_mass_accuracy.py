@@ -1,4 +1,4 @@
-"""Accurate masses are told from labels and from a quadrupole's, and become the right nominal masses."""
+"""Accurate masses are distinguished from labels and from a quadrupole's, and become the right nominal masses."""
 
 from dataclasses import replace
 from pathlib import Path

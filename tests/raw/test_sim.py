@@ -45,7 +45,7 @@ def full(n_scans: int = 240, ions: int = 40, step: float = 0.05, lowest: int = 4
 
 @pytest.mark.parametrize("missing", [0.0, 0.1])
 @pytest.mark.parametrize("groups", [GROUPS, [[91.0]], [[float(mz) for mz in range(50, 350, 10)]]])
-def test_sim_is_recognised(missing: float, groups: list[list[float]]) -> None:
+def test_sim_is_recognized(missing: float, groups: list[list[float]]) -> None:
     run = run_of(sim(missing=missing, groups=groups))
     assert selected_ions(run) == max(map(len, groups))
     with pytest.raises(InputError, match="selected ions"):

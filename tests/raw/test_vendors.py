@@ -1,6 +1,6 @@
-"""Other makers' formats: recognised by content, read through a package where it is there, or refused with what can.
+"""Other vendors' formats: recognized by content, read through a package if it is installed, or refused with what can.
 
-No file of these makers is small and free enough to be here. So the way to the package and back is tested with one of
+No file of these vendors is small and free enough to be here. So the way to the package and back is tested with one of
 the same name and functions, and the package itself, where it is installed, with files that only begin as theirs do.
 """
 
@@ -69,7 +69,7 @@ def to_mzml(source, target, indexed=True, skip_unreadable=True):
 
 
 def made(name: str, folder: Path) -> Path:
-    """A file or folder of this maker, under a name that says nothing."""
+    """A file or folder of this vendor, under a name that says nothing."""
     path = folder / "Probe 7 µg"
     if name in FILES:
         path.write_bytes(FILES[name])

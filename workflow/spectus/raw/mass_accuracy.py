@@ -1,8 +1,8 @@
-"""Whether a run's m/z are accurate masses, and how accurate: told by the data, not by a setting.
+"""Whether a run's m/z are accurate masses, and how accurate they are. The data show it; there is no setting.
 
-The same ion in two scans one after the other has the same mass. On a quadrupole the two centroids differ by hundredths
-of a Th, or not at all, where the file holds labels (whole numbers, steps of 0.05 Th) in place of measurements. On a
-time-of-flight instrument or an Orbitrap they differ by a few millionths of their value, and seldom by nothing.
+The same ion has the same mass in two scans one after the other. On a quadrupole, its centroids differ by hundredths
+of a Th. Where the file holds labels (whole numbers, steps of 0.05 Th) in place of measurements, they often do not
+differ at all. On a time-of-flight instrument or an Orbitrap they differ by a few ppm, and are seldom equal.
 """
 
 import math
@@ -10,56 +10,80 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spectus.nominal_mass import to_nominal_mass
 from spectus.raw.run import Run
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from spectus.types import Floats, Ints
 
 WORST_PPM = 25.0
-"""Scatter from scan to scan above which m/z are not called accurate; a quadrupole's is ten times as large."""
+"""Scatter from scan to scan, ppm, above which m/z are not called accurate. Chosen: a quadrupole's is ten times as
+large, that of a time-of-flight instrument of R 5,000 about 10."""
 
 _STEP_TH = 0.005
-"""m/z that come in steps wider than this are labels: measured ones fill the place around each mass."""
+"""Step of m/z, Th, above which they are labels. Chosen: measured m/z fill the place around each mass, and files keep
+labels in steps of 0.01 Th or more."""
 
 _STRONGEST = (0.25, 0.05, 0.01)
+"""Shares of the ions, the strongest first, whose scatter is compared."""
+
 _SAME_ION_TH = 0.3
+"""Distance of two centroids of one ion in two scans, Th, at most. Chosen: below the distance of nominal masses."""
+
 _SCAN_PAIRS = 400
+"""Pairs of scans that are compared, spread over the run. Chosen: enough for some thousand ions."""
+
 _FEWEST_PAIRS = 30
+"""Pairs of centroids needed for a standard deviation. Chosen: it is then known to about 15 %."""
+
 _PAIR_TO_SD = 1.4826 / math.sqrt(2)
-"""From the median distance of two centroids of one ion to the standard deviation of one."""
+"""From the median distance of two centroids of one ion to the standard deviation of one, for a normal distribution."""
 
 _UPPER_TO_SD = 1 / 1.1503 / math.sqrt(2)
-"""The same from the upper quartile. The median would be nothing where a quadrupole's m/z come in coarse steps."""
+"""The same from the upper quartile. The median would be zero where a quadrupole's m/z come in coarse steps."""
 
 _CLOSEST = 0.01
-"""Share of the distances between two ions of a scan that are taken for less than the resolution."""
+"""Share of the distances between two ions of a scan that are taken for less than the resolution. Chosen: the picker
+splits a few peaks."""
+
+_FARTHEST = 2e-3
+"""Relative distance of two ions of a scan up to which it may show the resolution. Chosen: 500 of resolving power."""
 
 _FEWEST_DISTANCES = 50
 _WIDTH_IN_ERRORS = 16.0
-"""Peak width at half height in standard deviations of the centroid, where no two ions are near enough to show it."""
+"""Peak width at half height in standard deviations of the centroid, where no two ions are near enough to show it.
+Chosen: the centroid of some 50 ions has a standard deviation of 1/16 of the width."""
+
+_WORST_WIDTH_SHARE = 0.25
+"""Largest standard deviation of a centroid, in peak widths. Chosen: one of a single ion has 0.42."""
 
 _HIGHEST_DEFECT, _LOWEST_DEFECT, _TWO_HYDROGENS = 1.117e-3, -1.034e-3, 0.0157
-"""Mass defects as a share of the mass, of CH2 and of bromine; and that of the two hydrogens at an alkane's ends, Th."""
+"""Mass defects as a share of the mass, of CH2 and of bromine, and that of the two hydrogens at an alkane's ends, Th.
+From the atomic masses of IUPAC 2021."""
 
 _CERTAIN_TH = 450.0
+"""m/z up to which the ranges of neighboring nominal masses do not overlap, Th: (1 - 0.0157 - 0.001) / (1.117e-3 + 1.034e-3)
+is 457."""
+
 _CH2, _RICH_TH = 14.01565, 0.015
+"""Mass of CH2 and how far an ion rich in hydrogen may be from a multiple of it, Th. Chosen: 25 ppm at m/z 600."""
+
 _RICH_RESTS = (1.00728, 2.01510, -0.00055, -1.00838, 31.98928)
-"""Ions rich in hydrogen are so much heavier than so many CH2: alkyl, alkane, alkene, alkenyl, and O2 with alkene."""
+"""Mass of ions rich in hydrogen beyond so many CH2, Th: alkyl, alkane, alkene, alkenyl, and O2 with alkene."""
 
 
 @dataclass(frozen=True)
 class MassAccuracy:
-    """How good a run's accurate masses are.
+    """How accurate a run's m/z are.
 
     Attributes
     ----------
-    error_ppm: standard deviation of the m/z of strong ions from scan to scan, ppm.
-    weak_ppm: the same of an ion of one count, by counting noise: an ion of intensity I has hypot(error_ppm,
-        weak_ppm / sqrt(I)).
-    resolving_power: m/z over the least distance at which two ions of a scan are seen apart.
+    error_ppm
+        Standard deviation of the m/z of strong ions from scan to scan, ppm.
+    weak_ppm
+        Standard deviation of an ion of one count by counting noise, ppm. An ion of intensity I has
+        hypot(error_ppm, weak_ppm / sqrt(I)).
+    resolving_power
+        m/z over the least distance at which two ions of a scan are seen apart.
     """
 
     error_ppm: float
@@ -67,19 +91,30 @@ class MassAccuracy:
     resolving_power: float
 
     def error(self, intensity: Floats) -> Floats:
-        """Standard deviation of centroids of these intensities, ppm; at most a quarter of a peak's width."""
+        """Return the standard deviation of centroids, ppm; at most a quarter of a peak's width.
+
+        Parameters
+        ----------
+        intensity
+            Intensities of the centroids, counts.
+        """
         error = np.hypot(self.error_ppm, self.weak_ppm / np.sqrt(np.maximum(intensity, 1e-9)))
-        return np.minimum(error, max(1e6 / self.resolving_power / 4, self.error_ppm))
+        return np.minimum(error, max(_WORST_WIDTH_SHARE * 1e6 / self.resolving_power, self.error_ppm))
 
 
 def nominal_mass(mz: Floats) -> Ints:
-    """Nominal masses of accurate m/z, Th.
+    """Return the nominal masses of accurate m/z, Th.
 
-    Around their nominal mass n ions of organic compounds lie between n (1 - 0.001034), all bromine, and
-    n (1 + 0.001117) + 0.0157, an alkane. Up to m/z 450 the ranges of neighbours do not overlap and the mass is certain.
+    Around their nominal mass n, ions of organic compounds lie between n (1 - 0.001034), all bromine, and
+    n (1 + 0.001117) + 0.0157, an alkane. Up to m/z 450 the ranges of neighbors do not overlap and the mass is certain.
     Above, the nearer middle decides, but for the ions of alkanes, alkenes, their fragments and wax esters, which are
     known by their mass: so C40H82, 562.642, is at 562 and a pentabromodiphenyl ether, 565.62, at 566. Ions of six
     bromines or more may be one too low.
+
+    Parameters
+    ----------
+    mz
+        Accurate m/z, Th.
     """
     mz = np.asarray(mz, dtype=np.float64)
     middle = (_HIGHEST_DEFECT + _LOWEST_DEFECT) / 2 * mz + (_TWO_HYDROGENS + _LOWEST_DEFECT) / 2
@@ -93,13 +128,13 @@ def nominal_mass(mz: Floats) -> Ints:
 
 
 def nominal_rule(run: Run) -> Callable[[Floats], Ints]:
-    """How the m/z of a run become nominal masses: as its components' were."""
+    """Return the function by which the m/z of a run, and those of its components, become nominal masses."""
     return to_nominal_mass if mass_accuracy(run) is None else nominal_mass
 
 
 def mass_accuracy(run: Run) -> MassAccuracy | None:
-    """How accurate the m/z of a run are; None if they are of unit mass, or too few to tell."""
-    pairs = _neighbours(run)
+    """Return how accurate the m/z of a run are; None if they are of unit mass, or too few to tell."""
+    pairs = _neighboring_centroids(run)
     if pairs is None:
         return None
     mz, delta, intensity = pairs
@@ -111,8 +146,8 @@ def mass_accuracy(run: Run) -> MassAccuracy | None:
     return MassAccuracy(error, _weak_error(ppm, intensity, error, 1e6 / power), power)
 
 
-def _neighbours(run: Run) -> tuple[Floats, Floats, Floats] | None:
-    """m/z of ions, how much further they lie in the next scan, and the weaker intensity of the two; of some scans."""
+def _neighboring_centroids(run: Run) -> tuple[Floats, Floats, Floats] | None:
+    """Return m/z of ions of some scans, their shift to the next scan, Th, and the weaker intensity of the two."""
     counts = np.diff(run.offsets)
     first = np.flatnonzero((counts[:-1] > 0) & (counts[1:] > 0))
     first = first[:: max(1, len(first) // _SCAN_PAIRS)]
@@ -134,17 +169,17 @@ def _nearest(run: Run, scan: int) -> tuple[Floats, Floats, Floats]:
 
 
 def _are_labels(mz: Floats) -> bool:
-    """Whether the m/z come in steps, so that the values that occur near a nominal mass lie apart."""
+    """Return whether the m/z come in steps, so that the values that occur near a nominal mass lie apart."""
     gaps = np.diff(np.unique(mz))
     near = gaps[gaps < _SAME_ION_TH]
     return not len(near) or float(np.median(near)) > _STEP_TH
 
 
 def _strong_error(ppm: Floats, intensity: Floats) -> tuple[float, float]:
-    """Standard deviation of the m/z of strong ions, and the intensity from which ions count as such.
+    """Return the standard deviation of the m/z of strong ions, ppm, and the intensity from which ions are strong.
 
-    Most centroids of a scan may be noise, which pairs by chance: of several shares of the strongest, that counts whose
-    scatter is least.
+    Most centroids of a scan may be noise, which pairs by chance. So the scatter is measured for several shares of the
+    strongest ions, and the least one counts.
     """
     found: list[tuple[float, float]] = []
     for share in _STRONGEST:
@@ -157,12 +192,12 @@ def _strong_error(ppm: Floats, intensity: Floats) -> tuple[float, float]:
 
 
 def _resolving_power(run: Run, error_ppm: float, strong: float) -> float:
-    """From the least distances of two centroids in a scan, both of at least the intensity `strong`."""
+    """Return the resolving power from the least distances of two centroids of at least the intensity `strong`."""
     step = max(1, run.n_scans // (2 * _SCAN_PAIRS))
     scans = (slice(*run.offsets[scan : scan + 2]) for scan in range(0, run.n_scans, step))
     parts = [run.mz[scan][run.intensity[scan] >= strong] for scan in scans]
     distances = [np.diff(mz) / mz[1:] for mz in parts if len(mz) > 1]
-    near = np.concatenate([np.empty(0), *(distance[distance < 2e-3] for distance in distances)])
+    near = np.concatenate([np.empty(0), *(distance[distance < _FARTHEST] for distance in distances)])
     near = near[near > 0]
     if len(near) < _FEWEST_DISTANCES:
         return 1e6 / (_WIDTH_IN_ERRORS * error_ppm)
@@ -170,7 +205,7 @@ def _resolving_power(run: Run, error_ppm: float, strong: float) -> float:
 
 
 def _weak_error(ppm: Floats, intensity: Floats, error_ppm: float, width_ppm: float) -> float:
-    """Error of an ion of one count, from the weaker half of the pairs that are likely one ion."""
+    """Return the error of an ion of one count, ppm, from the weaker half of the pairs that are likely one ion."""
     weak = (intensity < np.median(intensity)) & (ppm < width_ppm / 2)
     if np.count_nonzero(weak) < _FEWEST_PAIRS:
         return 0.0
