@@ -1,9 +1,9 @@
-"""A forward model in use: how often it names compounds it has not seen, among a whole list of molecules.
+"""A reranker in use: how often it names compounds that no training saw, among a whole molecule list.
 
-The queries are the spectra of the split valid, of compounds that no training saw; the candidates are all molecules of
-the list and theirs. By cosine alone, and as the model's judge sees the 300 best by cosine.
+The queries are the spectra of the split valid; the candidates are all molecules of the list and theirs. The search is by
+cosine alone, and with the 300 best by cosine reranked.
 
-    python benchmarks/insilico.py LIBRARY MOLECULES [--model DIR] [--held-out FILE] [--out JSON]
+    python benchmarks/insilico.py LIBRARY MOLECULES [--reranker open] [--exclude FILE] [--out JSON]
 """
 
 import argparse
@@ -11,58 +11,58 @@ import json
 import time
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from spectus.evaluation.prediction import evaluate_forward
+from prediction_models import read_structures
+from spectus.evaluation.prediction import evaluate_reranker
 from spectus.files import replacing
 from spectus.learning.measured_spectra import read_measured
-from spectus.molecules.exclusions import read_held_out
-from spectus.molecules.reading import read_molecules
-from spectus.prediction.neims.features import describe
-from spectus.prediction.neims.model import ForwardModel
-from spectus.structures import flat_smiles, quiet_rdkit
+from spectus.molecules.exclusions import Exclusions
+from spectus.prediction.base import PredictionModel
+from spectus.prediction.substructures import count_substructures
+from spectus.rerank.reranker import load_reranker
 
-ROOT = Path(__file__).parents[1]
+_TIMED = 20_000
+"""Molecules whose prediction is timed."""
 
 
 def main() -> None:
     options = _options()
     torch.set_num_threads(options.threads)
-    model = ForwardModel.load(options.model)
-    _, valid = read_measured(options.library, model.neims.config.bins, read_held_out(options.held_out))
-    with quiet_rdkit():
-        flat = {flat_smiles(molecule.smiles) for molecule in read_molecules(options.molecules)}
-    candidates = np.array(sorted(smiles for smiles in flat if smiles), dtype=np.str_)
+    reranker = load_reranker(options.reranker)
+    _, valid = read_measured(options.library, Exclusions.read(options.exclude))
+    candidates = read_structures(options.molecules)
     started = time.process_time()
-    scores = evaluate_forward(model, valid, candidates)
+    scores = evaluate_reranker(reranker, valid, candidates)
     print(json.dumps(scores.to_dict(), indent=2))
     print(f"{time.process_time() - started:.0f} CPU s for all scores")
-    _print_speed(model, candidates[:: max(1, len(candidates) // 20_000)])
+    _print_speed(reranker.prediction_model, candidates[:: max(1, len(candidates) // _TIMED)].tolist())
     if options.out:
         with replacing(options.out) as temporary:
             temporary.write_text(json.dumps(scores.to_dict(), indent=2) + "\n", encoding="utf-8")
 
 
-def _print_speed(model: ForwardModel, smiles: np.ndarray) -> None:
+def _print_speed(model: PredictionModel, smiles: list[str]) -> None:
     started = time.process_time()
-    molecules = describe(smiles.tolist(), len(smiles))
-    fingerprints = time.process_time() - started
+    molecules = count_substructures(smiles, len(smiles))
+    counted = time.process_time() - started
     started = time.process_time()
-    model.predict(molecules)
+    model.predict_counted(molecules)
     spectra = time.process_time() - started
     n = len(smiles)
-    print(f"{n / fingerprints:,.0f} fingerprints and {n / spectra:,.0f} spectra a CPU second, of {n:,} molecules")
+    print(
+        f"a CPU second counts the substructures of {n / counted:,.0f} molecules and predicts {n / spectra:,.0f} spectra"
+    )
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("library", type=Path, help="spectra with structures and a column `split`")
-    parser.add_argument("molecules", type=Path, help="the list of candidates")
-    parser.add_argument("--model", type=Path, default=ROOT / "resources/models/forward-open")
-    parser.add_argument("--held-out", type=Path, help="sha1 of InChIKey first blocks that are left out")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--out", type=Path, help="where the scores go as JSON")
+    parser.add_argument("molecules", type=Path, help="the candidates")
+    parser.add_argument("--reranker", default="open", help="open or a folder (default: open)")
+    parser.add_argument("--exclude", nargs="+", default=[], type=Path, help="files that name compounds to leave out")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
+    parser.add_argument("--out", type=Path, help="JSON file for the scores")
     return parser.parse_args()
 
 

@@ -1,7 +1,7 @@
 """How often a compound that no library holds is named by predicted spectra, on real spectra of the library that ships.
 
-Queries are the records of PNNL metabolites that the forward model was not trained on and that the list holds. Most of
-their spectra are of a derivative, which the record does not name. A record counts as
+Queries are the records of PNNL metabolites from which the models did not learn and that the list holds. Most of their
+spectra are of a derivative, which the record does not name. A record counts as
 
   free         if less than 1 % of its ion current lies above the free molecule's isotopes and its molecular ion has 3 %
                of the base peak: the right answer is the metabolite;
@@ -10,7 +10,7 @@ their spectra are of a derivative, which the record does not name. A record coun
 
 Candidates are the list, and for derivatised records the list with derivatives as well. No retention index is used.
 
-    python benchmarks/known_unknowns.py [--table TSV] [--library LIB] [--model DIR] [--scratch FOLDER]
+    python benchmarks/known_unknowns.py [--table TSV] [--library LIB] [--model NAME] [--reranker NAME] [--scratch FOLDER]
 """
 
 import argparse
@@ -23,13 +23,14 @@ import pyarrow as pa
 
 from spectus import tables
 from spectus.identify.search import search_libraries
+from spectus.identify.settings import SearchSettings
 from spectus.library.records import read_spectra
 from spectus.molecules.derivatives import derivatives
 from spectus.molecules.lists import Choice, write_molecules
 from spectus.molecules.reading import read_molecules
 from spectus.prediction.library import write_predicted_library
-from spectus.prediction.neims.features import describe
-from spectus.prediction.neims.model import ForwardModel, compound_number
+from spectus.prediction.substructures import count_substructures
+from spectus.rerank.reranker import Reranker, compound_number, load_reranker
 from spectus.structures import flat_smiles, inchikey14, quiet_rdkit
 from spectus.tables import LIBRARY_HITS, SPECTRA
 
@@ -50,20 +51,21 @@ def compare(options: argparse.Namespace, folder: Path) -> None:
     for name, kinds in ((compounds, ()), (derived, ("meox", "tms"))):
         if not name.with_suffix(".parquet").exists():
             write_molecules(name.with_suffix(".csv"), ["chemicals"], Choice(kinds=kinds, partial=True), options.table)
-            write_predicted_library(name.with_suffix(".csv"), str(options.model), name.with_suffix(".parquet"))
+            write_predicted_library(name.with_suffix(".csv"), options.model, name.with_suffix(".parquet"))
+    reranker = load_reranker(options.reranker)
     with quiet_rdkit():
         listed = {molecule.smiles for molecule in read_molecules(compounds.with_suffix(".csv"))}
-        free, derivatised = queries(read_spectra(options.library), ForwardModel.load(options.model), listed)
-    report("free, among the compounds", free, compounds.with_suffix(".parquet"), options.model, folder)
-    report("free, among compounds and derivatives", free, derived.with_suffix(".parquet"), options.model, folder)
-    report("derivatised, among both", derivatised, derived.with_suffix(".parquet"), options.model, folder)
+        free, derivatised = queries(read_spectra(options.library), reranker, listed)
+    report("free, among the compounds", free, compounds.with_suffix(".parquet"), options.reranker, folder)
+    report("free, among compounds and derivatives", free, derived.with_suffix(".parquet"), options.reranker, folder)
+    report("derivatised, among both", derivatised, derived.with_suffix(".parquet"), options.reranker, folder)
 
 
-def queries(library: pa.Table, model: ForwardModel, listed: set[str | None]) -> tuple[pa.Table, pa.Table]:
+def queries(library: pa.Table, reranker: Reranker, listed: set[str | None]) -> tuple[pa.Table, pa.Table]:
     """The free records and the derivatised ones (schema SPECTRA), `smiles` flat, `name` their row."""
-    known = set(model.known.tolist())
+    known = set(reranker.known.tolist())
     smiles = [flat_smiles(text) for text in library["smiles"].to_pylist()]
-    masses = describe(smiles).mass
+    masses = count_substructures(smiles).mass
     rows: dict[bool, list[int]] = {True: [], False: []}
     spectra = zip(library["mz"].to_pylist(), library["intensity"].to_pylist(), strict=True)
     for row, (text, mass, (mz, intensity)) in enumerate(zip(smiles, masses, spectra, strict=True)):
@@ -81,10 +83,11 @@ def queries(library: pa.Table, model: ForwardModel, listed: set[str | None]) -> 
     return numbered.take(pa.array(rows[True], pa.int64())), numbered.take(pa.array(rows[False], pa.int64()))
 
 
-def report(title: str, asked: pa.Table, library: Path, model: Path, folder: Path) -> None:
+def report(title: str, asked: pa.Table, library: Path, reranker: str, folder: Path) -> None:
     """Share of the compounds named first and among ten; replicates of a compound count as their mean."""
     tables.write(asked, folder / "queries.parquet", SPECTRA)
-    search_libraries(folder / "queries.parquet", [library], folder / "hits.parquet", 10, 0.0, 20.0, model)
+    settings = SearchSettings(top=10, min_score=0.0)
+    search_libraries(folder / "queries.parquet", [library], folder / "hits.parquet", settings, reranker)
     ranks: defaultdict[str, int] = defaultdict(lambda: 99)
     ground_truth = dict(zip(asked["name"].to_pylist(), asked["smiles"].to_pylist(), strict=True))
     right = {name: _right(smiles, title.startswith("derivatised")) for name, smiles in ground_truth.items()}
@@ -111,7 +114,8 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--table", type=Path, help="the table of the package chemicals, if it is not installed")
     parser.add_argument("--library", type=Path, default=ROOT / "resources" / "libraries" / "PNNLMetV20191015.msp")
-    parser.add_argument("--model", type=Path, default=ROOT / "resources" / "models" / "forward-open")
+    parser.add_argument("--model", default="neims", help="prediction model; the one that the reranker was fitted with")
+    parser.add_argument("--reranker", default="open", help="open or a folder (default: open)")
     parser.add_argument("--scratch", type=Path, help="folder to keep lists and predictions in, for another run")
     return parser.parse_args()
 

@@ -9,6 +9,7 @@ import pytest
 from spectus.errors import InputError
 from spectus.evaluation.baselines import ABOUT, KnownSpectra, nearest, search_all
 from spectus.evaluation.metrics import Scorer
+from spectus.molecules.exclusions import NO_EXCLUSIONS, Exclusions
 from spectus.structures import inchikey14
 
 
@@ -25,7 +26,7 @@ def library(path: Path, *records: tuple[str | None, dict[float, float]]) -> Path
 
 
 def known(path: Path, *records: tuple[str | None, dict[float, float]]) -> KnownSpectra:
-    return KnownSpectra.read(library(path, *records), None, frozenset())
+    return KnownSpectra.read(library(path, *records), None, NO_EXCLUSIONS)
 
 
 def test_records_without_a_structure_and_held_out_ones_are_left_out_and_counted(tmp_path: Path) -> None:
@@ -35,7 +36,7 @@ def test_records_without_a_structure_and_held_out_ones_are_left_out_and_counted(
         ("C[C@H](N)C(=O)O", {44: 1}), (None, {44: 1}), ("no molecule", {44: 1}), ("OCC", {31: 1}), ("CC", {}),
         ("CCO", {45: 1}),
     )  # fmt: skip
-    spectra = KnownSpectra.read(path, None, frozenset([hashlib.sha1(alanine.encode()).hexdigest()]))
+    spectra = KnownSpectra.read(path, None, Exclusions(sums={hashlib.sha1(alanine.encode()).hexdigest(): "a"}))
     assert (spectra.smiles, spectra.n_no_structure, spectra.n_excluded) == (["CCO", "CCO"], 2, 1)
     assert spectra.table["entry"].to_pylist() == [3, 5]
     assert spectra.compounds == [inchikey14("CCO")] * 2
@@ -54,9 +55,9 @@ def test_records_without_a_structure_and_held_out_ones_are_left_out_and_counted(
 def test_nothing_to_use_is_told(
     tmp_path: Path, records: list[tuple[str | None, dict[float, float]]], split: str | None, problem: str
 ) -> None:
-    held_out = frozenset([hashlib.sha1(inchikey14("CCO").encode()).hexdigest()])
+    excluded = Exclusions(sums={hashlib.sha1(inchikey14("CCO").encode()).hexdigest(): "a"})
     with pytest.raises(InputError, match=problem):
-        KnownSpectra.read(library(tmp_path / "a.parquet", *records), split, held_out)
+        KnownSpectra.read(library(tmp_path / "a.parquet", *records), split, excluded)
 
 
 def test_each_search_by_its_own_measure(tmp_path: Path) -> None:

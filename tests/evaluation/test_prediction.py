@@ -3,8 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spectus.evaluation.prediction import Found, evaluate_forward
+from spectus.evaluation.prediction import SearchShares, evaluate_reranker
 from spectus.learning.measured_spectra import read_measured
+from spectus.molecules.exclusions import NO_EXCLUSIONS
 from spectus.rerank.reranker import load_reranker
 from spectus.rerank.shortlist import Shortlist
 from tests.prediction.conftest import library, model
@@ -13,7 +14,7 @@ __all__ = ["library", "model"]
 
 
 def test_a_compound_counts_once() -> None:
-    found = Found.of(np.array([0, 0, 0, 12, 5]), np.array(["a", "a", "a", "b", "c"]))
+    found = SearchShares.of(np.array([0, 0, 0, 12, 5]), np.array(["a", "a", "a", "b", "c"]))
     assert (found.spectra_1, found.spectra_10) == pytest.approx((0.6, 0.8))
     assert (found.compounds_1, found.compounds_10) == pytest.approx((1 / 3, 2 / 3))
 
@@ -35,9 +36,9 @@ def test_a_shortlist_holds_the_best_of_all_blocks() -> None:
 
 def test_scores_of_a_model_on_its_series(model: Path, library: Path) -> None:
     """Its rules were learnt, so the unseen compounds are found among molecules of other kinds."""
-    _, valid = read_measured(library, 160, frozenset())
+    _, valid = read_measured(library, NO_EXCLUSIONS)
     others = np.array(["c1ccccc1", "CC(C)(C)C", "Clc1ccccc1", "C[Hg]C", "OCC(O)CO"])
-    scores = evaluate_forward(load_reranker(model), valid, others)
+    scores = evaluate_reranker(load_reranker(model), valid, others)
     assert (scores.n_spectra, scores.n_compounds, scores.n_candidates) == (3, 3, 7)
     assert scores.cosine > 0.8
     assert scores.weighted_cosine == pytest.approx(scores.weighted_cosine_at_its_energy, abs=1e-6)
@@ -47,8 +48,10 @@ def test_scores_of_a_model_on_its_series(model: Path, library: Path) -> None:
 
 
 def test_a_ground_truth_that_cannot_be_predicted_is_not_found(model: Path, library: Path) -> None:
-    _, valid = read_measured(library, 160, frozenset())
-    strange = valid._replace(smiles=np.array(["C[Hg]C", *valid.smiles[1:]]), block=np.array(["X", *valid.block[1:]]))
-    scores = evaluate_forward(load_reranker(model), strange, np.array(["c1ccccc1"]))
+    _, valid = read_measured(library, NO_EXCLUSIONS)
+    strange = valid._replace(
+        smiles=np.array(["C[Hg]C", *valid.smiles[1:]]), inchikey14=np.array(["X", *valid.inchikey14[1:]])
+    )
+    scores = evaluate_reranker(load_reranker(model), strange, np.array(["c1ccccc1"]))
     assert scores.search_by_cosine.compounds_10 == pytest.approx(2 / 3)
     assert scores.search_reranked.compounds_10 <= 2 / 3 + 1e-9

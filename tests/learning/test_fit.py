@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from spectus.errors import InputError
-from spectus.learning.fit import Fit, Plan, learning_rate, shuffled
+from spectus.learning.fit import Fit, FitRecord, Plan, learning_rate, shuffled
 
 PLAN = Plan(steps=40, batch_size=4, learning_rate=0.2, warmup_steps=2, checkpoint_every=10, average_decay=0.5)
 
 
 class Line:
-    """y = 2 x - 1 from ten points; what serves to choose gets worse after step 20 when `spoilt`."""
+    """y = 2 x - 1 from ten points; the tuning loss gets worse after step 20 when `spoilt`."""
 
     def __init__(self, spoilt: bool = False) -> None:
         torch.manual_seed(0)
@@ -28,14 +28,14 @@ class Line:
         x = self.x[rows] + 0.01 * torch.randn(len(rows), 1)  # the chance of a step must come back on resuming
         return (self.network(x) - (2 * self.x[rows] - 1)).square().mean()
 
-    def choosing_loss(self, network: nn.Module) -> float | None:
+    def tuning_loss(self, network: nn.Module) -> float | None:
         self.asked += 1
         error = (network(self.x) - (2 * self.x - 1)).square().mean().item()
         return error + 10 * (self.asked > 2) if self.spoilt else error
 
 
 def fit(folder: Path, task: Line, plan: Plan = PLAN, identity: str = "a") -> Fit:
-    return Fit("line", task, plan, folder, identity, seed=3)
+    return Fit("line", task, plan, FitRecord(folder, identity, seed=3))
 
 
 def test_a_line_is_fitted_and_logged(tmp_path: Path) -> None:
@@ -50,7 +50,8 @@ def test_a_line_is_fitted_and_logged(tmp_path: Path) -> None:
 
 def test_the_weights_that_chose_best_are_kept_and_handed_on(tmp_path: Path) -> None:
     kept: list[float] = []
-    fitting = Fit("line", Line(spoilt=True), PLAN, tmp_path, "a", 3, lambda net: kept.append(net.weight.item()))
+    record = FitRecord(tmp_path, "a", 3)
+    fitting = Fit("line", Line(spoilt=True), PLAN, record, lambda net: kept.append(net.weight.item()))
     best = fitting.run()
     assert fitting.best_step == 20
     assert best["weight"].item() == kept[-1]

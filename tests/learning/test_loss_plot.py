@@ -4,8 +4,8 @@ from xml.etree import ElementTree
 from spectus.learning.loss_plot import draw_losses
 
 
-def entry(network: str, step: int, loss: float, choosing: float | None) -> dict[str, object]:
-    return {"network": network, "step": step, "loss": loss, "choosing_loss": choosing}
+def entry(network: str, step: int, loss: float, tuning: float | None) -> dict[str, object]:
+    return {"network": network, "step": step, "loss": loss, "tuning_loss": tuning}
 
 
 def test_a_panel_for_each_network_names_the_step_that_was_kept(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from spectus.cli import main
 from spectus.errors import InputError
-from spectus.molecules.exclusions import Hidden
+from spectus.molecules.exclusions import Exclusions
 from spectus.molecules.reading import Listed, read_molecules
 from spectus.structures import flat_smiles, inchikey14
 
@@ -88,14 +88,14 @@ def test_no_list_holds_what_training_may_not_see(table: Path, capsys: pytest.Cap
     hidden = [inchikey14("CCO"), inchikey14("CON=C(C)C")]  # ethanol, and the methoxime of acetone
     held_out.write_text("\n".join(sha1(block.encode()).hexdigest() for block in hidden) + "\n")
     library = write_library(table.parent / "library.parquet", ["N[C@@H](C)C(O)=O", "CC(C)=O"], ["valid", "train"])
-    options = ["--derivatives", "tms,meox", "--partial", "--held-out", held_out, "--without", library]
+    options = ["--derivatives", "tms,meox", "--partial", "--exclude", held_out, library]
     assert build(table, *options, "--split", "valid") == [Listed("CC(C)=O", "acetone", "67-64-1")]
     printed = capsys.readouterr().out
-    assert "2 left out: held out" in printed  # the table has ethanol twice
-    assert "1 left out: in the library that --without names" in printed
+    assert "2 left out: excluded by held_out.txt" in printed  # the table has ethanol twice
+    assert "1 left out: excluded by library.parquet" in printed
     blocks = {inchikey14(listed.smiles) for listed in build(table, *options, "--split", "valid") if listed.smiles}
     assert not blocks & {*hidden, inchikey14("CC(N)C(=O)O")}
-    assert Hidden.read(None, library).reason("CC(C)=O") is not None  # without a split, all of the library
+    assert Exclusions.read([library]).reason("CC(C)=O") is not None  # without a split, all of the library
 
 
 def test_real_lists_hold_nothing_that_training_may_not_see(tmp_path: Path, shared: Path) -> None:
@@ -106,7 +106,7 @@ def test_real_lists_hold_nothing_that_training_may_not_see(tmp_path: Path, share
     (tmp_path / "table.tsv").write_text(text)
     valid = {inchikey14(flat_smiles(listed["smiles"]) or "") for listed in rows if listed["split"] == "valid"}
     assert len(valid) > 10
-    options = ["--derivatives", "tms,meox", "--held-out", held_out, "--without", library, "--split", "valid"]
+    options = ["--derivatives", "tms,meox", "--exclude", held_out, library, "--split", "valid"]
     built = build(tmp_path / "table.tsv", *options)
     assert len(built) > 300
     blocks = [inchikey14(listed.smiles) for listed in built if listed.smiles]
@@ -133,7 +133,7 @@ def test_a_sample_is_drawn_by_its_seed(table: Path) -> None:
         (["--derivatives", "acetyl"], "no such kind"),
         (["--split", "valid"], "is of no library"),
         (["--max-mass", "20"], "gives 0 compounds"),
-        (["--held-out", "none.txt"], "no such file"),
+        (["--exclude", "none.txt"], "no such file"),
     ],
 )
 def test_what_cannot_be_built_is_one_line(
@@ -150,10 +150,10 @@ def test_what_cannot_be_built_is_one_line(
 def test_a_library_that_hides_nothing_is_named(table: Path) -> None:
     library = write_library(table.parent / "library.parquet", ["CCO"], ["train"])
     with pytest.raises(InputError, match="has no record of the split valid with a structure"):
-        Hidden.read(None, library, "valid")
+        Exclusions.read([library], "valid")
     pq.write_table(pq.read_table(library).drop_columns(["split"]), library)
     with pytest.raises(InputError, match="has no column `split`"):
-        Hidden.read(None, library, "valid")
+        Exclusions.read([library], "valid")
 
 
 def test_the_name_says_csv(table: Path) -> None:

@@ -1,9 +1,10 @@
-"""A small library with splits, and a small forward model fitted on it, once for all tests."""
+"""A small library with splits, and a small prediction model and reranker fitted on it, once for all tests."""
 
 from pathlib import Path
 
 import pytest
 
+from spectus.learning.inputs import TrainingInputs
 from spectus.rerank.training import train_forward
 from tests.prediction.series import ALCOHOLS, ALKANES, AMINES, write_library, write_settings
 
@@ -18,5 +19,5 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def model(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("forward")
-    train_forward(library, write_settings(folder, 60), None, folder / "model")
+    train_forward(TrainingInputs(library, write_settings(folder, 60), folder / "model"))
     return folder / "model"

@@ -12,8 +12,8 @@ from spectus.rerank.dual_encoder import (
     pair_logits,
     views,
 )
-from spectus.rerank.settings import Augmentation
-from spectus.rerank.tasks import vary
+from spectus.rerank.settings import InstrumentVariation
+from spectus.rerank.tasks import vary_spectra
 
 CONFIG = DualEncoderConfig(bins=100, width=16, embedding=8, channels=4, window=11)
 
@@ -66,9 +66,9 @@ def test_an_empty_spectrum_and_a_molecule_without_known_features_have_finite_log
 
 def test_varied_spectra_keep_a_base_peak_of_one_and_depend_on_the_chance_alone() -> None:
     _, spectra = made()
-    first, again = (vary(spectra, Augmentation(), np.random.default_rng(1)) for _ in range(2))
+    first, again = (vary_spectra(spectra, InstrumentVariation(), np.random.default_rng(1)) for _ in range(2))
     np.testing.assert_array_equal(first, again)
     np.testing.assert_allclose(first.max(1), 1.0)
     assert not np.allclose(first, spectra)
-    unchanged = vary(spectra, Augmentation(0, 0, 0, 0, 0, 0, 0), np.random.default_rng(1))
+    unchanged = vary_spectra(spectra, InstrumentVariation(0, 0, 0, 0, 0, 0, 0), np.random.default_rng(1))
     np.testing.assert_allclose(unchanged, spectra, rtol=1e-6)

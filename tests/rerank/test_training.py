@@ -10,14 +10,15 @@ import torch
 
 from spectus import cli
 from spectus.errors import InputError
-from spectus.learning.measured_spectra import Measured, choosing, read_measured
+from spectus.learning.inputs import TrainingInputs
+from spectus.learning.measured_spectra import MeasuredSpectra, below, read_measured, tuning_set
 from spectus.learning.quantized_weights import load_weights
-from spectus.molecules.exclusions import is_held_out, read_held_out
+from spectus.molecules.exclusions import NO_EXCLUSIONS, Exclusions
 from spectus.prediction.registry import load_prediction_model
 from spectus.prediction.substructures import count_substructures
 from spectus.rerank.reranker import compound_number, load_reranker
-from spectus.rerank.settings import ForwardSettings
-from spectus.rerank.training import candidates_of, half, train_forward
+from spectus.rerank.settings import RerankerSettings
+from spectus.rerank.training import candidates_of, half_of, train_forward
 from spectus.structures import inchikey14
 from tests.prediction.series import write_library, write_settings
 
@@ -29,31 +30,31 @@ def test_a_model_learns_the_rules_of_its_series(model: Path) -> None:
     assert (alcohol[30] > 0.5, amine[30] > 0.5, alkane[30] > 0.5) == (False, True, False)
     assert alcohol[102] > 0.003
     log = pq.read_table(model / "log.parquet").to_pandas()
-    losses = log[log.network == "choosing neims"].loss
+    losses = log[log.network == "tuning neims"].loss
     assert losses.iloc[-1] < 0.1 < losses.iloc[0]
-    assert set(log.network) == {
-        f"{name} {kind}" for name in ("choosing", "whole") for kind in ("neims", "dual_encoder")
-    }
+    assert set(log.network) == {f"{name} neims" for name in ("tuning", "whole")}
 
 
-def test_compounds_of_valid_and_held_out_ones_are_known_by_structure(tmp_path: Path) -> None:
+def test_compounds_of_valid_and_excluded_ones_are_known_by_structure(tmp_path: Path) -> None:
     """The records claim a wrong InChIKey and write another tautomer-free spelling; neither helps them in."""
     smiles = ["CCO", "OCC", "CCCO", "CCCCO", "OCCC", "CCCCCO"]
     split = ["valid", "train", "train", "train", "train", "train"]
     library = write_library(tmp_path / "library.parquet", smiles, split, ["WRONG"] * 6)
-    held_out = frozenset([hashlib.sha1(inchikey14("CCCO").encode()).hexdigest()])
-    train, valid = read_measured(library, 160, held_out)
+    excluded = Exclusions(sums={hashlib.sha1(inchikey14("CCCO").encode()).hexdigest(): "a test"})
+    train, valid = read_measured(library, excluded)
     assert train.smiles.tolist() == ["CCCCO", "CCCCCO"]
     assert valid.smiles.tolist() == ["CCO"]
 
 
 def test_the_real_train_split_gives_no_compound_that_it_must_not(shared: Path) -> None:
     """95 of its spectra are of held-out compounds."""
-    held_out = read_held_out(shared / "heldout_compounds.sha1.txt")
-    train, valid = read_measured(shared / "massbank_ei.parquet", 640, held_out)
-    assert not any(is_held_out(block, held_out) for block in {*train.block, *valid.block})
-    assert not set(train.block) & set(valid.block)
-    assert len(train.block) > 9500
+    sums = shared / "heldout_compounds.sha1.txt"
+    held_out = set(sums.read_text().split())
+    train, valid = read_measured(shared / "massbank_ei.parquet", Exclusions.read([sums]), below(640))
+    keys = {*train.inchikey14.tolist(), *valid.inchikey14.tolist()}
+    assert not any(hashlib.sha1(key.encode()).hexdigest() in held_out for key in keys)
+    assert not set(train.inchikey14) & set(valid.inchikey14)
+    assert train.n_spectra > 9500
     assert set(np.unique(train.energy)) > {20.0, 70.0}
 
 
@@ -66,69 +67,70 @@ def test_a_vocabulary_comes_of_the_training_compounds_only(model: Path) -> None:
 
 def test_the_candidates_are_filtered_by_structure_too(tmp_path: Path) -> None:
     library = write_library(tmp_path / "library.parquet", ["CCO", "CCN"], ["valid", "train"])
-    train, valid = read_measured(library, 160, frozenset())
+    train, valid = read_measured(library, NO_EXCLUSIONS)
     others = tmp_path / "others.smi"
     others.write_text("OCC\nNCC\nC[C@H](N)C(=O)O alanine\nnope\nCCCC\n")
-    held_out = frozenset([hashlib.sha1(inchikey14("CC(N)C(=O)O").encode()).hexdigest()])
-    assert candidates_of(others, train, valid, held_out).tolist() == ["CCCC", "CCN"]
+    excluded = Exclusions(sums={hashlib.sha1(inchikey14("CC(N)C(=O)O").encode()).hexdigest(): "a test"})
+    excluded = excluded.adding(valid.smiles.tolist(), "valid")
+    assert candidates_of(others, train, excluded).smiles == ["CCCC", "CCN"]
 
 
-def test_choosing_takes_whole_compounds() -> None:
+def test_a_tuning_set_takes_whole_compounds() -> None:
     blocks = np.array([f"BLOCK{number // 3}" for number in range(3000)])
-    measured = Measured(blocks, blocks, np.zeros((3000, 1), np.float32), np.zeros(3000, np.float32))
-    part = choosing(measured, 0.13, 1)
+    measured = MeasuredSpectra.of_peaks(blocks, blocks, [70.0] * 3000, [([1.0], [1.0])] * 3000)
+    part = tuning_set(measured, 0.13, 1)
     assert 0.1 < part.mean() < 0.16
     assert not set(blocks[part]) & set(blocks[~part])
-    assert (choosing(measured.at(np.arange(300)), 0.13, 1) == part[:300]).all()
-    assert (choosing(measured, 0.13, 2) != part).any()
+    assert (tuning_set(measured.at(np.arange(300)), 0.13, 1) == part[:300]).all()
+    assert (tuning_set(measured, 0.13, 2) != part).any()
 
 
 def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(
     library: Path, tmp_path: Path, stopped_at_checkpoints: Callable[[], AbstractContextManager[None]]
 ) -> None:
     plan = write_settings(tmp_path, 20)
-    train_forward(library, plan, None, tmp_path / "whole")
+    train_forward(TrainingInputs(library, plan, tmp_path / "whole"))
     with stopped_at_checkpoints():
         for _ in range(3):
             with pytest.raises(KeyboardInterrupt):
-                train_forward(library, plan, None, tmp_path / "parts")
-    train_forward(library, plan, None, tmp_path / "parts")
+                train_forward(TrainingInputs(library, plan, tmp_path / "parts"))
+    train_forward(TrainingInputs(library, plan, tmp_path / "parts"))
     whole, parts = (load_weights(tmp_path / name / "model.safetensors") for name in ("whole", "parts"))
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
 
 def test_a_checkpoint_of_another_training_is_refused(library: Path, tmp_path: Path) -> None:
-    train_forward(library, write_settings(tmp_path, 10), None, tmp_path / "model")
+    train_forward(TrainingInputs(library, write_settings(tmp_path, 10), tmp_path / "model"))
     with pytest.raises(InputError, match="another training"):
-        train_forward(library, write_settings(tmp_path, 11), None, tmp_path / "model")
+        train_forward(TrainingInputs(library, write_settings(tmp_path, 11), tmp_path / "model"))
 
 
 def test_a_library_without_training_spectra_is_refused(tmp_path: Path) -> None:
     library = write_library(tmp_path / "library.parquet", ["CCO", "CCN"], ["valid", "valid"])
     with pytest.raises(InputError, match="0 train and 2 valid"):
-        train_forward(library, write_settings(tmp_path, 10), None, tmp_path / "model")
+        train_forward(TrainingInputs(library, write_settings(tmp_path, 10), tmp_path / "model"))
 
 
 def test_the_shipped_settings_are_read_and_mistyped_ones_named(tmp_path: Path) -> None:
     folder = Path(__file__).parents[2] / "config" / "training"
-    assert ForwardSettings.read(folder / "forward-open.yaml").neims.bins == 640
-    (tmp_path / "a.yaml").write_text("neims: {bin: 3}")
-    with pytest.raises(InputError, match=r"unknown key neims\.bin"):
-        ForwardSettings.read(tmp_path / "a.yaml")
+    assert RerankerSettings.read(folder / "forward-open.yaml").dual_encoder.bins == 640
+    (tmp_path / "a.yaml").write_text("dual_encoder: {bin: 3}")
+    with pytest.raises(InputError, match=r"unknown key dual_encoder\.bin"):
+        RerankerSettings.read(tmp_path / "a.yaml")
 
 
 def test_a_list_of_molecules_takes_part(library: Path, tmp_path: Path) -> None:
     """As wrong answers and as candidates; which half the dual encoder meets does not depend on the rest of the list."""
     others = tmp_path / "others.smi"
     others.write_text("\n".join(["CC(C)O", "CC(C)N", "CC(C)C", "c1ccccc1", "CCOCC", "CCNCC", "C1CCCCC1", "CC=O"]))
-    train_forward(library, write_settings(tmp_path, 10), None, tmp_path / "model", others=others)
+    train_forward(TrainingInputs(library, write_settings(tmp_path, 10), tmp_path / "model", molecules=others))
     known = load_reranker(tmp_path / "model").known
     assert compound_number(inchikey14("CCCCO")) in known
     assert compound_number(inchikey14("CC(C)O")) not in known
     assert compound_number(inchikey14("CCCCCCO")) not in known  # of the split valid
     smiles = np.array(["C" * n for n in range(1, 200)])
-    assert 70 < half(smiles).sum() < 130
-    assert (half(smiles)[:10] == half(smiles[:10])).all()
+    assert 70 < half_of(smiles).sum() < 130
+    assert (half_of(smiles)[:10] == half_of(smiles[:10])).all()
 
 
 def test_training_has_two_kinds(library: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,16 +11,14 @@ from spectus.denovo.modeling import SpectusNetworkConfig
 from spectus.denovo.tokenizer import SmilesTokenizer
 from spectus.denovo.training.examples import (
     Targets,
-    blocks,
     decoder_inputs,
-    listed,
-    measured,
+    listed_structures,
     read_examples,
     similar_lengths,
 )
 from spectus.errors import InputError
 from spectus.library.splits import read_split
-from spectus.molecules.exclusions import is_held_out, read_held_out
+from spectus.molecules.exclusions import NO_EXCLUSIONS, Exclusions
 from spectus.molecules.reading import read_molecules
 from spectus.structures import inchikey14
 
@@ -28,13 +26,22 @@ CONFIG = SpectusNetworkConfig()
 TOKENIZER = SmilesTokenizer.published()
 
 
-def row(smiles: str, mz: tuple[float, ...] = (43.0, 57.0)) -> dict[str, object]:
-    return {"smiles": smiles, "mz": list(mz), "intensity": [1.0] * len(mz), "inchikey": "WRONG"}
+def write_library(path: Path, smiles: list[str], split: list[str], mz: list[list[float]]) -> Path:
+    columns = {
+        "name": [f"r{at}" for at in range(len(smiles))], "smiles": smiles, "split": split, "mz": mz,
+        "intensity": [[1.0] * len(peaks) for peaks in mz], "inchikey": ["WRONGWRONGWRON-UHFFFAOYSA-N"] * len(smiles),
+    }  # fmt: skip
+    pq.write_table(pa.table(columns), path)
+    return path
 
 
-def test_rows_the_model_cannot_take_are_left_out() -> None:
-    rows = [row("CCO"), row("no molecule"), row("CCO", (43.0, 501.0)), row("C" * 101), row("C" * 100)]
-    assert measured(rows, CONFIG).smiles == ["CCO", "C" * 100]
+def test_spectra_that_the_model_cannot_take_are_left_out(tmp_path: Path) -> None:
+    smiles = ["CCO", "no molecule", "CCCN", "C" * 101, "C" * 100, "C"]
+    mz = [[31.0, 45.0], [43.0], [30.0, 501.0], [43.0], [43.0], [15.0]]
+    library = write_library(tmp_path / "a.parquet", smiles, ["train"] * 5 + ["valid"], mz)
+    train, valid = read_examples(library, CONFIG, NO_EXCLUSIONS)
+    assert train.smiles.tolist() == ["CCO", "C" * 100]
+    assert valid.smiles.tolist() == ["C"]
 
 
 def test_labels_are_source_smiles_end() -> None:
@@ -44,33 +51,35 @@ def test_labels_are_source_smiles_end() -> None:
     assert inputs.tolist() == [[3, 5, 231, 45, 0, 2], [3, 5, 231, 45, 45, 57]]
 
 
-def test_spectra_become_rows_of_nominal_masses() -> None:
-    spectra = measured([row("CCO", (30.9, 31.1, 45.0)), row("CC", (30.0,))], CONFIG)
-    dense = spectra.rows(np.array([1, 0]), 60)
+def test_spectra_become_rows_of_nominal_masses(tmp_path: Path) -> None:
+    library = write_library(tmp_path / "a.parquet", ["CCO", "CC", "C"], ["train", "train", "valid"], [
+        [30.9, 31.1, 45.0], [30.0], [15.0],
+    ])  # fmt: skip
+    train, _ = read_examples(library, CONFIG, NO_EXCLUSIONS)
+    dense = train.rounded(np.array([1, 0]), 60)
     assert dense[0].nonzero()[0].tolist() == [30]
     assert dense[1, [31, 45]].tolist() == [1.0, 0.5]  # two peaks at m/z 31 are one
 
 
-def test_held_out_compounds_are_known_by_structure_not_by_claim() -> None:
-    """The record's InChIKey is wrong and its SMILES has stereochemistry; the compound is held out all the same."""
-    held_out = frozenset([hashlib.sha1(b"QNAYBMKLOCPYGJ").hexdigest()])
-    assert is_held_out("QNAYBMKLOCPYGJ-REOHCLBHSA-N", held_out)
-    assert measured([row("C[C@H](N)C(=O)O"), row("CCO")], CONFIG, held_out).smiles == ["CCO"]
-    assert listed(["C[C@H](N)C(=O)O", "OCC", "CCO", None, "no molecule"], held_out) == ["CCO"]
+def test_excluded_compounds_are_known_by_structure_not_by_claim(tmp_path: Path) -> None:
+    """The record's InChIKey is wrong and its SMILES has stereochemistry; the compound is excluded all the same."""
+    exclusions = Exclusions(sums={hashlib.sha1(b"QNAYBMKLOCPYGJ").hexdigest(): "a test"})
+    library = write_library(tmp_path / "a.parquet", ["C[C@H](N)C(=O)O", "CCO", "C"], ["train", "train", "valid"], [
+        [44.0], [31.0], [15.0],
+    ])  # fmt: skip
+    assert read_examples(library, CONFIG, exclusions)[0].smiles.tolist() == ["CCO"]
+    assert listed_structures(["C[C@H](N)C(=O)O", "OCC", "CCO", None, "no molecule"], exclusions) == ["CCO"]
 
 
 def test_no_compound_is_in_both_splits(tmp_path: Path) -> None:
-    library = tmp_path / "library.parquet"
-    smiles = ["CCO", "c1ccccc1", "C[C@H](N)C(=O)O", "C[C@@H](N)C(=O)O"]
-    columns = {
-        "name": ["a", "b", "c", "d"], "smiles": smiles, "split": ["train", "valid", "train", "valid"],
-        "mz": [[40.0]] * 4, "intensity": [[1.0]] * 4,
-    }  # fmt: skip
-    pq.write_table(pa.table(columns), library)
-    train, valid = read_examples(library, CONFIG, frozenset())
-    assert train.smiles == ["CCO"]
-    assert valid.smiles == ["c1ccccc1", "CC(N)C(=O)O"]
-    assert listed(smiles, frozenset(), blocks(valid.smiles)) == ["CCO"]
+    """Neither itself, nor its stereoisomers, nor its derivatives."""
+    smiles = ["CCO", "c1ccccc1", "C[C@H](N)C(=O)O", "C[C@@H](N)C(=O)O", "CC(N)C(=O)O[Si](C)(C)C"]
+    split = ["train", "valid", "train", "valid", "train"]
+    library = write_library(tmp_path / "a.parquet", smiles, split, [[40.0]] * 5)
+    train, valid = read_examples(library, CONFIG, NO_EXCLUSIONS)
+    assert train.smiles.tolist() == ["CCO"]
+    assert valid.smiles.tolist() == ["c1ccccc1", "CC(N)C(=O)O"]
+    assert listed_structures(smiles, NO_EXCLUSIONS.adding(valid.smiles.tolist(), "valid")) == ["CCO"]
 
 
 def test_a_library_without_splits_is_named(tmp_path: Path) -> None:
@@ -81,20 +90,24 @@ def test_a_library_without_splits_is_named(tmp_path: Path) -> None:
         read_split(library, "train")
 
 
-def test_the_real_splits_and_list_hold_no_held_out_compound(shared: Path) -> None:
-    held_out = read_held_out(shared / "heldout_compounds.sha1.txt")
-    assert len(held_out) > 1000
-    train = measured(read_split(shared / "massbank_ei.parquet", "train")[:500], CONFIG, held_out)
-    assert len(train.smiles) > 400
-    valid = measured(read_split(shared / "massbank_ei.parquet", "valid")[:500], CONFIG, held_out)
+def test_the_real_splits_and_list_hold_no_excluded_compound(shared: Path, tmp_path: Path) -> None:
+    sums = shared / "heldout_compounds.sha1.txt"
+    held_out = frozenset(sums.read_text().split())
+    whole = pq.read_table(shared / "massbank_ei.parquet")
+    split = np.array(whole["split"].to_pylist())
+    rows = np.concatenate([np.flatnonzero(split == name)[:400] for name in ("train", "valid")])
+    pq.write_table(whole.take(pa.array(rows)), tmp_path / "part.parquet")
+    train, valid = read_examples(tmp_path / "part.parquet", CONFIG, Exclusions.read([sums]))
+    assert train.n_spectra > 300
     lines = [
         entry.smiles for entry, _ in zip(read_molecules(shared / "molecules_gc.smi.xz"), range(2000), strict=False)
     ]
-    unseen = blocks(valid.smiles)
-    molecules = listed([*lines, *valid.smiles], held_out, unseen)
+    also_valid = Exclusions.read([sums]).adding(valid.smiles.tolist(), "valid")
+    molecules = listed_structures([*lines, *valid.smiles.tolist()], also_valid)
     assert len(molecules) > 1900
-    for smiles in (*train.smiles, *molecules):
-        assert not is_held_out(inchikey14(smiles), held_out)
+    unseen = {inchikey14(smiles) for smiles in valid.smiles.tolist()}
+    for smiles in (*train.smiles.tolist(), *molecules):
+        assert hashlib.sha1(inchikey14(smiles).encode()).hexdigest() not in held_out
         assert inchikey14(smiles) not in unseen
 
 

@@ -4,9 +4,9 @@ import torch
 from rdkit import Chem
 
 from spectus.denovo.modeling import SpectusNetwork, SpectusNetworkConfig
-from spectus.denovo.training.examples import measured
 from spectus.denovo.training.settings import Stage, Synthesis
-from spectus.denovo.training.task import TranslationTask, nominal_masses, random_smiles
+from spectus.denovo.training.task import Examples, TranslationTask, nominal_masses, random_smiles
+from spectus.learning.measured_spectra import MeasuredSpectra
 
 CONFIG = SpectusNetworkConfig(
     d_model=32, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2, decoder_attention_heads=2,
@@ -15,7 +15,7 @@ CONFIG = SpectusNetworkConfig(
 
 
 class Drawn:
-    """A forward model of two molecules whose spectra are one peak each."""
+    """A prediction model of two molecules whose spectra are one peak each."""
 
     def __init__(self) -> None:
         self.smiles, self.mass = ["CCCC", "CCCCO"], np.array([58, 74], np.int32)
@@ -33,21 +33,14 @@ class Drawn:
 
 @pytest.fixture
 def examples():
-    return measured(
-        [{"smiles": s, "mz": [m], "intensity": [1.0]} for s, m in (("CCO", 45), ("CCN", 44), ("C", 16))], CONFIG
-    )
+    peaks = [([mz], [1.0]) for mz in (45.0, 44.0, 16.0)]
+    return MeasuredSpectra.of_peaks(["CCO", "CCN", "C"], ["A", "B", "C"], [70.0] * 3, peaks)
 
 
 def task(examples, synthesis: Synthesis, with_measured: bool = True) -> TranslationTask:
     network = SpectusNetwork(CONFIG)
-    return TranslationTask(
-        network,
-        examples if with_measured else None,
-        Drawn(),
-        examples,
-        Stage(synthesis=synthesis),
-        nominal_masses(["CCO"]),
-    )
+    drawn = Examples(examples if with_measured else None, Drawn(), examples, nominal_masses(["CCO"]))
+    return TranslationTask(network, drawn, Stage(synthesis=synthesis))
 
 
 def test_a_pass_mixes_as_the_settings_say(examples) -> None:
@@ -81,7 +74,7 @@ def test_the_source_of_a_predicted_spectrum_is_part_of_its_answer(examples) -> N
         before = mixed.loss(np.array([3]), np.random.default_rng(0)).item()
         mixed.translator.final_logits_bias[0, 6] = 5.0
         unlikely = mixed.loss(np.array([3]), np.random.default_rng(0)).item()
-        mixed.synthesiser.mixed = True
+        mixed.synthesizer.mixed = True
         likely = mixed.loss(np.array([3]), np.random.default_rng(0)).item()
     assert likely < unlikely
     assert before < unlikely
@@ -91,9 +84,9 @@ def test_the_choice_does_not_hang_on_the_source_which_is_given(examples) -> None
     """In pretraining the source of measured spectra is never an answer and grows ever less likely."""
     mixed = task(examples, Synthesis())
     with torch.no_grad():
-        before = mixed.choosing_loss(mixed.translator)
+        before = mixed.tuning_loss(mixed.translator)
         mixed.translator.final_logits_bias[0, CONFIG.source_token_id] = -30.0
-        assert mixed.choosing_loss(mixed.translator) <= before
+        assert mixed.tuning_loss(mixed.translator) <= before
 
 
 def test_answers_may_be_written_at_random(examples) -> None:
@@ -112,7 +105,7 @@ def test_uncertain_predictions_are_asked_for_as_often_as_set(examples) -> None:
     with torch.no_grad():
         for _ in range(200):
             mixed.loss(np.array([3]), random)
-    assert np.mean(mixed.synthesiser.asked) == pytest.approx(0.25, abs=0.07)
+    assert np.mean(mixed.synthesizer.asked) == pytest.approx(0.25, abs=0.07)
 
 
 def test_nominal_masses_are_of_the_most_common_isotopes() -> None:

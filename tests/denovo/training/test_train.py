@@ -11,15 +11,18 @@ import pytest
 import torch
 
 from spectus import cli
-from spectus.denovo.modeling import SpectusForConditionalGeneration
+from spectus.denovo.modeling import SpectusNetwork
 from spectus.denovo.training.settings import TrainingSettings
-from spectus.denovo.training.synthesis import Synthesiser
+from spectus.denovo.training.synthesis import Synthesizer
 from spectus.denovo.training.train import finetune, pretrain
 from spectus.errors import InputError
-from spectus.evaluation.denovo import evaluate_model
+from spectus.evaluation.denovo import evaluate_denovo
+from spectus.evaluation.settings import EvaluationSettings
+from spectus.files import resource
+from spectus.learning.inputs import TrainingInputs
 from spectus.structures import inchikey14
 
-SHIPPED_FORWARD = Path(__file__).parents[2] / "resources" / "models" / "forward-open"
+SHIPPED_NEIMS = resource("models/neims-open")
 SETTINGS = """
 seed: 7
 model: {d_model: 32, encoder_layers: 1, decoder_layers: 1, encoder_attention_heads: 2, decoder_attention_heads: 2,
@@ -60,22 +63,31 @@ def settings(tmp_path: Path, steps: int, per_measured: float = 0.0) -> Path:
     return path
 
 
+def predicted(library: Path, plan: Path, out: Path, molecules: Path, exclude: tuple[Path, ...] = ()) -> TrainingInputs:
+    return TrainingInputs(library, plan, out, exclude, molecules=molecules, prediction_models=(SHIPPED_NEIMS,))
+
+
 def weights(folder: Path) -> dict[str, torch.Tensor]:
-    return SpectusForConditionalGeneration.from_pretrained(folder).state_dict()
+    return SpectusNetwork.from_pretrained(folder).state_dict()
 
 
 def test_a_model_learns_its_examples_and_is_evaluated(
     library: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "model"
-    finetune(library, settings(tmp_path, 120), None, out)
+    finetune(TrainingInputs(library, settings(tmp_path, 120), out))
     log = pq.read_table(out / "log.parquet").to_pydict()
     assert log["step"] == list(range(20, 121, 20))
     assert log["loss"][-1] < 0.2 < log["loss"][0]
-    last = SpectusForConditionalGeneration.from_pretrained(out)
+    last = SpectusNetwork.from_pretrained(out)
     last.load_state_dict(torch.load(out / "checkpoint.pt", weights_only=True)["average"])
     last.save_pretrained(tmp_path / "last")
-    evaluate_model(str(tmp_path / "last"), library, "train", 3, "cpu", tmp_path / "scores.json")
+    evaluate_denovo(
+        str(tmp_path / "last"),
+        library,
+        EvaluationSettings(split="train", beams=3, device="cpu"),
+        tmp_path / "scores.json",
+    )
     printed = " ".join(capsys.readouterr().out.split())
     assert "exact structure, top 1 100.0 % [100.0, 100.0]" in printed
     assert json.loads((tmp_path / "scores.json").read_text())["exact_top_1"]["value"] == 1.0
@@ -83,8 +95,8 @@ def test_a_model_learns_its_examples_and_is_evaluated(
 
 def test_the_weights_that_did_best_on_valid_are_kept(library: Path, tmp_path: Path) -> None:
     """Four examples are learnt by heart, so the fifth is soon worse: the last weights are not the best ones."""
-    finetune(library, settings(tmp_path, 60), None, tmp_path / "long")
-    losses = pq.read_table(tmp_path / "long" / "log.parquet")["choosing_loss"].to_pylist()
+    finetune(TrainingInputs(library, settings(tmp_path, 60), tmp_path / "long"))
+    losses = pq.read_table(tmp_path / "long" / "log.parquet")["tuning_loss"].to_pylist()
     assert losses.index(min(losses)) == 0
     kept = weights(tmp_path / "long")
     last = torch.load(tmp_path / "long" / "checkpoint.pt", weights_only=True)["average"]
@@ -95,20 +107,20 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(
     library: Path, molecules: Path, tmp_path: Path, stopped_at_checkpoints: Callable[[], AbstractContextManager[None]]
 ) -> None:
     plan = settings(tmp_path, 40, 1.0)
-    pretrain(library, plan, None, tmp_path / "whole", molecules, [SHIPPED_FORWARD])
+    pretrain(predicted(library, plan, tmp_path / "whole", molecules))
     with stopped_at_checkpoints(), pytest.raises(KeyboardInterrupt):
-        pretrain(library, plan, None, tmp_path / "parts", molecules, [SHIPPED_FORWARD])
-    pretrain(library, plan, None, tmp_path / "parts", molecules, [SHIPPED_FORWARD])
+        pretrain(predicted(library, plan, tmp_path / "parts", molecules))
+    pretrain(predicted(library, plan, tmp_path / "parts", molecules))
     whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
     assert all(whole[name].equal(parts[name]) for name in whole)
 
 
 def test_finetuning_begins_with_the_pretrained_weights(library: Path, molecules: Path, tmp_path: Path) -> None:
     """A finetuning of one step at a rate of nearly nothing gives what it began with."""
-    pretrain(library, settings(tmp_path, 20), None, tmp_path / "pre", molecules, [SHIPPED_FORWARD])
+    pretrain(predicted(library, settings(tmp_path, 20), tmp_path / "pre", molecules))
     still = tmp_path / "still.yaml"
     still.write_text((SETTINGS % (1, 0)).replace("learning_rate: 0.01", "learning_rate: 1.0e-9"))
-    finetune(library, still, None, tmp_path / "fine", tmp_path / "pre")
+    finetune(TrainingInputs(library, still, tmp_path / "fine", start=tmp_path / "pre"))
     before, after = weights(tmp_path / "pre"), weights(tmp_path / "fine")
     assert all(torch.allclose(before[name], after[name], atol=5e-3) for name in before)  # kept in bf16
 
@@ -117,16 +129,16 @@ def test_pretraining_sees_neither_valid_nor_held_out_molecules(
     library: Path, molecules: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
-    real = Synthesiser.__init__
+    real = Synthesizer.__init__
 
-    def watched(self: Synthesiser, models: list[Path], smiles: list[str], max_mz: int, device: torch.device) -> None:
+    def watched(self: Synthesizer, models: list[Path], smiles: list[str], max_mz: int, device: torch.device) -> None:
         seen.extend(smiles)
         real(self, models, smiles, max_mz, device)
 
-    monkeypatch.setattr(Synthesiser, "__init__", watched)
+    monkeypatch.setattr(Synthesizer, "__init__", watched)
     held_out = tmp_path / "held_out.txt"
     held_out.write_text(hashlib.sha1(inchikey14("CCCO").encode()).hexdigest())
-    pretrain(library, settings(tmp_path, 20), held_out, tmp_path / "model", molecules, [SHIPPED_FORWARD])
+    pretrain(predicted(library, settings(tmp_path, 20), tmp_path / "model", molecules, (held_out,)))
     assert seen == ["CCBr", "CCCCO", "CCCN", "CCCl", "CCO"]
 
 
@@ -136,39 +148,39 @@ def test_training_from_the_command_line(library: Path, molecules: Path, tmp_path
     made = [
         "--molecules",
         str(molecules),
-        "--forward",
-        str(SHIPPED_FORWARD),
-        str(SHIPPED_FORWARD.with_name("rassp-open")),
+        "--prediction-model",
+        str(SHIPPED_NEIMS),
+        str(SHIPPED_NEIMS.with_name("rassp-open")),
     ]
     assert cli.main(["train", "pretrain", *common, *made, "--out", str(pre)]) == 0
     assert cli.main(["train", "finetune", *common, *made, "--from", str(pre), "--out", str(out)]) == 0
-    assert np.isfinite(pq.read_table(out / "log.parquet")["choosing_loss"].to_numpy()).all()
+    assert np.isfinite(pq.read_table(out / "log.parquet")["tuning_loss"].to_numpy()).all()
 
 
 def test_mixing_needs_a_list_and_a_forward_model(library: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="mixes predicted spectra"):
-        finetune(library, settings(tmp_path, 20, 1.0), None, tmp_path / "model")
+        finetune(TrainingInputs(library, settings(tmp_path, 20, 1.0), tmp_path / "model"))
 
 
 def test_pretrained_weights_of_other_sizes_are_refused(library: Path, tmp_path: Path) -> None:
-    finetune(library, settings(tmp_path, 20), None, tmp_path / "small")
+    finetune(TrainingInputs(library, settings(tmp_path, 20), tmp_path / "small"))
     wide = tmp_path / "wide.yaml"
     wide.write_text((SETTINGS % (20, 0)).replace("encoder_ffn_dim: 64", "encoder_ffn_dim: 96"))
     with pytest.raises(InputError, match="other sizes"):
-        finetune(library, wide, None, tmp_path / "model", tmp_path / "small")
+        finetune(TrainingInputs(library, wide, tmp_path / "model", start=tmp_path / "small"))
 
 
 def test_a_list_that_gives_no_molecule_is_refused(library: Path, tmp_path: Path) -> None:
     only_valid = tmp_path / "valid.smi"
     only_valid.write_text("CC\n")
-    with pytest.raises(InputError, match="no molecule that may be learnt"):
-        pretrain(library, settings(tmp_path, 20), None, tmp_path / "model", only_valid, [SHIPPED_FORWARD])
+    with pytest.raises(InputError, match="no molecule that may be learned"):
+        pretrain(predicted(library, settings(tmp_path, 20), tmp_path / "model", only_valid))
 
 
 def test_a_checkpoint_of_another_training_is_refused(library: Path, tmp_path: Path) -> None:
-    finetune(library, settings(tmp_path, 20), None, tmp_path / "model")
+    finetune(TrainingInputs(library, settings(tmp_path, 20), tmp_path / "model"))
     with pytest.raises(InputError, match="another training"):
-        finetune(library, settings(tmp_path, 25), None, tmp_path / "model")
+        finetune(TrainingInputs(library, settings(tmp_path, 25), tmp_path / "model"))
 
 
 def test_a_library_without_valid_examples_is_refused(tmp_path: Path) -> None:
@@ -176,7 +188,7 @@ def test_a_library_without_valid_examples_is_refused(tmp_path: Path) -> None:
     columns = {"name": ["a"], "smiles": ["CCO"], "split": ["train"], "mz": [[31.0]], "intensity": [[1.0]]}
     pq.write_table(pa.table(columns), path)
     with pytest.raises(InputError, match="1 train and 0 valid"):
-        finetune(path, settings(tmp_path, 20), None, tmp_path / "model")
+        finetune(TrainingInputs(path, settings(tmp_path, 20), tmp_path / "model"))
 
 
 @pytest.mark.parametrize(
@@ -198,5 +210,5 @@ def test_mistyped_settings_are_named(tmp_path: Path, text: str, problem: str) ->
 
 
 def test_the_shipped_settings_are_read() -> None:
-    folder = Path(__file__).parents[2] / "config" / "training"
+    folder = Path(__file__).parents[3] / "config" / "training"
     assert [TrainingSettings.read(path).seed for path in sorted(folder.glob("spectus-*.yaml"))]

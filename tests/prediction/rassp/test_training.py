@@ -14,17 +14,20 @@ import torch
 
 from spectus import cli
 from spectus.errors import InputError
-from spectus.evaluation.fidelity import drawn_compounds, fidelity
-from spectus.learning.measured_spectra import Measured, read_measured
+from spectus.evaluation.fidelity import drawn_compounds, measure_fidelity
+from spectus.learning.inputs import TrainingInputs
+from spectus.learning.measured_spectra import MeasuredSpectra, read_measured
 from spectus.learning.quantized_weights import load_weights
 from spectus.library.records import read_spectra
+from spectus.molecules.exclusions import NO_EXCLUSIONS
 from spectus.prediction.base import PredictionModel
 from spectus.prediction.neims.model import NeimsModel
 from spectus.prediction.rassp.model import RasspModel
 from spectus.prediction.rassp.subformulae import Limits
-from spectus.prediction.rassp.task import Formulated
-from spectus.prediction.rassp.training import RasspSettings, is_of_rassp, train_rassp
+from spectus.prediction.rassp.task import PreparedSpectra
+from spectus.prediction.rassp.training import RasspSettings
 from spectus.prediction.registry import SHIPPED, MeanModel, load_prediction_model
+from spectus.prediction.training import read_prediction_settings, train_prediction_model
 from spectus.rerank.reranker import load_reranker
 from spectus.rerank.training import train_forward
 
@@ -58,7 +61,7 @@ def test_a_model_learns_the_rules_of_its_series(trained: Path) -> None:
     assert (alcohol[31] > 0.3, amine[31] > 0.3, alkane[31] > 0.3) == (True, False, False)
     assert (alcohol[30] > 0.3, amine[30] > 0.3, alkane[30] > 0.3) == (False, True, False)
     log = pq.read_table(trained / "log.parquet").to_pandas()
-    losses = log[log.network == "choosing rassp"].choosing_loss
+    losses = log[log.network == "tuning rassp"].tuning_loss
     assert losses.iloc[-1] < 0.2 < losses.iloc[0]
     config = json.loads((trained / "config.json").read_text())
     assert config["train_compounds"] == 21
@@ -70,16 +73,16 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(
     library: Path, tmp_path: Path, stopped_at_checkpoints: Callable[[], AbstractContextManager[None]]
 ) -> None:
     plan = settings(tmp_path, 20)
-    train_rassp(library, plan, None, tmp_path / "whole")
+    train_prediction_model(TrainingInputs(library, plan, tmp_path / "whole"))
     with stopped_at_checkpoints():
         for _ in range(3):
             with pytest.raises(KeyboardInterrupt):
-                train_rassp(library, plan, None, tmp_path / "parts")
-    train_rassp(library, plan, None, tmp_path / "parts")
+                train_prediction_model(TrainingInputs(library, plan, tmp_path / "parts"))
+    train_prediction_model(TrainingInputs(library, plan, tmp_path / "parts"))
     whole, parts = (load_weights(tmp_path / name / "model.safetensors") for name in ("whole", "parts"))
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
     with pytest.raises(InputError, match="another training"):
-        train_rassp(library, settings(tmp_path, 21), None, tmp_path / "parts")
+        train_prediction_model(TrainingInputs(library, settings(tmp_path, 21), tmp_path / "parts"))
 
 
 def test_a_library_of_predicted_spectra_gives_reasons(
@@ -102,10 +105,9 @@ def test_a_library_of_predicted_spectra_gives_reasons(
 
 def test_spectra_of_another_molecule_are_not_learnt_from() -> None:
     """What is filed under the parent but measured of its derivative has ions above the molecule."""
-    smiles = np.array(["CCO", "CCO", "C[Hg]C"])
-    intensity = np.zeros((3, 160), np.float32)
-    intensity[:, 31], intensity[1, 103] = 1.0, 0.5
-    data = Formulated.of(Measured(smiles, smiles, intensity, np.full(3, 70.0, np.float32)), Limits())
+    smiles = ["CCO", "CCO", "C[Hg]C"]
+    peaks = [([31.0], [1.0]), ([31.0, 103.0], [1.0, 0.5]), ([31.0], [1.0])]
+    data = PreparedSpectra.of(MeasuredSpectra.of_peaks(smiles, smiles, [70.0] * 3, peaks), 160, Limits())
     assert data.usable(0.1).tolist() == [True, False, False]
     assert data.usable(1.0).tolist() == [True, True, False]
 
@@ -113,15 +115,15 @@ def test_spectra_of_another_molecule_are_not_learnt_from() -> None:
 def test_both_kinds_of_models_have_the_same_measures(trained: Path, model: Path, library: Path) -> None:
     """Predicted spectra of unseen compounds against other molecules of their mass, of which some beat them and one
     cannot be taken."""
-    _, valid = read_measured(library, 160, frozenset())
+    _, valid = read_measured(library, NO_EXCLUSIONS)
     candidates = np.array(["CC(C)CC(C)CC", "CCC(C)CCO", "C[Hg]C", "CCOCCCC"])
     for folder in (trained, model):
-        found = fidelity(load_prediction_model(str(folder)), valid, candidates)
+        found = measure_fidelity(load_prediction_model(str(folder)), valid, candidates)
         assert (found.n_spectra, found.n_refused) == (3, 0)
         assert found.cosine > 0.7
         assert found.weighted_cosine == pytest.approx(found.weighted_cosine_at_its_energy, abs=1e-5)
         assert found.recall_10_of_1000 == 1.0
-    assert fidelity(load_prediction_model(str(trained)), valid).recall_10_of_1000 is None
+    assert measure_fidelity(load_prediction_model(str(trained)), valid).recall_10_of_1000 is None
 
 
 def test_compounds_are_drawn_whole() -> None:
@@ -136,7 +138,7 @@ def test_compounds_are_drawn_whole() -> None:
 def test_without_a_share_to_choose_with_the_plan_says_the_steps(library: Path, tmp_path: Path) -> None:
     path = settings(tmp_path, 12)
     path.write_text(path.read_text().replace("choosing_share: 0.2", "choosing_share: 0.0"))
-    train_rassp(library, path, None, tmp_path / "model")
+    train_prediction_model(TrainingInputs(library, path, tmp_path / "model"))
     log = pq.read_table(tmp_path / "model" / "log.parquet").to_pandas()
     assert set(log.network) == {"whole rassp"}
     config = json.loads((tmp_path / "model" / "config.json").read_text())
@@ -147,18 +149,18 @@ def test_the_first_fitting_may_be_the_only_one(library: Path, tmp_path: Path) ->
     """Its network is what is written, and the compounds it chose with are not counted as learnt."""
     path = settings(tmp_path, 12)
     path.write_text(path.read_text() + "fittings: 1\n")
-    train_rassp(library, path, None, tmp_path / "model")
+    train_prediction_model(TrainingInputs(library, path, tmp_path / "model"))
     log = pq.read_table(tmp_path / "model" / "log.parquet").to_pandas()
-    assert set(log.network) == {"choosing rassp"}
-    first, last = (load_weights(tmp_path / "model" / place / "model.safetensors") for place in ("fitting/first", "."))
+    assert set(log.network) == {"tuning rassp"}
+    first, last = (load_weights(tmp_path / "model" / place / "model.safetensors") for place in ("fitting/tuning", "."))
     assert all(torch.equal(first[name], last[name]) for name in first)
     assert json.loads((tmp_path / "model" / "config.json").read_text())["train_compounds"] < 21
 
 
 def test_a_query_that_cannot_be_predicted_is_not_found(trained: Path, library: Path) -> None:
-    _, valid = read_measured(library, 160, frozenset())
+    _, valid = read_measured(library, NO_EXCLUSIONS)
     strange = valid._replace(smiles=np.array(["C[Hg]C", *valid.smiles[1:]]))
-    found = fidelity(load_prediction_model(str(trained)), strange, np.array(["CCCCCC"]))
+    found = measure_fidelity(load_prediction_model(str(trained)), strange, np.array(["CCCCCC"]))
     assert found.n_refused == 1
     assert found.recall_10_of_1000 == pytest.approx(2 / 3)
 
@@ -225,18 +227,20 @@ def test_what_cannot_be_used_is_named(trained: Path, library: Path, tmp_path: Pa
     with pytest.raises(InputError, match="of an unknown kind, bart"):
         load_prediction_model(str(tmp_path / "m"))
     with pytest.raises(InputError, match="leaves no compound"):
-        train_rassp(library, settings(tmp_path, 10, 1), None, tmp_path / "none")
+        train_prediction_model(TrainingInputs(library, settings(tmp_path, 10, 1), tmp_path / "none"))
 
 
-def test_the_key_of_the_settings_says_what_is_trained(library: Path, tmp_path: Path) -> None:
+def test_the_settings_say_what_is_trained(library: Path, tmp_path: Path) -> None:
     folder = Path(__file__).parents[3] / "config" / "training"
-    assert is_of_rassp(folder / "rassp-open.yaml")
-    assert not is_of_rassp(folder / "forward-open.yaml")
+    kinds = {"rassp-open": "rassp", "neims-open": "neims", "forward-open": "neims"}
+    assert {name: read_prediction_settings(folder / f"{name}.yaml").kind for name in kinds} == kinds
+    with pytest.raises(InputError, match="kind is 'reranker'"):
+        read_prediction_settings(folder / "reranker-open.yaml")
     assert RasspSettings.read(folder / "rassp-open.yaml").rassp.bins == 640
     (tmp_path / "a.yaml").write_text("rassp: {bin: 3}")
     with pytest.raises(InputError, match=r"unknown key rassp\.bin"):
-        train_forward(library, tmp_path / "a.yaml", None, tmp_path / "model")
+        train_forward(TrainingInputs(library, tmp_path / "a.yaml", tmp_path / "model"))
     (tmp_path / "b.yaml").write_text("rassp: [")
     with pytest.raises(InputError, match="is not YAML"):
-        train_forward(library, tmp_path / "b.yaml", None, tmp_path / "model")
+        train_forward(TrainingInputs(library, tmp_path / "b.yaml", tmp_path / "model"))
     assert set(SHIPPED) == {"neims", "rassp"}

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--partial", action="store_true", help="add derivatives with amines, amides and ring NH left free too"
     )
-    parser.add_argument("--exclude", nargs="+", default=[], metavar="FILE[:SPLIT]", help=EXCLUDE_HELP)
+    parser.add_argument("--exclude", action="extend", nargs="+", default=[], metavar="FILE[:SPLIT]", help=EXCLUDE_HELP)
     parser.add_argument("--split", help="of the excluded libraries only the records with this value of `split`")
     parser.add_argument("--sample", type=int, default=0, help="compounds to draw at random; 0 takes all (default: 0)")
     parser.add_argument("--seed", type=int, default=1, help="seed of the draw (default: 1)")
@@ -32,14 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> list[Path]:
     """Write the list."""
-    from spectus.molecules.exclusions import Hidden
+    from spectus.molecules.exclusions import Exclusions
     from spectus.molecules.lists import Choice, write_molecules
 
-    sums = next((Path(path) for path in options.exclude if path.endswith(".txt")), None)
-    library = next((Path(path) for path in options.exclude if not path.endswith(".txt")), None)
     choice = Choice(
         max_mass=options.max_mass, kinds=options.derivatives, partial=options.partial, sample=options.sample,
-        seed=options.seed, hidden=Hidden.read(sums, library, options.split),
+        seed=options.seed, exclusions=Exclusions.read(options.exclude, options.split),
     )  # fmt: skip
     write_molecules(options.out, options.sources, choice, options.table)
     return [options.out]

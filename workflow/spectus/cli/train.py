@@ -27,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         command.add_argument(
             "--settings", required=True, type=Path, metavar="YAML", help="sizes and schedule; see config/training"
         )
-        command.add_argument("--exclude", nargs="+", default=[], type=Path, metavar="FILE", help=EXCLUDE_HELP)
+        command.add_argument(
+            "--exclude", action="extend", nargs="+", default=[], type=Path, metavar="FILE", help=EXCLUDE_HELP
+        )
         command.add_argument(
             "--out", required=True, type=Path, metavar="FOLDER",
             help="folder for checkpoints and the model; a training that was stopped goes on there",
@@ -48,19 +50,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> list[Path]:
     """Train the model."""
-    excluded = options.exclude[0] if options.exclude else None
-    common = (options.library, options.settings, excluded, options.out)
-    models = [Path(model) for model in getattr(options, "prediction_model", ())]
-    if options.kind in ("prediction", "reranker", "forward"):
-        from spectus.rerank.training import train_forward
+    from spectus.learning.inputs import TrainingInputs
 
-        train_forward(*common, options.threads, getattr(options, "molecules", None))
-    elif options.kind == "pretrain":
-        from spectus.denovo.training.train import pretrain
+    inputs = TrainingInputs(
+        library=options.library, settings=options.settings, out=options.out, exclude=tuple(options.exclude),
+        threads=options.threads, molecules=getattr(options, "molecules", None),
+        prediction_models=tuple(getattr(options, "prediction_model", ())), start=getattr(options, "start", None),
+    )  # fmt: skip
+    if options.kind == "prediction":
+        from spectus.prediction.training import train_prediction_model
 
-        pretrain(*common, options.molecules, models, options.threads)
+        train_prediction_model(inputs)
+    elif options.kind in ("reranker", "forward"):
+        from spectus.rerank.training import train_forward, train_reranker
+
+        (train_reranker if options.kind == "reranker" else train_forward)(inputs)
     else:
-        from spectus.denovo.training.train import finetune
+        from spectus.denovo.training.train import finetune, pretrain
 
-        finetune(*common, options.start, options.molecules, models, options.threads)
+        (pretrain if options.kind == "pretrain" else finetune)(inputs)
     return [options.out]

@@ -23,7 +23,7 @@ from spectus.evaluation.metrics import Scorer
 from spectus.library.hybrid import MassSpectra, hybrid_top
 from spectus.library.similarity import Hits, cosine_top, weighted_matrix
 from spectus.library.splits import read_split_table
-from spectus.molecules.exclusions import is_held_out
+from spectus.molecules.exclusions import Exclusions
 from spectus.structures import flat_smiles, inchikey14, quiet_rdkit
 
 ABOUT = {
@@ -58,7 +58,7 @@ class KnownSpectra:
     n_excluded: int
 
     @classmethod
-    def read(cls, path: Path, split: str | None, excluded: frozenset[str]) -> "KnownSpectra":
+    def read(cls, path: Path, split: str | None, excluded: Exclusions) -> "KnownSpectra":
         """Read the usable records of a library that have a structure and are not excluded.
 
         Parameters
@@ -68,7 +68,7 @@ class KnownSpectra:
         split
             Only records with this value in the column `split`; None: all.
         excluded
-            SHA-1 sums of the first InChIKey blocks of compounds to leave out.
+            Compounds to leave out.
 
         Returns
         -------
@@ -86,7 +86,7 @@ class KnownSpectra:
             raise InputError(path, f"holds no usable spectrum{of_split}", "check the file and the split's name")
         identities = _identities(table["smiles"].to_pylist(), path.name)
         known = [identity is not None for identity in identities]
-        keep = [identity is not None and not is_held_out(identity[1], excluded) for identity in identities]
+        keep = [identity is not None and excluded.reason(identity[0]) is None for identity in identities]
         if not any(known):
             raise InputError(path, f"holds no usable spectrum{of_split} with a structure", "give a library with SMILES")
         if not any(keep):
@@ -195,6 +195,6 @@ def _plain(spectra: KnownSpectra) -> csr_array:
 
 
 def _structures(hits: Hits, n_queries: int, smiles: Sequence[str]) -> list[list[str]]:
-    """The structures of each query's hits, each once; several records of a compound are one candidate."""
+    """Return the structures of each query's hits, each once; several records of a compound are one candidate."""
     ends = np.searchsorted(hits.query, np.arange(n_queries + 1))
     return [list(dict.fromkeys(smiles[entry] for entry in hits.entry[a:b])) for a, b in pairwise(ends.tolist())]

@@ -23,7 +23,7 @@ from spectus.evaluation.metrics import Outcomes, Scorer, comparison, first
 from spectus.evaluation.score_table import score_table
 from spectus.evaluation.settings import EvaluationSettings
 from spectus.files import replacing
-from spectus.molecules.exclusions import read_held_out
+from spectus.molecules.exclusions import Exclusions
 from spectus.rerank.reranker import load_reranker
 from spectus.rerank.scoring import posterior_probabilities
 from spectus.tables import EVALUATIONS
@@ -124,7 +124,7 @@ def evaluate_denovo(
         setting.
     """
     _check(settings, out, details)
-    excluded = frozenset[str]().union(*map(read_held_out, settings.exclude))
+    excluded = Exclusions.read(settings.exclude)
     queries = KnownSpectra.read(library, settings.split, excluded)
     reference = None
     if settings.reference is not None:

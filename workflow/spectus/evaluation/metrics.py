@@ -1,4 +1,4 @@
-"""Answers to spectra of known structure, judged by the definitions of arXiv 2502.05114.
+"""Scores of the answers to spectra of known structure, by the definitions of arXiv 2502.05114.
 
 A candidate is exact if its canonical SMILES without stereochemistry equals the ground truth's. Similarity is Tanimoto on
 Morgan fingerprints of radius 2 and 2048 bits; 1 is a "hit", which some pairs of different molecules are, too. A query
@@ -18,7 +18,7 @@ from rdkit.Chem.rdMolDescriptors import CalcMolFormula
 from tqdm import tqdm
 
 NEAR = 0.85
-"""Candidates of a similarity above it are counted as near."""
+"""Tanimoto similarity above which candidates are counted as near (arXiv 2502.05114)."""
 
 _MORGAN = GetMorganGenerator(radius=2, fpSize=2048)
 
@@ -30,9 +30,18 @@ class _Known(NamedTuple):
 
 @dataclass(frozen=True)
 class Outcomes:
-    """The candidates of one method for n queries and what each is worth; (n, k), 0 or False beyond the last.
+    """The candidates of one method for n queries, compared with the ground truth; 0 or False beyond the last.
 
-    `candidates` holds them as canonical SMILES, best first, at most k of a query.
+    Attributes
+    ----------
+    candidates
+        Canonical SMILES, best first, at most k of each query.
+    similarity
+        Tanimoto similarity to the ground truth, (n, k), 0-1.
+    exact
+        Whether it is the ground truth, (n, k).
+    formula
+        Whether it has the ground truth's formula, (n, k).
     """
 
     candidates: list[list[str]]
@@ -41,7 +50,18 @@ class Outcomes:
     formula: NDArray[np.bool_]
 
     def measures(self, numbers: Sequence[int]) -> dict[str, NDArray[np.float64]]:
-        """What each query counts in each measure, for the first 1, 3, ... candidates; arrays (n,) of 0-1."""
+        """Score each query by each measure.
+
+        Parameters
+        ----------
+        numbers
+            How many first candidates are scored together, such as 1, 3 and 10.
+
+        Returns
+        -------
+        dict of str to ndarray
+            By the name of the measure, such as `exact_top_1` or `similarity_any_10`: (n,), 0-1.
+        """
         of_candidate = {
             "exact": self.exact,
             "hit": self.similarity == 1,
@@ -65,7 +85,24 @@ class Scorer:
     def outcomes(
         self, ground_truths: Sequence[str], candidates: Sequence[Sequence[str]], k: int, name: str
     ) -> Outcomes:
-        """The first `k` candidates of each query, judged; all are canonical SMILES of molecules."""
+        """Compare the candidates of a method with the ground truths.
+
+        Parameters
+        ----------
+        ground_truths
+            Canonical SMILES of each query, (n,).
+        candidates
+            Canonical SMILES of molecules for each query, best first, (n,).
+        k
+            Largest number of candidates of a query.
+        name
+            Name of the method, for the progress bar.
+
+        Returns
+        -------
+        Outcomes
+            Of the first k candidates.
+        """
         first_ones = [list(of_query[:k]) for of_query in candidates]
         similarity, exact, formula = (
             np.zeros((len(ground_truths), k)),
@@ -80,11 +117,11 @@ class Scorer:
         return Outcomes(first_ones, similarity, exact, formula)
 
     def fingerprints(self, structures: Sequence[str]) -> list[DataStructs.ExplicitBitVect]:
-        """The fingerprint of each structure."""
+        """Return the fingerprint of each structure."""
         return [self._of(smiles).fingerprint for smiles in structures]
 
     def similarities(self, ground_truth: str, fingerprints: Sequence[DataStructs.ExplicitBitVect]) -> list[float]:
-        """Tanimoto similarity of each fingerprint to the ground truth's."""
+        """Return the Tanimoto similarity of each fingerprint to the ground truth's, 0-1."""
         return list(DataStructs.BulkTanimotoSimilarity(self._of(ground_truth).fingerprint, fingerprints))
 
     def _of(self, smiles: str) -> _Known:
@@ -95,11 +132,21 @@ class Scorer:
 
 
 def comparison(ours: Outcomes, theirs: Outcomes, k: int) -> dict[str, NDArray[np.float64]]:
-    """How the best of our first `k` candidates compares with the best of theirs, query by query; arrays (n,).
+    """Compare the best of our first candidates with the best of theirs, query by query.
 
-    win: its similarity is higher. alag ("at least as good"): higher or equal. real_win: higher, or ours is exact and
-    theirs is not; real_alag: as alag, unless theirs is exact and ours is not. fpsd (fingerprint similarity difference):
-    ours minus theirs, -1 to 1.
+    Parameters
+    ----------
+    ours, theirs
+        Outcomes of the same queries.
+    k
+        How many first candidates of each.
+
+    Returns
+    -------
+    dict of str to ndarray
+        (n,) for each measure. `win`: our similarity is higher. `alag` ("at least as good"): higher or equal.
+        `real_win`: higher, or ours is exact and theirs is not. `real_alag`: as alag, unless theirs is exact and ours is
+        not. `fpsd` (fingerprint similarity difference): ours minus theirs, -1 to 1.
     """
     similarity, other = (part.similarity[:, :k].max(axis=1, initial=0) for part in (ours, theirs))
     exact, other_exact = (part.exact[:, :k].any(axis=1) for part in (ours, theirs))
@@ -115,5 +162,5 @@ def comparison(ours: Outcomes, theirs: Outcomes, k: int) -> dict[str, NDArray[np
 
 
 def first(k: int) -> str:
-    """How the choice among the first `k` candidates is called in the names of measures."""
+    """Return the part of a measure's name that says how many first candidates it takes."""
     return "top_1" if k == 1 else f"any_{k}"

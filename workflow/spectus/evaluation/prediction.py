@@ -1,33 +1,45 @@
-"""Scores of a forward model on spectra whose structures it has not seen.
+"""Scores of a reranker and its prediction model on spectra whose structures they have not seen.
 
-Three kinds: how alike predicted and measured spectra are; how often the ground truth is among the ten best of 1,000 molecules
-of its own nominal mass (recall@10 as in Wei et al. 2019, with their number of molecules); and what matters in use: how
-often a search over a whole list of molecules puts the ground truth first, or among ten, by cosine alone and as the reranker sees
-the best by cosine. Predicted spectra are taken as a library keeps them.
-"""
+Besides the agreement of predicted and measured spectra (`fidelity`), this measures the use: how often a search over a
+whole list of molecules puts the right one first, or in ten, by cosine alone and as the reranker ranks the best by
+cosine. Predicted spectra are taken as a library keeps them."""
 
 from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectus.learning.measured_spectra import Measured
-from spectus.library.similarity import PREDICTED, Powers
+from spectus.evaluation.fidelity import (
+    HEAVY,
+    NOT_FOUND,
+    PLAIN,
+    TIE,
+    cosines,
+    drawn_of_mass,
+    mean_cosine,
+    predicted_at_energies,
+)
+from spectus.learning.measured_spectra import MeasuredSpectra
+from spectus.library.similarity import PREDICTED
 from spectus.prediction.compact import compacted
-from spectus.prediction.substructures import count_substructures
+from spectus.prediction.substructures import SubstructureCounts, count_substructures
 from spectus.rerank.reranker import Reranker
-from spectus.rerank.scoring import SHORTLIST, predicted_candidates
-from spectus.rerank.shortlist import Shortlist, predicted_blocks, weighted
-from spectus.rerank.training import half
-
-_OF_ONE_MASS = 1000
-NOT_FOUND = 10**9
-TIE = 1e-6
+from spectus.rerank.scoring import SHORTLIST, fitting_bins, predicted_candidates
+from spectus.rerank.shortlist import Shortlist, predicted_blocks
+from spectus.rerank.training import half_of
 
 
 @dataclass(frozen=True)
-class Found:
-    """Share of queries with the ground truth among the first one and the first ten, over spectra and over compounds."""
+class SearchShares:
+    """Shares of the queries with the right molecule first, and among ten, 0-1.
+
+    Attributes
+    ----------
+    spectra_1, spectra_10 : float
+        Over spectra.
+    compounds_1, compounds_10 : float
+        Over compounds; each counts once, with the mean over its spectra.
+    """
 
     spectra_1: float
     spectra_10: float
@@ -35,8 +47,8 @@ class Found:
     compounds_10: float
 
     @classmethod
-    def of(cls, rank: NDArray[np.int64], compound: NDArray[np.str_]) -> "Found":
-        """`rank` (n,) of the ground truth, from 0; a compound counts once, with the mean over its spectra."""
+    def of(cls, rank: NDArray[np.int64], compound: NDArray[np.str_]) -> "SearchShares":
+        """Compute the shares from the rank of the right molecule, from 0, and the compound of each query, both (n,)."""
         _, member = np.unique(compound, return_inverse=True)
         shares = []
         for hit in (rank < 1, rank < 10):
@@ -45,11 +57,22 @@ class Found:
 
 
 @dataclass(frozen=True)
-class ForwardScores:
-    """`cosine` of intensities and `weighted_cosine` of I^0.5 m are means over spectra, at 70 eV and at the energy the
-    record names; `recall_10_of_1000` and the two searches rank the ground truth among molecules. `above_met` and `above_unmet`
-    are how many candidates the reranker puts above the ground truth, of the half of the list that the dual encoder was trained to
-    refuse and of the other half (`train.half`); were the first number much smaller, it would know them by heart."""
+class RerankerScores:
+    """Scores of a reranker and its prediction model.
+
+    Attributes
+    ----------
+    n_spectra, n_compounds, n_candidates : int
+        Queries, their compounds, and the molecules that can be predicted.
+    cosine, cosine_at_its_energy, weighted_cosine, weighted_cosine_at_its_energy, recall_10_of_1000 : float
+        As of `Fidelity`.
+    search_by_cosine, search_reranked : SearchShares
+        Of a search over all candidates.
+    above_met, above_unmet : float
+        Mean number of unknown candidates that the reranker puts above the right one: of the half of the list that the
+        dual encoder learned to refuse, and of the other half (`rerank.training.half_of`). If the first were much
+        smaller, the dual encoder would know that half by heart.
+    """
 
     n_spectra: int
     n_compounds: int
@@ -59,107 +82,105 @@ class ForwardScores:
     weighted_cosine: float
     weighted_cosine_at_its_energy: float
     recall_10_of_1000: float
-    search_by_cosine: Found
-    search_reranked: Found
+    search_by_cosine: SearchShares
+    search_reranked: SearchShares
     above_met: float
     above_unmet: float
 
     def to_dict(self) -> dict[str, object]:
+        """Return the scores by name."""
         return asdict(self)
 
 
-def evaluate_forward(
-    reranker: Reranker, queries: Measured, candidates: NDArray[np.str_], seed: int = 0
-) -> ForwardScores:
-    """Scores of `model` on spectra it has not learnt from.
+def evaluate_reranker(
+    reranker: Reranker, queries: MeasuredSpectra, candidates: NDArray[np.str_], seed: int = 0
+) -> RerankerScores:
+    """Score a reranker on spectra from which its models have not learned.
 
     Parameters
     ----------
-    candidates: canonical SMILES without stereochemistry of the molecules to search; those of the queries are added.
-    seed: of the 1,000 molecules drawn where more have one nominal mass.
+    reranker
+        The reranker.
+    queries
+        The spectra.
+    candidates
+        Canonical SMILES without stereochemistry of the molecules to search; those of the queries are added.
+    seed
+        Of the 1,000 molecules drawn where more have one nominal mass.
+
+    Returns
+    -------
+    RerankerScores
     """
     model = reranker.prediction_model
     listed = np.unique(np.concatenate([candidates, queries.smiles]))
-    ground_truth = np.searchsorted(listed, queries.smiles)
+    right = np.searchsorted(listed, queries.smiles)
     molecules = count_substructures(listed.tolist(), len(listed))
-    usable = np.array([reason is None for reason in molecules.reasons])
-    own = molecules.at(ground_truth)
-    at_standard = model.predict_counted(own)
-    cosine_of_ground_truth = cosines(compacted(at_standard), queries.intensity, PREDICTED)
-    drawn = drawn_of_mass(np.where(usable, molecules.mass, -1), np.random.default_rng(seed))
-    shortlist = Shortlist(queries.intensity, SHORTLIST)
-    better, better_of_mass = np.zeros(len(ground_truth), np.int64), np.zeros(len(ground_truth), np.int64)
-    for rows, predicted in predicted_blocks(model, molecules):
-        cosine = shortlist.add(predicted, rows)
-        above = (cosine >= cosine_of_ground_truth[:, None] - TIE) & (rows != ground_truth[:, None])
-        better += above.sum(axis=1)
-        better_of_mass += (above & drawn[rows] & (molecules.mass[rows] == own.mass[:, None])).sum(axis=1)
-    better[~usable[ground_truth]], better_of_mass[~usable[ground_truth]] = NOT_FOUND, NOT_FOUND
-    reranked_rank, above_of_half = _reranked_ranks(reranker, queries, listed, ground_truth, shortlist)
-    at_own = _at_energies(reranker, queries, ground_truth, listed)
-    weights = Powers(0.5, 1.0)
-    return ForwardScores(
-        n_spectra=len(ground_truth),
-        n_compounds=len(np.unique(queries.block)),
-        n_candidates=int(usable.sum()),
-        cosine=float(cosines(at_standard, queries.intensity, Powers(1.0, 0.0)).mean()),
-        cosine_at_its_energy=float(cosines(at_own, queries.intensity, Powers(1.0, 0.0)).mean()),
-        weighted_cosine=float(cosines(at_standard, queries.intensity, weights).mean()),
-        weighted_cosine_at_its_energy=float(cosines(at_own, queries.intensity, weights).mean()),
-        recall_10_of_1000=float((better_of_mass < 10).mean()),
-        search_by_cosine=Found.of(better, queries.block),
-        search_reranked=Found.of(reranked_rank, queries.block),
+    measured = queries.dense(reranker.bins)
+    at_standard = fitting_bins(model.predict_counted(molecules.at(right)), reranker.bins)
+    at_own = fitting_bins(predicted_at_energies(model, queries), reranker.bins)
+    shortlist = Shortlist(measured, SHORTLIST)
+    rank, rank_of_mass, n_predicted = _ranks(reranker, (measured, at_standard, right), molecules, shortlist, seed)
+    reranked_rank, above_of_half = _reranked_ranks(reranker, measured, listed, right, shortlist)
+    return RerankerScores(
+        n_spectra=len(right),
+        n_compounds=len(np.unique(queries.inchikey14)),
+        n_candidates=n_predicted,
+        cosine=mean_cosine(at_standard, measured, PLAIN),
+        cosine_at_its_energy=mean_cosine(at_own, measured, PLAIN),
+        weighted_cosine=mean_cosine(at_standard, measured, HEAVY),
+        weighted_cosine_at_its_energy=mean_cosine(at_own, measured, HEAVY),
+        recall_10_of_1000=float((rank_of_mass < 10).mean()),
+        search_by_cosine=SearchShares.of(rank, queries.inchikey14),
+        search_reranked=SearchShares.of(reranked_rank, queries.inchikey14),
         above_met=above_of_half[0],
         above_unmet=above_of_half[1],
     )
 
 
+def _ranks(
+    reranker: Reranker, spectra: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]],
+    molecules: SubstructureCounts, shortlist: Shortlist, seed: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:  # fmt: skip
+    """Return the ranks of the right molecules by cosine, among all and among 1,000 of their mass, and how many there
+    are.
+
+    `spectra` are the measured ones, those predicted for the right molecules, both (n, bins), and the rows of the right
+    molecules (n,). The shortlist is filled.
+    """
+    measured, predicted, right = spectra
+    of_right = cosines(compacted(predicted), measured, PREDICTED)
+    mass = molecules.mass[right]
+    drawn = drawn_of_mass(np.where(molecules.usable, molecules.mass, -1), np.random.default_rng(seed))
+    rank, of_mass, n_predicted = np.zeros(len(right), np.int64), np.zeros(len(right), np.int64), 0
+    for rows, block in predicted_blocks(reranker.prediction_model, molecules, reranker.bins):
+        cosine = shortlist.add(block, rows)
+        above = (cosine >= of_right[:, None] - TIE) & (rows != right[:, None])
+        rank += above.sum(axis=1)
+        of_mass += (above & drawn[rows] & (molecules.mass[rows] == mass[:, None])).sum(axis=1)
+        n_predicted += len(rows)
+    refused = ~predicted.any(axis=1)
+    rank[refused], of_mass[refused] = NOT_FOUND, NOT_FOUND
+    return rank, of_mass, n_predicted
+
+
 def _reranked_ranks(
-    reranker: Reranker,
-    queries: Measured,
-    listed: NDArray[np.str_],
-    ground_truth: NDArray[np.int64],
+    reranker: Reranker, measured: NDArray[np.float32], listed: NDArray[np.str_], right: NDArray[np.int64],
     shortlist: Shortlist,
-) -> tuple[NDArray[np.int64], tuple[float, float]]:
-    """(n,) how many shortlisted candidates the reranker does not put below the ground truth, many where it is not listed; and of
-    these the mean numbers that the model does not know, of either half of the list."""
-    present = shortlist.candidate >= 0
-    query = np.repeat(np.arange(len(ground_truth)), present.sum(axis=1))
-    used, candidate = np.unique(shortlist.candidate[present], return_inverse=True)
+) -> tuple[NDArray[np.int64], tuple[float, float]]:  # fmt: skip
+    """Return how many shortlisted candidates the reranker does not put below the right one, and the means by half.
+
+    A right molecule that is not listed is not found. The means are of unknown candidates, of either half of the list.
+    """
+    query, used, candidate = shortlist.pairs()
     structures, _ = predicted_candidates(reranker, listed[used].tolist())
-    pairs = reranker.pairs(queries.intensity, structures, query, candidate)
+    pairs = reranker.pairs(measured, structures, query, candidate)
     scores = reranker.weights.scores(pairs)
-    right = used[candidate] == ground_truth[query]
-    of_ground_truth = np.full(len(ground_truth), np.inf)
-    of_ground_truth[query[right]] = scores[right]
-    above = (scores >= of_ground_truth[query] - TIE) & ~right
-    rank = np.bincount(query, above, minlength=len(ground_truth)).astype(np.int64)
-    met = half(listed[used])[candidate]
-    counts = [float((above & ~pairs.known & part).sum() / max(1, right.sum())) for part in (met, ~met)]
-    return np.where(np.isfinite(of_ground_truth), rank, NOT_FOUND), (counts[0], counts[1])
-
-
-def _at_energies(
-    reranker: Reranker, queries: Measured, ground_truth: NDArray[np.int64], listed: NDArray[np.str_]
-) -> NDArray[np.float32]:
-    """Spectra (n, bins) of the true molecules at the energies their records name."""
-    spectra = np.zeros_like(queries.intensity)
-    for energy in np.unique(queries.energy):
-        at = np.flatnonzero(queries.energy == energy)
-        spectra[at] = reranker.prediction_model.predict(listed[ground_truth[at]].tolist(), float(energy))[0]
-    return spectra
-
-
-def cosines(a: NDArray[np.float32], b: NDArray[np.float32], powers: Powers) -> NDArray[np.float64]:
-    return np.einsum("ij,ij->i", weighted(a, powers), weighted(b, powers)).astype(np.float64)
-
-
-def drawn_of_mass(mass: NDArray[np.int32], random: np.random.Generator) -> NDArray[np.bool_]:
-    """(n,) which molecules are among the (at most) 1,000 of their mass."""
-    shuffled = random.permutation(len(mass))
-    order = shuffled[np.argsort(mass[shuffled], kind="stable")]
-    starts = np.flatnonzero(np.diff(mass[order], prepend=-2))
-    place = np.arange(len(order)) - np.repeat(starts, np.diff([*starts, len(order)]))
-    drawn = np.zeros(len(mass), dtype=bool)
-    drawn[order[place < _OF_ONE_MASS]] = True
-    return drawn
+    is_right = used[candidate] == right[query]
+    of_right = np.full(len(right), np.inf)
+    of_right[query[is_right]] = scores[is_right]
+    above = (scores >= of_right[query] - TIE) & ~is_right
+    rank = np.bincount(query, above, minlength=len(right)).astype(np.int64)
+    met = half_of(listed[used])[candidate]
+    means = [float((above & ~pairs.known & part).sum() / max(1, is_right.sum())) for part in (met, ~met)]
+    return np.where(np.isfinite(of_right), rank, NOT_FOUND), (means[0], means[1])

@@ -27,7 +27,7 @@ from spectus.library.similarity import (
     rank_within,
     weighted_matrix,
 )
-from spectus.molecules.blind_test import leave_out
+from spectus.molecules.exclusions import Exclusions, leave_out_records
 from spectus.tables import LIBRARY_HITS, SPECTRA
 
 _LOG = logging.getLogger("spectus")
@@ -70,8 +70,9 @@ def search_libraries(
     for path, part in zip(ordered, parts, strict=True):
         for note in RiComparison.of(asked, part).notes(library_name(path)):
             _LOG.warning("%s", note)
-    for path in exclude:
-        parts = leave_out(parts, [predicted_by(library) is None for library in ordered], path)
+    if exclude:
+        measured = [predicted_by(library) is None for library in ordered]
+        parts = leave_out_records(parts, measured, Exclusions.read(exclude))
     records = pa.concat_tables([part.drop_columns(["mz", "intensity"]) for part in parts])
     names = pa.chunked_array(
         [pa.repeat(library_name(path), len(part)) for path, part in zip(ordered, parts, strict=True)]

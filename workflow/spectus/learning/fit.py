@@ -1,4 +1,4 @@
-"""Fitting a network on rows: resumable, seeded, averaged weights, one log in Parquet. Every training here uses it."""
+"""The trainer that every model uses: resumable, seeded, with averaged weights and one log in Parquet."""
 
 import copy
 import hashlib
@@ -26,7 +26,7 @@ _LOG = pa.schema(
         ("network", pa.string()),
         ("step", pa.int32()),
         ("loss", pa.float64()),
-        ("choosing_loss", pa.float64()),
+        ("tuning_loss", pa.float64()),
         ("rate", pa.float64()),
         ("cpu_s", pa.float64()),
         ("wall_s", pa.float64()),
@@ -36,17 +36,41 @@ _LOG = pa.schema(
 
 @dataclass(frozen=True)
 class Plan:
-    """AdamW with linear warm-up, then a cosine down to a tenth of the rate, or a line down to nothing."""
+    """Schedule of a fitting with AdamW (Loshchilov and Hutter 2019). The defaults are those of NEIMS here.
+
+    Attributes
+    ----------
+    steps : int
+        Updates of the weights.
+    batch_size : int
+        Examples of an update.
+    accumulate : int
+        Parts of a batch that go through the network one after the other, to save memory.
+    learning_rate : float
+        After the warm-up.
+    warmup_steps : int
+        Steps over which the rate rises linearly.
+    decay : str
+        "cosine", down to a tenth of the rate, or "linear", down to 0.
+    weight_decay : float
+        Of AdamW.
+    clip_norm : float
+        Largest norm of the gradient.
+    average_decay : float
+        Of the exponential moving average of the weights, which is what is kept.
+    checkpoint_every : int
+        Steps between two checkpoints.
+    """
 
     steps: int = 600
     batch_size: int = 256
-    accumulate: int = 1  # parts of a batch that go through the network one after the other, to save memory
+    accumulate: int = 1
     learning_rate: float = 1e-3
     warmup_steps: int = 50
-    decay: str = "cosine"  # or "linear"
+    decay: str = "cosine"
     weight_decay: float = 0.05
     clip_norm: float = 1.0
-    average_decay: float = 0.99  # of the exponential moving average of the weights, which is what is kept
+    average_decay: float = 0.99
     checkpoint_every: int = 100
 
     def __post_init__(self) -> None:
@@ -58,40 +82,79 @@ class Plan:
 
 
 class Task(Protocol):
-    """What is fitted: a network, the rows of a pass batch by batch, a loss of some rows (a mean), and a loss on the
-    spectra that serve to choose (or None). The number of batches is the same in every pass."""
+    """What is fitted: a network and its losses."""
 
     @property
-    def network(self) -> nn.Module: ...
+    def network(self) -> nn.Module:
+        """The network."""
+        ...
 
-    def one_pass(self, size: int, random: np.random.Generator) -> list[NDArray[np.int64]]: ...
+    def one_pass(self, size: int, random: np.random.Generator) -> list[NDArray[np.int64]]:
+        """Return the rows of one pass, cut into batches; their number is the same in every pass."""
+        ...
 
-    def loss(self, rows: NDArray[np.int64], random: np.random.Generator) -> Tensor: ...
+    def loss(self, rows: NDArray[np.int64], random: np.random.Generator) -> Tensor:
+        """Return the mean loss of some rows."""
+        ...
 
-    def choosing_loss(self, network: nn.Module) -> float | None: ...
+    def tuning_loss(self, network: nn.Module) -> float | None:
+        """Return the loss on the tuning set; None without one."""
+        ...
+
+
+@dataclass(frozen=True)
+class FitRecord:
+    """Where a fitting is recorded, and what identifies it.
+
+    Attributes
+    ----------
+    folder : Path
+        For checkpoint.pt and best.pt, from which a fitting resumes, log.parquet and loss.svg.
+    identity : str
+        What a checkpoint must agree with (`identity`).
+    seed : int
+        Of the order of the batches and of all chance.
+    """
+
+    folder: Path
+    identity: str
+    seed: int
 
 
 class Fit:
-    """One fitting, in `folder`: checkpoint.pt and best.pt to go on from, log.parquet and loss.svg.
+    """One fitting.
 
-    After `run`, `best` holds the averaged weights of the step with the lowest choosing loss, or of the last step where
-    there is none. `keep` is called with that network at every checkpoint, so that a fitting can be stopped at any time.
-    A second run in the same folder goes on from the checkpoint with the same result as an unbroken one.
+    After `run`, `best` holds the averaged weights of the step with the lowest tuning loss, or of the last step without
+    a tuning set. A fitting can be stopped at any time. A second run in the same folder resumes from the checkpoint,
+    with the same result as an unbroken run.
+
+    Parameters
+    ----------
+    name
+        Of the network, in the log.
+    task
+        What is fitted.
+    plan
+        The schedule.
+    record
+        Where the fitting is recorded.
+    keep
+        Called with the best network at every checkpoint.
 
     Raises
     ------
-    InputError: the folder holds a checkpoint of other settings or data.
+    InputError
+        The folder holds a checkpoint of other settings or data.
     """
 
     def __init__(
-        self, name: str, task: Task, plan: Plan, folder: Path, identity: str, seed: int,
-        keep: Callable[[nn.Module], None] | None = None,
-    ) -> None:  # fmt: skip
-        self.name, self.task, self.plan, self.folder, self.seed = name, task, plan, folder, seed
-        self.identity, self.keep = identity, keep
+        self, name: str, task: Task, plan: Plan, record: FitRecord, keep: Callable[[nn.Module], None] | None = None
+    ) -> None:
+        self.name, self.task, self.plan, self.keep = name, task, plan, keep
+        self.folder, self.identity, self.seed = record.folder, record.identity, record.seed
         self.average = copy.deepcopy(task.network).eval()
         self.best = {key: value.clone() for key, value in self.average.state_dict().items()}
-        self.optimiser = torch.optim.AdamW(
+        self.optimizer = torch.optim.AdamW(
             task.network.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True
         )
         self.step, self.cpu_s, self.wall_s, self.log = 0, 0.0, 0.0, list[dict[str, Any]]()
@@ -100,11 +163,11 @@ class Fit:
     @property
     def best_step(self) -> int:
         """The step whose averaged weights are kept."""
-        scored = [entry for entry in self.log if entry["choosing_loss"] is not None]
-        return min(scored, key=lambda entry: entry["choosing_loss"])["step"] if scored else self.step
+        scored = [entry for entry in self.log if entry["tuning_loss"] is not None]
+        return min(scored, key=lambda entry: entry["tuning_loss"])["step"] if scored else self.step
 
     def run(self, until: int | None = None) -> dict[str, Tensor]:
-        """Fit to the plan's last step, or only to step `until` of it; returns the weights that are kept."""
+        """Fit to the plan's last step, or only to step `until` of it, and return the weights that are kept."""
         last = min(self.plan.steps, until or self.plan.steps)
         started, losses = _clocks(), list[float]()
         with tqdm(total=last, initial=self.step, disable=None, unit=" steps", desc=self.name, leave=False) as bar:
@@ -120,12 +183,12 @@ class Fit:
                     started = _clocks()
                     self._record(float(np.mean(losses)))
                     losses.clear()
-                    bar.set_postfix(loss=self.log[-1]["loss"], choosing=self.log[-1]["choosing_loss"])
-        self._hand_over()  # once more, for a call that finds its files gone and all steps done
+                    bar.set_postfix(loss=self.log[-1]["loss"], tuning=self.log[-1]["tuning_loss"])
+        self._hand_over()  # again, since a resumed run may find its files gone and all steps done
         return self.best
 
     def _batches(self, last: int) -> Iterator[tuple[NDArray[np.int64], np.random.Generator]]:
-        """Rows of each step still to do. The order of a pass and the chance in a step depend on their number only."""
+        """Yield the rows of each step still to do. Order and chance depend on the numbers of pass and step only."""
         per_pass = len(self._pass(0))
         while self.step < last:
             epoch, first = divmod(self.step, per_pass)
@@ -139,16 +202,16 @@ class Fit:
         return self.task.one_pass(self.plan.batch_size, np.random.default_rng([self.seed, epoch]))
 
     def _update(self, rows: NDArray[np.int64], random: np.random.Generator) -> float:
-        for group in self.optimiser.param_groups:
+        for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.step, self.plan)
         network, total = self.task.network.train(), 0.0
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)
         for part in np.array_split(rows, min(self.plan.accumulate, len(rows))):
             loss = self.task.loss(part, random) * (len(part) / len(rows))
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             total += float(loss.item())
         nn.utils.clip_grad_norm_(network.parameters(), self.plan.clip_norm)
-        self.optimiser.step()
+        self.optimizer.step()
         decay = min(self.plan.average_decay, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             for mean, value in zip(self.average.parameters(), network.parameters(), strict=True):
@@ -157,9 +220,9 @@ class Fit:
 
     def _record(self, loss: float) -> None:
         with torch.no_grad():
-            chosen = self.task.choosing_loss(self.average)
+            tuning = self.task.tuning_loss(self.average)
         self.log.append(
-            {"network": self.name, "step": self.step, "loss": loss, "choosing_loss": chosen,
+            {"network": self.name, "step": self.step, "loss": loss, "tuning_loss": tuning,
              "rate": learning_rate(self.step, self.plan), "cpu_s": self.cpu_s, "wall_s": self.wall_s}
         )  # fmt: skip
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -168,11 +231,11 @@ class Fit:
             with replacing(self.folder / "best.pt") as temporary:
                 torch.save(self.best, temporary)
         self._hand_over()
-        with replacing(self.folder / "checkpoint.pt") as temporary:  # last: what it says was done is done
+        with replacing(self.folder / "checkpoint.pt") as temporary:  # last, so that it never claims more than was done
             torch.save(self._state(), temporary)
 
     def _hand_over(self) -> None:
-        """Write what others read: the log, its plot, and the network that is best so far."""
+        """Write the log, its plot, and the network that is best so far."""
         if not self.log:
             return
         write_log(self.log, self.folder)
@@ -185,7 +248,7 @@ class Fit:
         return {
             "identity": self.identity, "step": self.step, "cpu_s": self.cpu_s, "wall_s": self.wall_s, "log": self.log,
             "network": self.task.network.state_dict(), "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
         }  # fmt: skip
 
     def _resume(self) -> None:
@@ -203,19 +266,24 @@ class Fit:
         self.best = torch.load(self.folder / "best.pt", map_location="cpu", weights_only=True)
         self.task.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.optimizer.load_state_dict(state["optimizer"])
 
 
 def shuffled(n_rows: int, size: int, random: np.random.Generator) -> list[NDArray[np.int64]]:
-    """The rows 0 to n_rows - 1 in random order, cut into whole batches; fewer rows than a batch are one batch."""
+    """Return the rows 0 to n_rows - 1 in random order, in whole batches; fewer rows than a batch are one batch."""
     order, size = random.permutation(n_rows), min(size, n_rows)
     return [order[start : start + size] for start in range(0, n_rows - size + 1, size)]
 
 
 def identity(settings: object, inputs: Iterable[Path | None]) -> str:
-    """What a checkpoint must agree with: the settings that matter to it, and the bytes of what it learns from.
+    """Return a sum of the settings that matter to a fitting and of the bytes that it learns from.
 
-    inputs: files, and folders of models, whose weights count.
+    Parameters
+    ----------
+    settings
+        Any object whose `repr` tells its content.
+    inputs
+        Files, and folders of models, whose weights count; None counts for nothing.
     """
     digest = hashlib.sha256(repr(settings).encode())
     for path in inputs:
@@ -225,14 +293,14 @@ def identity(settings: object, inputs: Iterable[Path | None]) -> str:
 
 
 def learning_rate(step: int, plan: Plan) -> float:
-    """Linear warm-up to the full rate under the plan's decay."""
+    """Return the rate of a step: linear warm-up to the full rate, times the plan's decay."""
     warm, done = min(1.0, (step + 1) / max(1, plan.warmup_steps)), min(1.0, step / plan.steps)
     left = 1 - done if plan.decay == "linear" else 0.55 + 0.45 * math.cos(math.pi * done)
     return plan.learning_rate * warm * left
 
 
 def _clocks() -> tuple[float, float]:
-    """CPU and wall time, s."""
+    """Return CPU and wall time, s."""
     return time.process_time(), time.monotonic()
 
 

@@ -1,7 +1,7 @@
-"""Small files of weights: matrices as 8-bit integers with a scale a row, everything else as it is or in half precision.
+"""Small files of weights: matrices as 8-bit integers with one scale for each row, other floats in half precision.
 
-The rounding error of an entry is at most 1/254 of the largest one in its row; benchmarks/insilico.py scores models as
-they are loaded from these files, so its figures are those of the rounded weights.
+The rounding error of an entry is at most 1/254 of the largest one in its row. Benchmarks score models as they are
+loaded from these files, so their figures are those of the rounded weights.
 """
 
 from pathlib import Path
@@ -14,11 +14,21 @@ from spectus.errors import InputError
 from spectus.files import replacing, require_file
 
 _SCALE = ".scale"
+"""What the name of a matrix gets for the name of its scales."""
 
 
 def save_weights(state: dict[str, Tensor], path: Path, eight_bits: bool = True) -> None:
-    """Write a state dict: matrices of floats in 8 bits with their scales, other floats as float16, integers as is;
-    all floats as float16 without `eight_bits`."""
+    """Write a state dict.
+
+    Parameters
+    ----------
+    state
+        Tensors by name; integers are written as they are.
+    path
+        The safetensors file.
+    eight_bits
+        Write matrices of floats in 8 bits with their scales; otherwise all floats as float16.
+    """
     packed: dict[str, Tensor] = {}
     for name, tensor in state.items():
         value = tensor.detach().cpu().contiguous()
@@ -33,11 +43,12 @@ def save_weights(state: dict[str, Tensor], path: Path, eight_bits: bool = True) 
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:
-    """The state dict that `save_weights` wrote, as float32 and integers.
+    """Read the state dict that `save_weights` wrote, as float32 and integers.
 
     Raises
     ------
-    InputError: the file is missing or no safetensors file.
+    InputError
+        The file is missing or no safetensors file.
     """
     try:
         packed = load_file(require_file(path))

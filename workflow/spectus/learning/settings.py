@@ -1,7 +1,7 @@
 """The settings of a training, read from YAML; a mistyped key is an error."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,7 +30,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return _mapping(entries, path, "")
 
 
-def read_settings(path: Path, kind: type[SettingsT], new_names: Mapping[str, str] = NO_NEW_NAMES) -> SettingsT:
+def read_settings(
+    path: Path, kind: type[SettingsT], new_names: Mapping[str, str] = NO_NEW_NAMES, skipped: Set[str] = frozenset()
+) -> SettingsT:
     """Read YAML as a dataclass; absent keys keep their defaults.
 
     Parameters
@@ -40,7 +42,9 @@ def read_settings(path: Path, kind: type[SettingsT], new_names: Mapping[str, str
     kind
         A dataclass whose fields are numbers, words or dataclasses.
     new_names
-        Names of the first level of earlier versions, and what they are called now.
+        Keys of the first level of earlier versions, and what they are called now.
+    skipped
+        Keys of the first level that are for another training.
 
     Returns
     -------
@@ -51,7 +55,7 @@ def read_settings(path: Path, kind: type[SettingsT], new_names: Mapping[str, str
     InputError
         No such file, no YAML, a key that `kind` does not have, or a value of another type.
     """
-    entries = {new_names.get(key, key): value for key, value in read_yaml(path).items()}
+    entries = {new_names.get(key, key): value for key, value in read_yaml(path).items() if key not in skipped}
     built: SettingsT = _build(kind, entries, path, "")
     return built
 

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from spectus.errors import InputError
 from spectus.files import replacing
 from spectus.molecules.derivatives import check_kinds, derivatives
-from spectus.molecules.exclusions import NOTHING_HIDDEN, Hidden
+from spectus.molecules.exclusions import NO_EXCLUSIONS, Exclusions
 from spectus.molecules.packages import read_package
 from spectus.molecules.reading import Listed
 from spectus.molecules.suitability import survey
@@ -33,7 +33,7 @@ class Choice:
         Kinds of derivatives (`spectus.molecules.derivatives.KINDS`) that follow the compounds; none: compounds only.
     partial : bool
         Also partly derivatized forms.
-    hidden : Hidden
+    exclusions : Exclusions
         Compounds that the list must not hold, themselves or as the parent of a derivative.
     sample : int
         So many compounds drawn at random, in the order drawn; 0: all, in the order of the sources.
@@ -44,7 +44,7 @@ class Choice:
     max_mass: int = 500
     kinds: Sequence[str] = ()
     partial: bool = False
-    hidden: Hidden = NOTHING_HIDDEN
+    exclusions: Exclusions = NO_EXCLUSIONS
     sample: int = 0
     seed: int = 1
 
@@ -131,7 +131,7 @@ class _Chosen:
             return
         for flat, name in tqdm(list(self._seen.items()), desc="derivatives", unit=" compounds", disable=None):
             for made in derivatives(flat, kinds, partial=partial, max_mass=max_mass):
-                if made.smiles not in self._seen and self.choice.hidden.reason(made.smiles) is None:
+                if made.smiles not in self._seen and self.choice.exclusions.reason(made.smiles) is None:
                     self._seen[made.smiles] = None
                     self.n_derivatives += 1
                     yield Listed(made.smiles, f"{name}, {made.suffix}" if name else None)
@@ -144,7 +144,7 @@ class _Chosen:
         reason, mass, _ = survey(Chem.MolFromSmiles(flat))
         if reason is None and mass >= self.choice.max_mass:
             reason = "too heavy"
-        return reason or self.choice.hidden.reason(flat)
+        return reason or self.choice.exclusions.reason(flat)
 
 
 def _drawn(compounds: Iterator[Listed], choice: Choice) -> Iterator[Listed]:

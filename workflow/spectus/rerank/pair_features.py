@@ -63,7 +63,8 @@ class PairWeights:
 
     def scores(self, pairs: Pairs) -> NDArray[np.float64]:
         """Return scores, (n,); differences within a query are logarithms of odds."""
-        return _design(pairs) @ self.values.ravel()
+        scores: NDArray[np.float64] = _design(pairs) @ self.values.ravel()
+        return scores
 
     def posterior_probabilities(self, pairs: Pairs) -> NDArray[np.float64]:
         """Return the probability that the candidate is the right one, if one of those listed for its query is, (n,)."""
@@ -154,7 +155,7 @@ def spectral_pair_features(
 
 
 def _design(pairs: Pairs) -> NDArray[np.float64]:
-    """Return (n, 2 (F + 1)): the pair features and a 1, in the first half for unknown candidates, else in the second."""
+    """Return (n, 2 (F + 1)): pair features and a 1, in the first half for unknown candidates, else in the second."""
     one = np.concatenate([pairs.features, np.ones((len(pairs.query), 1))], axis=1)
     known = pairs.known[:, None]
     return np.concatenate([one * ~known, one * known], axis=1)

@@ -142,7 +142,7 @@ def predicted_candidates(reranker: Reranker, smiles: Sequence[str]) -> tuple[Can
     predicted = compacted(fitting_bins(reranker.prediction_model.predict_counted(molecules), reranker.bins))
     with quiet_rdkit():
         blocks = [inchikey14(text) for text in smiles]
-    return Candidates(molecules, blocks, predicted), predicted.any(axis=1)
+    return Candidates(molecules, blocks, predicted), np.asarray(predicted.any(axis=1))
 
 
 def fitting_bins(spectra: NDArray[np.float32], bins: int) -> NDArray[np.float32]:

@@ -1,53 +1,100 @@
-"""The settings of `spectus train forward`, read from YAML."""
+"""The settings of `spectus train reranker`, read from YAML."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from spectus.learning.fit import Plan
 from spectus.learning.settings import read_settings
-from spectus.prediction.neims.network import NeimsConfig
 from spectus.rerank.dual_encoder import DualEncoderConfig
 
 _NEW_NAMES = {
-    "judge_queries": "reranker_queries",
+    "choosing_share": "tuning_share",
+    "judge_queries": "queries",
+    "reranker_queries": "queries",
     "recogniser": "dual_encoder",
-    "recogniser_plan": "dual_encoder_plan",
+    "recogniser_plan": "plan",
+    "dual_encoder_plan": "plan",
 }
 """Keys of version 0.3, and what they are called now."""
 
-
-@dataclass(frozen=True)
-class Augmentation:
-    """Changes to a measured spectrum that another instrument could show, for the dual encoder."""
-
-    intensity_jitter: float = 0.15  # standard deviation of ln(intensity)
-    tilt: float = 0.35  # of the slope of ln(intensity) over 150 Th: mass discrimination
-    drop_share: float = 0.1  # probability of losing a peak at 2 % of the base peak; falls with its intensity
-    low_mass_cut: float = 0.3  # probability that the scan starts at a random m/z between 25 and 60
-    background_peaks: float = 2.0  # mean number of foreign peaks
-    background_height: float = 0.02  # highest foreign peak, of the base peak
-    feature_dropout: float = 0.25  # of a molecule's features
+_OF_NEIMS = frozenset({"neims", "neims_plan"})
+"""Keys for NEIMS, which version 0.3 had in the same file."""
 
 
 @dataclass(frozen=True)
-class ForwardSettings:
-    """`choosing_share` of the train split's compounds are kept out of a first fitting, which finds the numbers of steps
-    and the weights of the reranker; the networks that ship are then fitted on the whole split for those numbers of
-    steps."""
+class InstrumentVariation:
+    """Changes to a measured spectrum that another instrument could show, for the dual encoder. Chosen on a tuning set.
 
+    Attributes
+    ----------
+    intensity_jitter : float
+        Standard deviation of ln(intensity).
+    tilt : float
+        Standard deviation of the slope of ln(intensity) over 150 Th: mass discrimination.
+    drop_share : float
+        Probability of losing a peak at 2 % of the base peak; it falls with the intensity.
+    low_mass_cut : float
+        Probability that the scan starts at a random m/z between 25 and 60.
+    background_peaks : float
+        Mean number of foreign peaks.
+    background_height : float
+        Highest foreign peak, of the base peak.
+    feature_dropout : float
+        Share of a molecule's substructures that are dropped.
+    """
+
+    intensity_jitter: float = 0.15
+    tilt: float = 0.35
+    drop_share: float = 0.1
+    low_mass_cut: float = 0.3
+    background_peaks: float = 2.0
+    background_height: float = 0.02
+    feature_dropout: float = 0.25
+
+
+@dataclass(frozen=True)
+class RerankerSettings:
+    """Settings of a training of a reranker.
+
+    Attributes
+    ----------
+    kind : str
+        "reranker".
+    seed : int
+        Of the draw of the tuning set, the first weights and the batches. Take that of the prediction model.
+    tuning_share : float
+        Share of the train split's compounds in the tuning set. It finds the number of steps, and the weights of the
+        pair features are fitted on it. Take that of the prediction model.
+    least_compounds : int
+        A substructure is read if so many training compounds have it.
+    queries : int
+        Spectra on which the weights are fitted: so many of compounds of the tuning set, and so many of others.
+    known_share : float
+        Assumed share of queries of compounds from which the models learned, 0-1. Chosen: such a compound is mostly
+        found in a measured library first.
+    shortlist : int
+        Candidates of each of these queries, the best by cosine.
+    dual_encoder : DualEncoderConfig
+        Sizes of the dual encoder.
+    plan : Plan
+        Schedule of each fitting of the dual encoder.
+    augmentation : InstrumentVariation
+        Changes to its spectra.
+    """
+
+    kind: str = "reranker"
     seed: int = 1
-    choosing_share: float = 0.13
-    least_compounds: int = 5  # a feature enters the vocabularies if so many training compounds have it
-    reranker_queries: int = 1000  # spectra that the reranker is fitted on, of unknown compounds and of known ones each
-    known_share: float = 0.1  # how often the compound of a query is one that the model was trained on, as reranked
-    shortlist: int = 200  # candidates of each of these queries, the best by cosine
-    neims: NeimsConfig = field(default_factory=NeimsConfig)
-    neims_plan: Plan = field(default_factory=Plan)
+    tuning_share: float = 0.13
+    least_compounds: int = 5
+    queries: int = 1000
+    known_share: float = 0.1
+    shortlist: int = 200
     dual_encoder: DualEncoderConfig = field(default_factory=DualEncoderConfig)
-    dual_encoder_plan: Plan = field(default_factory=Plan)
-    augmentation: Augmentation = field(default_factory=Augmentation)
+    plan: Plan = field(default_factory=Plan)
+    augmentation: InstrumentVariation = field(default_factory=InstrumentVariation)
 
     @classmethod
-    def read(cls, path: Path) -> "ForwardSettings":
+    def read(cls, path: Path) -> Self:
         """Read YAML with these keys; a mistyped one is an error."""
-        return read_settings(path, cls, _NEW_NAMES)
+        return read_settings(path, cls, _NEW_NAMES, _OF_NEIMS)

@@ -1,11 +1,14 @@
-"""The command `spectus train forward`: a forward model from measured spectra with structures.
+"""The command `spectus train reranker`: a reranker from measured spectra with structures and a prediction model.
 
-Two rounds. The first keeps a share of the train split's compounds to choose with: the numbers of steps are those that
-did best on them, and the reranker is fitted on how they and a list of other molecules are told apart. The second fits the
-networks on the whole split for those numbers of steps; they ship, with the reranker of the first round. The split valid
-takes no part, so scores on it are honest.
+The dual encoder is fitted twice, as `prediction.training` does with prediction models. The weights of the pair features
+are fitted on the tuning set, with the dual encoder of the first fitting and the prediction model of its first fitting,
+since both must not have learned from the tuning set. The reranker that is written has the dual encoder of the second
+fitting, these weights, and the prediction model.
 """
 
+import logging
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,157 +17,196 @@ import torch
 from numpy.typing import NDArray
 
 from spectus.errors import InputError
-from spectus.learning.fit import Fit, Plan, identity, write_log
-from spectus.learning.measured_spectra import Measured, choosing, read_measured
-from spectus.molecules.exclusions import is_held_out, read_held_out
+from spectus.files import resource
+from spectus.learning.fit import FitRecord, identity, write_log
+from spectus.learning.inputs import TrainingInputs
+from spectus.learning.measured_spectra import MeasuredSpectra, below, read_measured, tuning_set
+from spectus.molecules.exclusions import Exclusions
 from spectus.molecules.reading import read_molecules
-from spectus.prediction.base import CONFIG, read_model_config
-from spectus.prediction.neims.model import NeimsModel
-from spectus.prediction.rassp.training import is_of_rassp, train_rassp
-from spectus.prediction.registry import load_prediction_model
+from spectus.prediction.base import CONFIG, PredictionModel, read_model_config, set_threads
+from spectus.prediction.neims.task import CountedSpectra
+from spectus.prediction.registry import SHIPPED, load_prediction_model
 from spectus.prediction.substructures import SubstructureCounts, count_substructures, frequent_substructures
+from spectus.prediction.training import (
+    NOTHING,
+    TUNED,
+    n_compounds,
+    read_prediction_settings,
+    run_fit,
+    train_prediction_model,
+)
 from spectus.rerank.calibration import calibrated_weights
+from spectus.rerank.dual_encoder import DualEncoder
 from spectus.rerank.pair_features import PAIR_FEATURES, PairWeights
 from spectus.rerank.reranker import Reranker, compound_number
-from spectus.rerank.settings import ForwardSettings
-from spectus.rerank.tasks import Described, DualEncoderTask, NeimsTask
-from spectus.structures import flat_smiles, hashed, inchikey14, quiet_rdkit
+from spectus.rerank.settings import RerankerSettings
+from spectus.rerank.tasks import DualEncoderTask
+from spectus.structures import flat_smiles, hashed, quiet_rdkit
 
-_NOBODY = np.zeros(0, np.int64)
+_LOG = logging.getLogger("spectus")
+_HALF = 0.5
 
 
-def train_forward(
-    library: Path, settings_file: Path, held_out: Path | None, out: Path, threads: int = 0, others: Path | None = None
-) -> None:
-    """Fit a forward model on the split `train` and write its folder.
+def train_forward(inputs: TrainingInputs) -> None:
+    """Fit NEIMS and a reranker, as version 0.3 did, or RASSP alone if the settings are of RASSP.
 
-    `out` receives config.json, neims.safetensors, dual encoder.safetensors, log.parquet, loss.svg, and the folder
-    `fitting` with what is needed to go on after a stop, the model of the first round among it (`fitting/first`). A
-    second call goes on; different settings or data are refused.
+    The folder `out` receives the prediction model, and `out/reranker` the reranker.
 
     Parameters
     ----------
-    library: spectra with structures and a column `split`.
-    settings_file: YAML with the keys of `ForwardSettings`, or of `RasspSettings`, which has `rassp`: see `train_rassp`.
-    held_out: sha1 of InChIKey first blocks that no training may see, neither as a spectrum nor as a molecule.
-    others: a list of molecules; half of it serves as wrong answers to the dual encoder, all of it as candidates when the
-        reranker is fitted. None: the library's own molecules only.
-    threads: CPU threads; 0: all.
+    inputs
+        `settings` is YAML with the keys of `NeimsSettings` and `RerankerSettings`, or of `RasspSettings`.
 
     Raises
     ------
-    InputError: a library without structures or splits, mistyped settings, or a checkpoint of another training.
+    InputError
+        As of `train_prediction_model` and `train_reranker`.
     """
-    if is_of_rassp(settings_file):
-        train_rassp(library, settings_file, held_out, out, threads)
-        return
-    settings = ForwardSettings.read(settings_file)
-    if settings.neims.bins != settings.dual_encoder.bins:
-        raise InputError(settings_file, "neims.bins and dual encoder.bins differ", "give both the same")
-    if threads:
-        torch.set_num_threads(threads)
-    hidden = read_held_out(held_out)
-    train, valid = read_measured(library, settings.neims.bins, hidden)
-    made_of = identity(settings, [library, held_out, others])
-    data = Described.of(train)
-    usable = data.usable()
-    part = choosing(train, settings.choosing_share, settings.seed)
-    learnt, watched = np.flatnonzero(~part & usable), np.flatnonzero(part & usable)
-    if not len(learnt) or not len(watched):
-        raise InputError(library, "leaves no compound to learn from or none to choose with", "give a larger library")
-    listed = candidates_of(others, train, valid, hidden)
-    candidates = count_substructures(listed.tolist(), len(listed))
-    without = half(listed) & ~np.isin(listed, train.smiles)
-    rounds = Rounds(settings, data, candidates.at(np.flatnonzero(without)), made_of, out / "fitting")
-    first, steps = rounds.fit("choosing", learnt, watched, None)
-    weights = fitted_weights(out / "fitting" / "first", made_of)
-    if weights is None:
-        weights = calibrated_weights(first, data, learnt, watched, candidates, listed, settings)
-        first.weights = weights
-        save_both(first, out / "fitting" / "first", {"identity": made_of, "steps": steps})
-    second, _ = rounds.fit("whole", np.flatnonzero(usable), _NOBODY, steps)
-    second.weights = weights
-    n_compounds = len(set(train.block[usable].tolist()))
-    save_both(second, out, {"steps": steps, "train_spectra": int(usable.sum()), "train_compounds": n_compounds})
-    write_log(rounds.log, out)
+    of_reranker = read_prediction_settings(inputs.settings).kind == "neims"
+    if of_reranker:
+        RerankerSettings.read(inputs.settings)  # a mistyped key is told before the first fitting
+    train_prediction_model(inputs)
+    if of_reranker:
+        train_reranker(replace(inputs, prediction_models=(inputs.out,), out=inputs.out / "reranker"))
 
 
-class Rounds:
-    """The two fittings of both networks on given spectra."""
+def train_reranker(inputs: TrainingInputs) -> None:
+    """Fit a reranker on the split train and write its folder.
+
+    The folder receives config.json, dual_encoder.safetensors, log.parquet, loss.svg, and the folder `fitting` with what
+    is needed to resume after a stop. A second call resumes; different settings or data are refused.
+
+    Parameters
+    ----------
+    inputs
+        `settings` is YAML with the keys of `RerankerSettings`. `molecules` is a list of which half serves as wrong
+        answers of the dual encoder, and all as candidates; None: the library's own molecules only. `prediction_models`
+        is the model whose spectra the reranker compares, by default neims; of several, the mean.
+
+    Raises
+    ------
+    InputError
+        A library without structures or splits, an unreadable list or model, mistyped settings, or a checkpoint of
+        another training.
+    """
+    settings = RerankerSettings.read(inputs.settings)
+    set_threads(inputs.threads)
+    spec = "+".join(str(model) for model in inputs.prediction_models) or "neims"
+    model = load_prediction_model(spec)
+    exclusions = Exclusions.read(inputs.exclude)
+    bins = settings.dual_encoder.bins
+    train, valid = read_measured(inputs.library, exclusions, below(bins))
+    data = CountedSpectra.of(train, bins)
+    usable, in_tuning_set = data.usable(), tuning_set(train, settings.tuning_share, settings.seed)
+    learned, tuning = np.flatnonzero(usable & ~in_tuning_set), np.flatnonzero(usable & in_tuning_set)
+    if not len(learned) or not len(tuning):
+        raise InputError(
+            inputs.library, "leaves no compound to learn from or none for the tuning set", "give a larger library"
+        )
+    listed = candidates_of(inputs.molecules, train, exclusions.adding(valid.smiles.tolist(), "the split valid"))
+    made_of = identity(
+        (settings, model.sha256), [inputs.library, *inputs.exclude, *([inputs.molecules] if inputs.molecules else [])]
+    )
+    fittings = _Fittings(settings, data, listed, FitRecord(inputs.out / "fitting", made_of, settings.seed))
+    network, steps = fittings.fit("tuning", learned, tuning, None)
+    tuned = _reranker(network, data, learned, _without_tuning_set(spec, settings), None)
+    weights = calibrated_weights(tuned, data, learned, tuning, listed, settings)
+    rows = np.flatnonzero(usable)
+    network, _ = fittings.fit("whole", rows, NOTHING, steps)
+    more = {"steps": steps, "train_spectra": len(rows), "train_compounds": n_compounds(train, rows)}
+    _reranker(network, data, rows, model, weights).save(inputs.out, _from_folder(spec, inputs.out), more)
+    write_log(fittings.log, inputs.out)
+
+
+class _Fittings:
+    """The two fittings of a dual encoder."""
 
     def __init__(
-        self, settings: ForwardSettings, data: Described, others: SubstructureCounts, identity: str, folder: Path
+        self, settings: RerankerSettings, data: CountedSpectra, listed: SubstructureCounts, record: FitRecord
     ) -> None:
-        self.settings, self.data, self.identity, self.folder = settings, data, identity, folder
-        self.others = others if len(others.mass) else None
-        self.log: list[dict[str, object]] = []
+        smiles = np.array(listed.smiles, dtype=np.str_)
+        without_spectra = half_of(smiles) & ~np.isin(smiles, data.measured.smiles)
+        self.settings, self.data, self.record = settings, data, record
+        self.others = listed.at(np.flatnonzero(without_spectra)) if without_spectra.any() else None
+        self.log = list[dict[str, Any]]()
 
     def fit(
-        self, name: str, learnt: NDArray[np.int64], watched: NDArray[np.int64], steps: dict[str, int] | None
-    ) -> tuple[Reranker, dict[str, int]]:
-        """Networks fitted on the spectra `learnt`, for the steps that do best on `watched` or for the given ones."""
-        settings = self.settings
-        features = frequent_substructures(
-            self.data.molecules, np.unique(self.data.row[learnt]), settings.least_compounds
-        )
-        if not len(features):
-            raise InputError("least_compounds", "no feature is in so many training compounds", "give a smaller number")
-        torch.manual_seed(settings.seed)
-        neims = NeimsTask(self.data, learnt, watched, features, settings.neims)
-        dual_encoder = DualEncoderTask(
-            self.data, learnt, watched, features, settings.dual_encoder, settings.augmentation, self.others
-        )
-        best = {
-            kind: self._run(f"{name} {kind}", task, plan, steps[kind] if steps else None)
-            for kind, task, plan in (
-                ("neims", neims, settings.neims_plan), ("dual_encoder", dual_encoder, settings.dual_encoder_plan),
+        self, name: str, learned: NDArray[np.int64], tuning: NDArray[np.int64], steps: int | None
+    ) -> tuple[DualEncoder, int]:
+        """Return a dual encoder fitted on some spectra, and its number of steps."""
+        settings, least = self.settings, self.settings.least_compounds
+        vocabulary = frequent_substructures(self.data.molecules, np.unique(self.data.row[learned]), least)
+        if not len(vocabulary):
+            raise InputError(
+                f"least_compounds: {least}", "no substructure is in so many compounds", "give a smaller number"
             )
-        }  # fmt: skip
-        known = sorted({compound_number(block) for block in self.data.measured.block[learnt].tolist()})
-        model = Reranker(
-            name, dual_encoder.network.eval(), PairWeights(np.zeros((2, len(PAIR_FEATURES) + 1))),
-            np.array(known, dtype=np.int64), NeimsModel(name, "", neims.network.eval()),
-        )  # fmt: skip
-        return model, best
-
-    def _run(self, name: str, task: NeimsTask | DualEncoderTask, plan: Plan, steps: int | None) -> int:
-        fit = Fit(name, task, plan, self.folder / name.replace(" ", "_"), self.identity, self.settings.seed)
-        task.network.load_state_dict(fit.run(steps))
+        torch.manual_seed(settings.seed)
+        task = DualEncoderTask(self.data, learned, tuning, vocabulary, settings, self.others)
+        fit = run_fit(f"{name} dual encoder", task, settings.plan, self.record, steps)
         self.log += fit.log
-        return fit.best_step
+        return task.network.eval(), fit.best_step
 
 
-def save_both(model: Reranker, folder: Path, more: dict[str, Any]) -> None:
-    """Write the prediction model to a folder and the reranker to `reranker` in it."""
-    model.prediction_model.save(folder, more)
-    model.prediction_model = load_prediction_model(folder)
-    model.save(folder / "reranker", "..", more)
+def _reranker(
+    network: DualEncoder, data: CountedSpectra, learned: NDArray[np.int64], model: PredictionModel,
+    weights: PairWeights | None,
+) -> Reranker:  # fmt: skip
+    """Return a reranker whose models learned from some spectra; None: weights of 0."""
+    known = sorted({compound_number(key) for key in data.measured.inchikey14[learned].tolist()})
+    nothing = PairWeights(np.zeros((2, len(PAIR_FEATURES) + 1)))
+    return Reranker("", network, weights or nothing, np.array(known, dtype=np.int64), model)
 
 
-def fitted_weights(folder: Path, identity: str) -> PairWeights | None:
-    """Return the weights of a first round that was finished before, if it is of this training."""
-    if not (folder / "reranker" / CONFIG).exists():
-        return None
-    if read_model_config(folder / "reranker").get("identity") != identity:
-        return None
-    return Reranker.load(folder).weights
+def _without_tuning_set(spec: str, settings: RerankerSettings) -> PredictionModel:
+    """Return the prediction model that did not learn from the tuning set, as far as there is one."""
+    folders = [_folder(part) for part in spec.split("+")]
+    found = list[str]()
+    for part, folder in zip(spec.split("+"), folders, strict=True):
+        tuned = folder / TUNED
+        tuning = read_model_config(folder).get("tuning_set", {})
+        same = (tuning.get("seed"), tuning.get("share")) == (settings.seed, settings.tuning_share)
+        if same and tuning.get("learned") and (tuned / CONFIG).exists():
+            found.append(str(tuned))
+            continue
+        if not same or tuning.get("learned"):
+            _LOG.warning(
+                "%s: may have learned from the tuning set; the posterior probabilities will be too confident", part
+            )
+        found.append(part)
+    return load_prediction_model("+".join(found))
 
 
-def candidates_of(others: Path | None, train: Measured, valid: Measured, held_out: frozenset[str]) -> NDArray[np.str_]:
-    """Canonical SMILES, ascending, of the train split and of a list without compounds of valid and held-out ones."""
-    unseen = frozenset(valid.block.tolist())
+def _folder(part: str) -> Path:
+    """Return the folder of a prediction model."""
+    return resource(SHIPPED[part]) if part in SHIPPED else Path(part)
+
+
+def _from_folder(spec: str, folder: Path) -> str:
+    """Return where to find the prediction model again: names as they are, paths from a folder."""
+    return "+".join(part if part in SHIPPED else os.path.relpath(part, folder) for part in spec.split("+"))
+
+
+def candidates_of(molecules: Path | None, train: MeasuredSpectra, exclusions: Exclusions) -> SubstructureCounts:
+    """Return the molecules of the train split and of a list, by ascending canonical SMILES.
+
+    Parameters
+    ----------
+    molecules
+        The list; None: none.
+    train
+        The train split.
+    exclusions
+        Compounds of the list to leave out, those of the split valid among them.
+    """
     kept = set(train.smiles.tolist())
     with quiet_rdkit():
-        for molecule in read_molecules(others) if others else []:
+        for molecule in read_molecules(molecules) if molecules else []:
             flat = flat_smiles(molecule.smiles)
-            if flat is None or flat in kept:
-                continue
-            block = inchikey14(flat)
-            if block not in unseen and not is_held_out(block, held_out):
+            if flat is not None and flat not in kept and exclusions.reason(flat) is None:
                 kept.add(flat)
-    return np.array(sorted(kept), dtype=np.str_)
+    return count_substructures(sorted(kept), len(kept))
 
 
-def half(smiles: NDArray[np.str_]) -> NDArray[np.bool_]:
-    """(n,) which molecules are in the half of a list that the dual encoder may meet, by a hash of their SMILES."""
-    return np.array([hashed(text) < 0.5 for text in smiles.tolist()], bool)
+def half_of(smiles: NDArray[np.str_]) -> NDArray[np.bool_]:
+    """Return which molecules are in the half of a list that the dual encoder may meet, by a hash of the SMILES, (n,)."""
+    return np.array([hashed(text) < _HALF for text in smiles.tolist()], bool)

@@ -1,4 +1,4 @@
-"""Spectra predicted while training, on the device that trains, from a list of molecules: nothing is stored."""
+"""Spectra that are predicted while training, on the device that trains, from a molecule list: nothing is stored."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,47 +9,90 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from spectus.prediction.base import PredictionModel
 from spectus.prediction.neims.model import NeimsModel
 from spectus.prediction.neims.network import NeimsPredictor
-from spectus.prediction.rassp.model import RasspModel
 from spectus.prediction.registry import load_prediction_model
 from spectus.prediction.substructures import SubstructureCounts, count_substructures
 
 NEIMS_TOKEN, RASSP_TOKEN = 4, 6
-"""Source tokens of predicted spectra, as published."""
+"""Source tokens of predicted spectra, as published (arXiv 2502.05114)."""
+
+_MASS_STEP = 25
+"""Width of the steps in which masses are counted, Da. Chosen: two methylene groups, less than a TMS group."""
+
+_LARGEST_RATIO = 10.0
+"""Largest ratio of densities. Chosen: few molecules of the list may not stand for many measured ones."""
 
 
 class _Source(Protocol):
-    """A forward model over a list of molecules; `token` names it among the sources."""
+    """A prediction model over a molecule list."""
 
     token: int
 
     def spectra(self, rows: NDArray[np.int64], uncertain: bool) -> Tensor: ...
 
 
-class Synthesiser:
-    """One or several forward models over a list of molecules.
+class Synthesizer:
+    """One or several prediction models over a molecule list.
 
-    `smiles` are those of the list that can be predicted and whose molecular ion the translator can read; `mass` (n,)
-    their nominal masses. `max_mz` is the translator's highest m/z.
+    Parameters
+    ----------
+    models
+        Names or folders of prediction models.
+    smiles
+        The list.
+    max_mz
+        Highest m/z that SpecTUS reads.
+    device
+        Where the spectra are wanted.
+
+    Attributes
+    ----------
+    smiles : list of str
+        Those of the list that can be predicted and whose molecular ion SpecTUS can read.
+    mass : ndarray of int32, (n,)
+        Their nominal masses, Da.
+    sha256 : list of str
+        Sums of the models' weights.
     """
 
-    def __init__(self, models: Sequence[Path], smiles: list[str], max_mz: int, device: torch.device) -> None:
+    def __init__(self, models: Sequence[str | Path], smiles: list[str], max_mz: int, device: torch.device) -> None:
         molecules = count_substructures(smiles, len(smiles))
-        usable = np.array([reason is None for reason in molecules.reasons], bool) & (molecules.mass <= max_mz)
-        kept = np.flatnonzero(usable)
+        kept = np.flatnonzero(molecules.usable & (molecules.mass <= max_mz))
         self.smiles, self.mass = [smiles[row] for row in kept.tolist()], molecules.mass[kept]
         self.max_mz, self.device = max_mz, device
-        self.sources = [_source(model, molecules, kept, self.smiles, device) for model in models]
+        loaded = [load_prediction_model(model) for model in models]
+        self.sha256 = [model.sha256 for model in loaded]
+        self.sources: list[_Source] = [
+            _NeimsSource(model, molecules.at(kept), device) if isinstance(model, NeimsModel)
+            else _AnySource(model, self.smiles, device)
+            for model in loaded
+        ]  # fmt: skip
 
     def spectra(
         self, rows: NDArray[np.int64], uncertain: bool, random: np.random.Generator
     ) -> tuple[Tensor, NDArray[np.int16]]:
-        """Spectra (len(rows), max_mz + 1) by nominal mass, base peak 1, and the source token of each.
+        """Predict spectra of the list.
 
-        Each spectrum comes from one of the models at random; where that one cannot predict the molecule, from one that
-        can, and a molecule none can is its molecular ion. `uncertain`: drawn with the dropout on, so that spectra
-        scatter as much as the forward model errs.
+        Each spectrum comes from one of the models at random. If that model cannot predict the molecule, another one
+        does. A molecule that no model can predict is its molecular ion.
+
+        Parameters
+        ----------
+        rows
+            Rows of the molecules.
+        uncertain
+            Predict with the dropout on, so that spectra scatter as much as the model errs.
+        random
+            Source of chance.
+
+        Returns
+        -------
+        spectra : Tensor, (len(rows), max_mz + 1)
+            Intensities by nominal mass, base peak 1.
+        tokens : ndarray of int16, (len(rows),)
+            Source tokens.
         """
         made = torch.zeros(len(rows), self.max_mz + 1, device=self.device)
         tokens = np.full(len(rows), self.sources[0].token, np.int16)
@@ -59,7 +102,8 @@ class Synthesiser:
             for number, source in enumerate(self.sources):
                 at = np.flatnonzero(empty & ((chosen + attempt) % len(self.sources) == number))
                 if len(at):
-                    made[at] = source.spectra(rows[at], uncertain)[:, : self.max_mz + 1]
+                    spectra = source.spectra(rows[at], uncertain)[:, : self.max_mz + 1]
+                    made[at, : spectra.shape[1]] = spectra
                     tokens[at] = source.token
         nothing = np.flatnonzero((made.amax(dim=1) == 0).cpu().numpy())
         made[nothing, self.mass[rows[nothing]]] = 1.0
@@ -67,51 +111,53 @@ class Synthesiser:
 
 
 class _NeimsSource:
+    """NEIMS on the device that trains; the substructures of the list are counted once."""
+
     token = NEIMS_TOKEN
 
-    def __init__(
-        self, model: NeimsModel, molecules: SubstructureCounts, kept: NDArray[np.int64], device: torch.device
-    ) -> None:
+    def __init__(self, model: NeimsModel, molecules: SubstructureCounts, device: torch.device) -> None:
         self.network = model.network.to(device)
-        vocabulary = model.network.vocabulary.cpu().numpy().astype(np.uint64)
-        counts = molecules.matrix(vocabulary)[kept]
+        counts = molecules.matrix(model.network.vocabulary.cpu().numpy().astype(np.uint64))
         counts.data = counts.data.astype(np.uint8)  # a quarter of the memory
-        self.predictor = NeimsPredictor(self.network, counts, molecules.mass[kept])
+        self.predictor = NeimsPredictor(self.network, counts, molecules.mass)
 
     def spectra(self, rows: NDArray[np.int64], uncertain: bool) -> Tensor:
         self.network.train(uncertain)
         return self.predictor(rows)
 
 
-class _RasspSource:
+class _AnySource:
+    """Any other model, on the CPU. It predicts without dropout: `uncertain` changes nothing."""
+
     token = RASSP_TOKEN
 
-    def __init__(self, model: RasspModel, smiles: list[str], device: torch.device) -> None:
+    def __init__(self, model: PredictionModel, smiles: list[str], device: torch.device) -> None:
         self.model, self.smiles, self.device = model, smiles, device
 
     def spectra(self, rows: NDArray[np.int64], uncertain: bool) -> Tensor:
-        """Its network has little dropout to draw from: `uncertain` changes nothing."""
         made, _ = self.model.predict([self.smiles[row] for row in rows.tolist()])
         return torch.from_numpy(made).to(self.device)
 
 
-def _source(
-    folder: Path, molecules: SubstructureCounts, kept: NDArray[np.int64], smiles: list[str], device: torch.device
-) -> _Source:
-    model = load_prediction_model(folder)
-    if isinstance(model, RasspModel):
-        return _RasspSource(model, smiles, device)
-    assert isinstance(model, NeimsModel)
-    return _NeimsSource(model, molecules, kept, device)
+def chances_by_mass(masses: NDArray[np.int32], measured: NDArray[np.int32], strength: float) -> NDArray[np.float64]:
+    """Return probabilities with which to draw molecules, so that their masses are distributed as the measured ones.
 
+    Parameters
+    ----------
+    masses
+        (n,) of the molecules, Da.
+    measured
+        (m,) of the measured ones, Da.
+    strength
+        Power of the ratio of both densities; 0 draws evenly.
 
-def like(masses: NDArray[np.int32], measured: NDArray[np.int32], strength: float) -> NDArray[np.float64]:
-    """(n,) probabilities to draw molecules with, so that their masses are spread as the measured ones.
-
-    strength: the power of the ratio of both densities, counted in steps of 25; 0 draws evenly.
+    Returns
+    -------
+    ndarray of float64, (n,)
     """
-    edges = np.arange(0, max(masses.max(initial=0), measured.max(initial=0)) + 26, 25)
+    edges = np.arange(0, max(masses.max(initial=0), measured.max(initial=0)) + _MASS_STEP + 1, _MASS_STEP)
     here, there = (np.histogram(values, edges)[0] / max(1, len(values)) for values in (masses, measured))
-    ratio = np.minimum(there / np.maximum(here, 1e-9), 10.0) ** strength  # few of the list stand for many measured ones
-    weight = ratio[np.digitize(masses, edges) - 1]
-    return weight / weight.sum()
+    ratio = np.minimum(there / np.maximum(here, 1e-9), _LARGEST_RATIO) ** strength
+    weight: NDArray[np.float64] = ratio[np.digitize(masses, edges) - 1]
+    chances: NDArray[np.float64] = weight / weight.sum()
+    return chances

@@ -63,7 +63,8 @@ class RasspModel(PredictionModel):
         try:
             network = Rassp(RasspConfig(**config["rassp"]))
             network.load_state_dict(weights)
-            limits = Limits(**{key: math.inf if value is None else value for key, value in config["limits"].items()})
+            entries: dict[str, Any] = config["limits"]
+            limits = Limits(**{key: math.inf if value is None else value for key, value in entries.items()})
         except (AttributeError, KeyError, TypeError, RuntimeError) as error:
             raise misfit(folder, error) from error
         return cls(folder.resolve().name, file_sha256(folder / WEIGHTS), limits, network.eval())
