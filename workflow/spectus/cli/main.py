@@ -124,7 +124,12 @@ def _add_common(command: argparse.ArgumentParser) -> None:
         if isinstance(action, argparse._SubParsersAction):
             for name, below in action.choices.items():
                 _add_common(below)
-                below.epilog = f"example:\n  spectus train {name} library.parquet --settings settings.yaml --out model"
+                more = {
+                    "pretrain": " --molecules molecules.csv --prediction-model neims rassp",
+                    "finetune": " --from pretrained",
+                }.get(name, "")
+                words = f"spectus train {name} library.parquet --settings settings.yaml{more} --out model"
+                below.epilog = f"example:\n  {words}"
                 below.formatter_class = argparse.RawDescriptionHelpFormatter
 
 
