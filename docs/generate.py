@@ -141,7 +141,7 @@ def _required(action: argparse.Action) -> bool:
 
 
 def _argument(action: argparse.Action) -> str:
-    """The argument as one types it: `--out PARQUET`, `RUN ...`."""
+    """Write the argument as one types it: `--out PARQUET`, `RUN ...`."""
     if action.nargs == 0:
         return ", ".join(action.option_strings)
     value = action.metavar or (
@@ -181,7 +181,7 @@ def _setting_table(above: str, rules: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _values(rule: Mapping[str, Any]) -> str:
-    """The values that a key takes: its choices, or its unit, and its limits."""
+    """Write the values that a key takes: its choices, or its unit, and its limits."""
     inner = rule.get("items", {})
     if choices := rule.get("enum") or inner.get("enum"):
         return ("list of " if inner else "") + ", ".join(f"`{_yaml_word(choice)}`" for choice in choices)
@@ -257,7 +257,7 @@ def _type(kind: pa.DataType) -> str:
 
 
 def _about(field: pa.Field) -> str:
-    return (field.metadata or {}).get(b"about", b"").decode()
+    return str((field.metadata or {}).get(b"about", b"").decode())
 
 
 def _markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -38,7 +38,8 @@ def command_lines(page: Path, program: str) -> Iterator[list[str]]:
     for code in blocks(page, "bash"):
         for line in code.replace("\\\n", " ").splitlines():
             if line.strip().startswith(f"{program} "):
-                yield shlex.split(line.strip().removeprefix(program), comments=True)
+                words = shlex.split(line.strip().removeprefix(program), comments=True)
+                yield words[: words.index(">")] if ">" in words else words
 
 
 def prose(page: Path) -> str:
