@@ -56,3 +56,17 @@ def test_nothing_but_broken_runs_gives_an_empty_table(runs: list[Path], tmp_path
 def test_wrong_settings_are_named(value: float) -> None:
     with pytest.raises(InputError, match="--min-snr"):
         DeconvolutionSettings(min_snr=value)
+
+
+def test_min_snr_bounds_what_is_found(tmp_path: Path) -> None:
+    """In both rounds, and in the column `snr`: nothing is left at 1e9."""
+    crowd = [Eluting(spectrum(seed), 30.0 + 2.0 * seed, 10.0 ** (3 + seed % 4)) for seed in range(40)]
+    write_mzml(made_run(crowd), tmp_path / "run.mzML", "made")
+    counts = []
+    for min_snr in (4.0, 30.0, 1e9):
+        settings = DeconvolutionSettings(min_snr=min_snr)
+        deconvolve_runs([tmp_path / "run.mzML"], None, tmp_path / "out.parquet", settings, "fail")
+        snr = tables.read(tmp_path / "out.parquet", tables.COMPONENTS)["snr"].to_numpy()
+        assert snr.min(initial=min_snr) >= min_snr
+        counts.append(len(snr))
+    assert counts[0] > counts[1] > counts[2] == 0

@@ -72,6 +72,7 @@ COMPONENTS = pa.schema(
         _field("height", pa.float64(), "unmixed ion current at the apex, counts"),
         _field("snr", pa.float64(), "apex of the model peak over the noise of its trace"),
         _field("purity", pa.float64(), "share of the ion current under the peak that the component explains, 0-1"),
+        _field("confidence", pa.float64(), "probability that the component is a compound, not an artifact, 0-1"),
         _field("n_peaks", pa.int32(), "peaks in the spectrum"),
         _field("saturated", pa.bool_(), "some of its ions reached the detector's ceiling"),
         *_SPECTRUM,
@@ -115,6 +116,7 @@ FEATURES = pa.schema(
         _field("best_component", pa.int32(), "the component of that run"),
         _field("snr", pa.float64(), "of that component"),
         _field("purity", pa.float64(), "of that component"),
+        _field("confidence", pa.float64(), "of that component: probability that it is a compound, 0-1"),
         *_SPECTRUM,
     ]
 )

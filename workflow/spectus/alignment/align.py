@@ -238,6 +238,7 @@ def _feature_table(campaign: Campaign, alignment: Alignment, mz: pa.Array, inten
         "best_component": values["component"][best].astype(np.int32),
         "snr": pa.array(values["snr"][best], from_pandas=True),
         "purity": pa.array(values["purity"][best], from_pandas=True),
+        "confidence": pa.array(values["confidence"][best], from_pandas=True),
         "mz": mz,
         "intensity": intensity,
     }

@@ -31,7 +31,8 @@ _SATURATED_QUALITY = 0.1
 """Factor on the quality of a saturated component. Chosen: its spectrum is distorted."""
 
 _NUMBERS = (
-    "component", "rt_s", "rt_start_s", "rt_end_s", "ri", "ri_extrapolated", "area", "snr", "purity", "saturated",
+    "component", "rt_s", "rt_start_s", "rt_end_s", "ri", "ri_extrapolated", "area", "snr", "purity", "confidence",
+    "saturated",
 )  # fmt: skip
 """Numeric columns of COMPONENTS that the alignment uses."""
 

@@ -197,7 +197,7 @@ def _steepest(height: Floats, flank: Floats) -> Floats:
 
 
 def _flank(smoothed: Singles, row: Ints, scan: Ints, reach: int) -> Floats:
-    """Return (n, |reach|) values outward from each apex on one side; from the first value above it on, the apex itself."""
+    """Return (n, |reach|) values outward from each apex on one side; from the first value above it, the apex itself."""
     steps = np.arange(1, abs(reach) + 1) * np.sign(reach)
     position = np.clip(scan[:, None] + steps, 0, smoothed.shape[1] - 1)
     values = smoothed[row[:, None], position].astype(np.float64)

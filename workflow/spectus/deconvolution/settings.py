@@ -16,11 +16,10 @@ class DeconvolutionSettings:
     Attributes
     ----------
     min_snr
-        Lowest apex of an ion above its baseline, in standard deviations of its noise.
+        Lowest signal-to-noise ratio of an ion's apex above its baseline, and of a component. In the residual of the
+        first round apexes must be a quarter higher.
     min_ions
         Fewest ions of a component, in perception and in its spectrum.
-    residual_snr
-        As `min_snr`, for apexes in the residual of the first round.
     least_significance
         Least intensity of an ion that counts for `min_ions`, in standard deviations.
     apex_scatter
@@ -39,7 +38,6 @@ class DeconvolutionSettings:
 
     min_snr: float = 4.0
     min_ions: int = 3
-    residual_snr: float = 5.0
     least_significance: float = 3.0
     apex_scatter: float = 0.025
     model_error: float = 0.015

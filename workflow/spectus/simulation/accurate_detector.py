@@ -11,7 +11,8 @@ import numpy as np
 
 from spectus.raw.run import Run
 from spectus.simulation.background import layers
-from spectus.simulation.elution import emg, peak_reach
+from spectus.simulation.disturbances import peak_reach
+from spectus.simulation.elution import emg
 from spectus.simulation.exact_mass import exact_masses
 from spectus.simulation.mixture import Mixture
 from spectus.simulation.presets import SimulationSettings
@@ -66,7 +67,7 @@ def _ion_counts(
     """Yield for each nominal mass the m/z of its ions (n,), ascending, and their counts (n, n_scans)."""
     background = list(layers(scan_times, masses, settings, rng))
     exact = [_background_masses(layer.parents, masses) for layer in background]
-    before, after = peak_reach(mixture.fwhm_s, mixture.tau_fwhm)
+    before, after = peak_reach(mixture)
     first = np.searchsorted(scan_times, mixture.rt_s - before)
     last = np.searchsorted(scan_times, mixture.rt_s + after)
     profiles = [

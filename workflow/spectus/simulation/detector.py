@@ -4,7 +4,7 @@ import numpy as np
 
 from spectus.raw.run import Run
 from spectus.simulation.background import background
-from spectus.simulation.elution import emg, peak_reach
+from spectus.simulation.disturbances import add_matrix_humps, electronic_noise, peak_profile, peak_reach, tuning
 from spectus.simulation.mixture import Mixture
 from spectus.simulation.presets import SimulationSettings
 from spectus.types import Floats, Ints
@@ -36,31 +36,37 @@ def acquire(mixture: Mixture, settings: SimulationSettings, rng: np.random.Gener
         return acquire_accurate(mixture, settings, rng)
     scan_times = np.arange(0.0, settings.run_s, settings.scan_s)
     masses = np.arange(settings.mz_low, settings.mz_high + 1)
+    (child,) = rng.spawn(1)
     counts = background(scan_times, masses, settings, rng)
+    add_matrix_humps(counts, scan_times, masses, settings, child)
     delays = settings.skew_scans * settings.scan_s * (masses - masses[0]) / (masses[-1] - masses[0])
     _add_compounds(counts, scan_times, delays, mixture)
-    return _recorded_run(counts, scan_times, masses, settings, rng)
+    if settings.tuning_drift:
+        counts *= tuning(scan_times, masses, settings, child)
+    spread = settings.noise_factor * np.sqrt(settings.ion_counts * counts) + settings.noise_floor_counts
+    counts += spread * rng.standard_normal(counts.shape)
+    if settings.spikes_per_scan or settings.bursts:
+        counts += electronic_noise(scan_times, masses, settings, child)
+    return _recorded_run(counts, scan_times, masses, settings)
 
 
 def _add_compounds(counts: Floats, scan_times: Floats, delays: Floats, mixture: Mixture) -> None:
     """Add each compound's peak to the channels of its ions; every channel is read at its own time of the sweep."""
-    before, after = peak_reach(mixture.fwhm_s, mixture.tau_fwhm)
+    before, after = peak_reach(mixture)
     first = np.searchsorted(scan_times, mixture.rt_s - before - delays[-1])
     last = np.searchsorted(scan_times, mixture.rt_s + after)
     for i in range(len(mixture)):
         ions = np.flatnonzero(mixture.spectra[i])
         scans = slice(first[i], last[i])
-        shift = delays[ions] if delays[-1] > 0 else np.zeros(1)
-        profile = emg(scan_times[scans, None] + shift, mixture.rt_s[i], mixture.fwhm_s[i], mixture.tau_fwhm[i])
+        late = mixture.mass_delay_s[i] * (ions / counts.shape[1] - 0.5)
+        shift = delays[ions] - late if delays[-1] > 0 or mixture.mass_delay_s[i] > 0 else np.zeros(1)
+        profile = peak_profile(scan_times[scans, None] + shift, mixture, i)
         counts[scans, ions] += profile * (mixture.height[i] * mixture.spectra[i, ions])
 
 
-def _recorded_run(
-    counts: Floats, scan_times: Floats, masses: Ints, settings: SimulationSettings, rng: np.random.Generator
-) -> Run:
-    """Apply noise, ceiling, rounding and threshold to true counts (n_scans, n_masses)."""
-    spread = settings.noise_factor * np.sqrt(settings.ion_counts * counts) + settings.noise_floor_counts
-    seen = np.rint(counts + spread * rng.standard_normal(counts.shape))
+def _recorded_run(counts: Floats, scan_times: Floats, masses: Ints, settings: SimulationSettings) -> Run:
+    """Apply ceiling, rounding and threshold to noisy counts (n_scans, n_masses)."""
+    seen = np.rint(counts)
     if settings.ceiling_counts > 0:
         seen = np.minimum(seen, np.rint(settings.ceiling_counts))
     scan, channel = np.nonzero(seen > settings.threshold_counts)

@@ -9,12 +9,6 @@ from scipy.special import log_ndtr
 from spectus.simulation.presets import SimulationSettings
 from spectus.types import Floats, Ints
 
-_BEFORE_FWHM = 3.0
-"""Reach of a peak on both sides, in widths: a Gaussian has fallen below 1e-10."""
-
-_AFTER_TAU = 14.0
-"""Additional reach of its tail, in time constants: the exponential has fallen below 1e-6."""
-
 _FIRST_MARGIN_FWHM = 3.0
 """Least time from the solvent to the first compound, in widths. Chosen."""
 
@@ -46,24 +40,6 @@ def emg(times: Floats, apex: Floats, fwhm: Floats, tau_fwhm: Floats) -> Floats:
     """
     sigma, mode, log_height = _shape(tau_fwhm)
     return np.asarray(np.exp(_log_emg((times - apex) / fwhm + mode, sigma, tau_fwhm) - log_height))
-
-
-def peak_reach(fwhm: Floats, tau_fwhm: Floats) -> tuple[Floats, Floats]:
-    """Return how far a peak reaches before and after its apex.
-
-    Parameters
-    ----------
-    fwhm
-        (n,) full width at half maximum, s.
-    tau_fwhm
-        (n,) time constant of the tail, in units of `fwhm`.
-
-    Returns
-    -------
-    before, after : Floats
-        (n,) s.
-    """
-    return _BEFORE_FWHM * fwhm, (_BEFORE_FWHM + _AFTER_TAU * tau_fwhm) * fwhm
 
 
 def emg_area(fwhm: Floats, tau_fwhm: Floats) -> Floats:

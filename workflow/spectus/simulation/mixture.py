@@ -59,6 +59,12 @@ class Mixture:
         (n,) counts of the base peak at the apex.
     group
         (n,) compounds that elute together share a number.
+    fronting
+        (n,) stretch of the rising flank by overload; 0 for none.
+    tail_height, tail_fwhm
+        (n,) height of the long tail at the apex, and its time constant in units of the width; 0 for none.
+    mass_delay_s
+        (n,) delay of the heaviest against the lightest ion of the scan range, s.
     """
 
     compound: Ints
@@ -73,6 +79,10 @@ class Mixture:
     tau_fwhm: Floats
     height: Floats
     group: Ints
+    fronting: Floats
+    tail_height: Floats
+    tail_fwhm: Floats
+    mass_delay_s: Floats
 
     def __len__(self) -> int:
         """Return the number of compounds."""
@@ -184,6 +194,8 @@ def _mixture(
     n = len(order)
     records = chosen.records[order]
     rows = usable.take(pa.array(records))
+    fwhm_s = rng.uniform(settings.fwhm_low_s, settings.fwhm_high_s, size=n)
+    (child,) = rng.spawn(1)
     return Mixture(
         compound=np.arange(1, n + 1),
         names=np.array(rows["name"].to_pylist(), dtype=object),
@@ -193,11 +205,26 @@ def _mixture(
         spectra=spectra[records],
         exact=_exact_mz(rows, spectra[records], settings),
         rt_s=chosen.times[order],
-        fwhm_s=rng.uniform(settings.fwhm_low_s, settings.fwhm_high_s, size=n),
+        fwhm_s=fwhm_s,
         tau_fwhm=rng.uniform(settings.tau_low_fwhm, settings.tau_high_fwhm, size=n),
         height=chosen.height[order],
         group=chosen.group[order],
+        **_disturbed_peaks(fwhm_s, chosen.height[order], settings, child),
     )
+
+
+def _disturbed_peaks(
+    fwhm_s: Floats, height: Floats, settings: SimulationSettings, rng: np.random.Generator
+) -> dict[str, Floats]:
+    """Draw fronting, tails and delays of heavy ions."""
+    n = len(height)
+    overload = np.log2(np.maximum(height / settings.overload_counts, 1.0)) if settings.overload_counts else np.zeros(n)
+    return {
+        "fronting": settings.fronting * overload,
+        "tail_height": np.where(rng.random(n) < settings.tailing, settings.tail_height * rng.random(n), 0.0),
+        "tail_fwhm": rng.uniform(settings.tail_fwhm / 2, settings.tail_fwhm, size=n),
+        "mass_delay_s": settings.mass_delay_fwhm * fwhm_s * rng.random(n),
+    }
 
 
 def _exact_mz(rows: pa.Table, spectra: Floats, settings: SimulationSettings) -> Floats:

@@ -47,6 +47,21 @@ class SimulationSettings:
     group_spread_decades: float = 1.3  # within a group, up and down
     ladder_counts: float = 4e5  # base peak of a RI standard of the ladder, within 0.2 decades
 
+    # Disturbances; not in runs of accurate mass
+    overload_counts: float = 0.0  # base peak above which a peak fronts; 0: none does
+    fronting: float = 0.3  # stretch of the rising flank per doubling above `overload_counts`
+    tailing: float = 0.0  # fraction of the compounds with a long tail
+    tail_height: float = 0.05  # largest height of the long tail at the apex, as a fraction of the peak
+    tail_fwhm: float = 5.0  # largest time constant of the long tail, in units of the FWHM
+    mass_delay_fwhm: float = 0.0  # largest delay of the heaviest ions, in units of the FWHM
+    tuning_drift: float = 0.0  # amplitude of the logarithmic sensitivity at both ends of the mass range
+    tuning_period_s: float = 40.0  # period of the tuning drift
+    matrix_humps: int = 0  # humps of unresolved homologous compounds
+    matrix_hump_counts: float = 2e4  # strongest ion at the top of the highest hump
+    spikes_per_scan: float = 0.0  # single points of 1e2 to 1e5 counts
+    bursts: int = 0  # bursts of noise on all masses
+    burst_counts: float = 500.0  # standard deviation of a burst
+
     # Background
     bleed_counts: float = 6000.0  # m/z 207 at the end of the run
     air_counts: float = 30000.0  # m/z 28
@@ -76,6 +91,25 @@ PRESETS: dict[str, SimulationSettings] = {
     "saturated": SimulationSettings(ceiling_counts=3e5),
     "skewed": SimulationSettings(skew_scans=1.0),
     "slow": SimulationSettings(scan_s=0.75),
+    "overloaded": SimulationSettings(
+        height_high_counts=3e7, overload_counts=2e6, ceiling_counts=8388096.0, mass_delay_fwhm=0.15
+    ),
+    "tailing": SimulationSettings(tailing=0.5),
+    "drifting": SimulationSettings(tuning_drift=0.1, mass_delay_fwhm=0.1),
+    "matrix": SimulationSettings(matrix_humps=12),
+    "noisy": SimulationSettings(spikes_per_scan=1.0, bursts=15, skew_scans=1.0),
+    "real": SimulationSettings(
+        compounds=100,
+        height_high_counts=2e7,
+        overload_counts=2e6,
+        ceiling_counts=8388096.0,
+        tailing=0.3,
+        mass_delay_fwhm=0.1,
+        tuning_drift=0.05,
+        matrix_humps=4,
+        spikes_per_scan=0.3,
+        bursts=5,
+    ),
     "accurate": SimulationSettings(resolving_power=20_000.0),
     "accurate-dense": SimulationSettings(resolving_power=20_000.0, compounds=400),
     "ladder": SimulationSettings(samples=0, compounds=0, ladder="fame", elution="index"),
@@ -185,12 +219,20 @@ def _nonnegative(settings: SimulationSettings) -> tuple[float, ...]:
         settings.noise_factor, settings.ion_counts, settings.noise_floor_counts, settings.threshold_counts,
         settings.ceiling_counts, settings.amount_sd_decades, settings.dilution_decades, settings.group_gap_fwhm,
         settings.group_spread_decades, settings.index_sd, settings.least_gap_fwhm, settings.resolving_power,
-        settings.mass_jitter_ppm,
+        settings.mass_jitter_ppm, settings.overload_counts, settings.fronting, settings.tail_height,
+        settings.tail_fwhm, settings.mass_delay_fwhm, settings.tuning_drift, settings.matrix_humps,
+        settings.matrix_hump_counts, settings.spikes_per_scan, settings.bursts, settings.burst_counts,
     )  # fmt: skip
 
 
 def _checked_settings(settings: SimulationSettings) -> SimulationSettings:
     """Return the settings, or raise an InputError for the first rule that they break."""
+    disturbed = any(
+        (
+            settings.overload_counts, settings.tailing, settings.mass_delay_fwhm, settings.tuning_drift,
+            settings.matrix_humps, settings.spikes_per_scan, settings.bursts,
+        )
+    )  # fmt: skip
     rules = [
         (settings.compounds >= 0, "compounds must not be negative"),
         (min(settings.samples, settings.blanks, settings.contaminants) >= 0, "counts must not be negative"),
@@ -210,6 +252,12 @@ def _checked_settings(settings: SimulationSettings) -> SimulationSettings:
         (min(_nonnegative(
 settings)) >= 0, "levels, spreads and gaps must not be negative"),
         (0 < settings.mz_low < settings.mz_high <= 2000, "mz_low must be above 0 and below mz_high, which may be 2000"),
+        (0 <= settings.tailing <= 1, "tailing must lie between 0 and 1"),
+        (settings.tuning_period_s > 0, "tuning_period_s must be above 0"),
+        (
+            not settings.resolving_power or not disturbed,
+            "runs of accurate mass are simulated without disturbances",
+        ),
         (settings.index_low < settings.index_high, "index_low must be below index_high"),
         (0 <= settings.skew_scans <= 1, "skew_scans must lie between 0 and 1"),
         (not settings.resolving_power or not settings.skew_scans, "accurate masses are read all at once, without skew"),

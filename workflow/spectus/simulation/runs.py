@@ -9,7 +9,8 @@ import pyarrow as pa
 from spectus import tables
 from spectus.raw.run import Run
 from spectus.simulation.detector import acquire
-from spectus.simulation.elution import drifted, emg_area, nearest_distance
+from spectus.simulation.disturbances import peak_areas
+from spectus.simulation.elution import drifted, nearest_distance
 from spectus.simulation.mixture import Mixture, draw_compounds, draw_ladder
 from spectus.simulation.presets import SimulationSettings
 from spectus.types import Flags
@@ -100,7 +101,7 @@ def ground_truth_of(name: str, mixture: Mixture, settings: SimulationSettings) -
     masses = np.arange(settings.mz_low, settings.mz_high + 1)
     distance = nearest_distance(mixture.rt_s)
     peaks = [np.flatnonzero(spectrum) for spectrum in mixture.spectra]
-    area = emg_area(mixture.fwhm_s, mixture.tau_fwhm) * mixture.height * mixture.spectra.sum(axis=1)
+    area = peak_areas(mixture) * mixture.height * mixture.spectra.sum(axis=1)
     columns = {
         "run": [name] * len(mixture),
         "compound": mixture.compound.astype(np.int32),

@@ -1,0 +1,164 @@
+"""Confidence of components: the probability that a component is a compound and no artifact of the deconvolution.
+
+Artifacts ("ghosts") are tails and satellites of larger peaks, ripples of the background and noise. They show in a low
+signal-to-noise ratio, few certain ions, large intensity errors (which a low purity causes), an unusual width, and a
+spectrum like that of a larger peak nearby. A logistic regression turns this evidence into a probability. Its
+coefficients were fitted to simulated runs with overload, tails, tuning drift, matrix humps, spikes and bursts of noise
+(`python benchmarks/confidence.py --library LIB`).
+"""
+
+import numpy as np
+import pyarrow as pa
+
+from spectus.nominal_mass import to_nominal_mass
+from spectus.types import Floats, Ints
+
+_CERTAIN = 0.33
+"""Largest relative intensity error of a certain ion: three standard deviations above zero."""
+
+_PARENT_AREA = 3.0
+"""Least ratio of a parent's area to that of its possible ghost. Chosen: as in `pruning`."""
+
+_PARENT_AFTER_FWHM = 4.0
+"""Largest time from a ghost to its parent's apex after it, in the parent's widths: fronting. Chosen."""
+
+_PARENT_BEFORE_FWHM = 15.0
+"""Largest time from a parent's apex to a ghost after it, in the parent's widths: tailing. Chosen."""
+
+_NEAR_COMPONENTS = 20
+"""Components before and after a component whose median width is the local width. Chosen."""
+
+_SNR_RANGE = (0.5, 2.5)
+"""Range of log10 of the signal-to-noise ratio in which it matters."""
+
+_LEAST_AREA = 1e-9
+"""Area, counts x s, that stands for none: it prevents division by zero."""
+
+_MOST_DECADES = 4.0
+"""Largest ratio of a parent's area to a ghost's that is distinguished, decades."""
+
+EVIDENCE = (
+    "log10 snr",
+    "log10 certain ions",
+    "intensity error",
+    "similarity to a parent",
+    "decades below the parent",
+    "log2 width",
+    "log2 width, squared",
+)
+"""Names of the evidence, in the order of `component_evidence`."""
+
+COEFFICIENTS = (
+    -1.107,  # intercept
+    1.982,  # log10 snr
+    0.557,  # log10 certain ions
+    -7.686,  # intensity error
+    -2.527,  # similarity to a parent
+    0.519,  # decades below the parent
+    0.312,  # log2 width
+    -0.310,  # log2 width, squared
+)
+"""Coefficients of the logistic regression, the intercept first, in natural logarithms of the odds. Fitted by
+`python benchmarks/confidence.py --library massbank_ei.parquet` (seeds 1 to 8 of ten presets, 18,000 components)."""
+
+
+def component_confidence(components: pa.Table) -> Floats:
+    """Estimate the probability that each component is a compound.
+
+    Parameters
+    ----------
+    components
+        All components of one run (schema COMPONENTS).
+
+    Returns
+    -------
+    Floats
+        (n,) probabilities, 0-1.
+    """
+    odds = COEFFICIENTS[0] + component_evidence(components) @ np.array(COEFFICIENTS[1:])
+    return np.asarray(1 / (1 + np.exp(-odds)))
+
+
+def component_evidence(components: pa.Table) -> Floats:
+    """Collect the evidence for and against each component.
+
+    Parameters
+    ----------
+    components
+        All components of one run (schema COMPONENTS).
+
+    Returns
+    -------
+    Floats
+        (n, n_evidence) values in the order of `EVIDENCE`.
+    """
+    if not components.num_rows:
+        return np.empty((0, len(EVIDENCE)))
+    rt_s, area, snr = (components[name].to_numpy() for name in ("rt_s", "area", "snr"))
+    width = _widths(components)
+    certain, error = _certainty(components)
+    similarity, decades = _parents(rt_s, area, width, _root_spectra(components))
+    log_snr = np.clip(np.log10(np.maximum(snr, 1e-9)), *_SNR_RANGE)
+    log_width = np.log2(width / _local_median(rt_s, width))
+    return np.column_stack((log_snr, np.log10(1.0 + certain), error, similarity, decades, log_width, log_width**2))
+
+
+def _widths(components: pa.Table) -> Floats:
+    """Return the width of each profile at half height, s, to a scan."""
+    widths = np.empty(components.num_rows)
+    for row, (times, profile) in enumerate(zip(*_lists(components, "profile_rt_s", "profile"), strict=True)):
+        above = np.flatnonzero(profile >= 0.5)
+        step = (times[-1] - times[0]) / max(len(times) - 1, 1)
+        widths[row] = times[above[-1]] - times[above[0]] + max(step, 1e-3)
+    return widths
+
+
+def _certainty(components: pa.Table) -> tuple[Floats, Floats]:
+    """Return the number of certain ions, and the relative intensity error weighted by intensity."""
+    certain, error = np.empty(components.num_rows), np.empty(components.num_rows)
+    lists = _lists(components, "intensity", "relative_intensity_error")
+    for row, (intensity, relative) in enumerate(zip(*lists, strict=True)):
+        certain[row] = np.count_nonzero(relative < _CERTAIN)
+        error[row] = float(intensity @ relative) / max(float(intensity.sum()), 1e-9)
+    return certain, error
+
+
+def _root_spectra(components: pa.Table) -> Floats:
+    """Return square-root spectra (n, n_masses) of length 1."""
+    lengths = components["mz"].combine_chunks().value_lengths().to_numpy(zero_copy_only=False)
+    mass: Ints = to_nominal_mass(components["mz"].combine_chunks().flatten().to_numpy())
+    roots = np.zeros((components.num_rows, int(mass.max(initial=0)) + 1))
+    row = np.repeat(np.arange(components.num_rows), lengths)
+    roots[row, mass] = np.sqrt(components["intensity"].combine_chunks().flatten().to_numpy())
+    return np.asarray(roots / np.maximum(np.linalg.norm(roots, axis=1, keepdims=True), 1e-12))
+
+
+def _parents(rt_s: Floats, area: Floats, width: Floats, roots: Floats) -> tuple[Floats, Floats]:
+    """Return the largest similarity to a larger peak whose ghosts may lie there, and the decades below the largest."""
+    after = rt_s[:, None] - rt_s
+    near = (after < _PARENT_BEFORE_FWHM * width) & (after > -_PARENT_AFTER_FWHM * width)
+    parent = near & (area > _PARENT_AREA * area[:, None])
+    similarity = np.where(parent, roots @ roots.T, 0.0).max(axis=1)
+    largest = np.where(parent, area, area[:, None]).max(axis=1)
+    decades = np.log10(np.maximum(largest, _LEAST_AREA) / np.maximum(area, _LEAST_AREA))
+    return similarity, np.clip(decades, 0, _MOST_DECADES)
+
+
+def _local_median(rt_s: Floats, width: Floats) -> Floats:
+    """Return the median width of the components nearest in time."""
+    order = np.argsort(rt_s, kind="stable")
+    median = np.empty(len(width))
+    for place, row in enumerate(order):
+        near = order[max(0, place - _NEAR_COMPONENTS) : place + _NEAR_COMPONENTS + 1]
+        median[row] = np.median(width[near])
+    return median
+
+
+def _lists(components: pa.Table, *names: str) -> list[list[Floats]]:
+    """Return list columns as lists of arrays."""
+    columns = []
+    for name in names:
+        column = components[name].combine_chunks()
+        ends = np.cumsum(column.value_lengths().to_numpy(zero_copy_only=False))
+        columns.append(np.split(column.flatten().to_numpy().astype(np.float64), ends[:-1]))
+    return columns
