@@ -1,11 +1,12 @@
-"""Spectra decoded per second, with the same weights and spectra in one run, on one machine:
+"""Measures the spectra decoded per second, with the same weights and spectra in one run, on one machine.
 
 (a) one spectrum at a time without a cache, as the published loop does, in fp32;
 (b) transformers' BART with its cache and a right mask, in each precision at the best of the given batch sizes;
 (c) this package, likewise;
 
-on how many spectra the first candidates of (c) in bf16 and in fp32 are the same; and with --model what it costs (c) to
-mask invalid SMILES and to hold the answers to each record's own formula or nominal mass.
+Also: on how many spectra the first candidates of (c) in bf16 and in fp32 are the same; with --model what it costs (c)
+to mask invalid SMILES and to restrict the answers to each record's own formula or nominal mass; and with --groups the
+time of whole jobs that are cut into groups of these sizes.
 
     python benchmarks/decoding.py --library LIBRARY --model resources/models/spectus-open --spectra 64
     python benchmarks/decoding.py --library LIBRARY --spectra 16 --alone 1      # 354 M parameters, random weights
@@ -23,14 +24,14 @@ from pathlib import Path
 import torch
 
 from peers.bart import as_bart, generate
+from spectus.denovo import translator
 from spectus.denovo.constraints import Target, formula_target, mass_target
-from spectus.denovo.encoding import EncodedSpectrum, collate, encode_spectrum, unusable
+from spectus.denovo.encoding import EncodedSpectrum, collate, encode_spectrum, exceeded_limits
 from spectus.denovo.generation import beam_search
 from spectus.denovo.guide import Guide
 from spectus.denovo.inference import ready_for_decoding
 from spectus.denovo.modeling import SpectusNetwork, SpectusNetworkConfig
 from spectus.denovo.tokenizer import SmilesTokenizer
-from spectus.denovo.translator import pick_device
 from spectus.library.records import read_spectra
 from spectus.structures import quiet_rdkit
 
@@ -38,11 +39,15 @@ PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 def main() -> None:
+    """Measure what the options say, and print it."""
     options = parse()
+    if options.groups:
+        time_groups(options)
+        return
     torch.manual_seed(0)
     if options.threads:
         torch.set_num_threads(options.threads)
-    device, beams = pick_device(options.device), options.beams
+    device, beams = translator.pick_device(options.device), options.beams
     model = load(options).eval()
     spectra, targets = read(options.library, options.spectra, model.config)
     weights = sum(parameter.numel() for parameter in model.parameters())
@@ -83,7 +88,7 @@ def constrained(
     options: argparse.Namespace, ready: SpectusNetwork, spectra: Sequence[EncodedSpectrum],
     targets: Sequence[Target],
 ) -> None:  # fmt: skip
-    """Print the time of masked and of held decoding, as a multiple of free decoding in the same batches."""
+    """Print the time of masked and of restricted decoding, as a multiple of free decoding in the same batches."""
     guide = Guide(SmilesTokenizer.from_pretrained(Path(options.model)), ready.config.eos_token_id, ready.device)
     masses = [mass_target(target.nominal_mass()) for target in targets]
     ways = {"free": (None, None), "grammar": (guide, None), "formula": (guide, targets), "mass": (guide, masses)}
@@ -106,7 +111,7 @@ def in_transformers(
     model: SpectusNetwork, precision: torch.dtype, device: torch.device, beams: int, size: int,
     cached: bool,
 ) -> Callable[[Sequence[EncodedSpectrum]], None]:  # fmt: skip
-    """A function that decodes spectra by transformers' generate, the longest first."""
+    """Make a function that decodes spectra by transformers' generate, the longest first."""
     model = deepcopy(model).to(device, precision)
     bart = as_bart(model).to(precision)
 
@@ -125,7 +130,24 @@ def show(what: str, rates: dict[int, float]) -> float:
     return max(rates.values())
 
 
+def time_groups(options: argparse.Namespace) -> None:
+    """Print wall and CPU time of a job by the size of its groups; see `translator.GROUP`."""
+    rows = [row for row in read_spectra(options.library).to_pylist() if not row["reason"]]
+    chosen = rows[:: max(1, len(rows) // options.spectra)][: options.spectra]
+    model = translator.Translator.load(options.model or "spectus-open", options.device, "fp32")
+    model.translate(chosen[:1], options.beams)  # makes the tables of the grammar
+    for size in options.groups:
+        translator.GROUP = translator.LEAST_GROUP = size
+        wall, cpu = time.perf_counter(), time.process_time()
+        model.translate(chosen, options.beams)
+        print(
+            f"groups of {size:4d}  {time.perf_counter() - wall:7.1f} s, {time.process_time() - cpu:7.1f} CPU s",
+            flush=True,
+        )
+
+
 def parse() -> argparse.Namespace:
+    """Read the options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     default = Path("resources/libraries/PNNLMetV20191015.msp")
     parser.add_argument("--library", type=Path, default=default, help="spectra to decode")
@@ -138,11 +160,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precisions", nargs="+", choices=list(PRECISIONS), default=list(PRECISIONS))
     parser.add_argument("--peer-precisions", nargs="+", choices=list(PRECISIONS), default=["fp32"])
+    parser.add_argument("--groups", type=int, nargs="+", help="time these sizes of `translator.GROUP`, nothing else")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0: torch's own choice")
     return parser.parse_args()
 
 
 def load(options: argparse.Namespace) -> SpectusNetwork:
+    """Load the model of the options, or one of the published size with random weights."""
     if options.model is None:
         model = SpectusNetwork(replace(SpectusNetworkConfig(), max_length=options.max_length or 42))
         model.final_logits_bias[:, model.config.eos_token_id] = -1e4
@@ -158,7 +182,7 @@ def read(library: Path, count: int, config: SpectusNetworkConfig) -> tuple[list[
     rows = [
         row
         for row in read_spectra(library).to_pylist()
-        if row["formula"] and not row["reason"] and not unusable(row["mz"], config)
+        if row["formula"] and not row["reason"] and not exceeded_limits(row["mz"], config)
     ]
     chosen = rows[:: max(1, len(rows) // count)][:count]
     encoded = [encode_spectrum(row["mz"], row["intensity"], config) for row in chosen]
@@ -169,14 +193,15 @@ def rate(spectra: Sequence[EncodedSpectrum], decode: Callable[[Sequence[EncodedS
     """Spectra per second; on a GPU after a first go with one of them, which compiles and allocates."""
     if torch.cuda.is_available():
         decode(spectra[:1])
-    synchronise()
+    synchronize()
     start = time.perf_counter()
     decode(spectra)
-    synchronise()
+    synchronize()
     return len(spectra) / (time.perf_counter() - start)
 
 
-def synchronise() -> None:
+def synchronize() -> None:
+    """Wait for the GPU, if there is one."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
 

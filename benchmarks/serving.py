@@ -1,8 +1,8 @@
-"""Spectra per second of `spectus serve`, a process of its own, with many requests at once and with one after another.
+"""Measures the spectra per second of `spectus serve`, with many requests at once and with one after another.
 
-Both ways go over HTTP to the same server in the same run: (a) a client that sends one spectrum, asks for its answer
-until it is there, and only then sends the next; (b) as many clients at once as there are spectra. Every request must
-be answered, and a spectrum must have the same first structure in both.
+Both ways go over HTTP to the same server, a process of its own, in the same run: (a) a client sends one spectrum, asks
+for its answer until it is there, and only then sends the next; (b) as many clients as there are spectra send one each
+at once. Every request must be answered, and a spectrum must have the same first structure in both.
 
     python benchmarks/serving.py --spectra 200
 """
@@ -26,10 +26,12 @@ from spectus.denovo.encoding import untranslatable
 from spectus.denovo.modeling import SpectusNetworkConfig
 from spectus.library.records import read_spectra
 
-_POLL_ALONE_S, _POLL_TOGETHER_S = 0.02, 1.0
+_POLL_ALONE_S = 0.02  # time between two questions for an answer; chosen: short beside the time of one spectrum
+_POLL_TOGETHER_S = 1.0  # the same of many clients; chosen: so that their questions take no time from the decoding
 
 
 def main() -> int:
+    """Measure both ways; return 1 if an answer is missing or differs."""
     options = parse()
     config = SpectusNetworkConfig.read(Path(options.model) / "config.json")
     spectra = read(options.library, options.spectra, config)
@@ -54,6 +56,7 @@ def main() -> int:
 
 
 def parse() -> argparse.Namespace:
+    """Read the options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     default = Path("resources/libraries/PNNLMetV20191015.msp")
     parser.add_argument("--library", type=Path, default=default, help="spectra to send")
@@ -66,7 +69,7 @@ def parse() -> argparse.Namespace:
 
 
 def read(library: Path, count: int, config: SpectusNetworkConfig) -> list[dict[str, Any]]:
-    """Usable spectra, evenly from the whole library."""
+    """Read usable spectra, evenly from the whole library."""
     rows = [
         row for row in read_spectra(library).to_pylist() if not row["reason"] and not untranslatable(row["mz"], config)
     ]
@@ -75,7 +78,7 @@ def read(library: Path, count: int, config: SpectusNetworkConfig) -> list[dict[s
 
 @contextmanager
 def served(model: str, device: str) -> Iterator[str]:
-    """The address of a server of its own, stopped at the end."""
+    """Start a server, yield its address, and stop it at the end."""
     command = [sys.executable, "-m", "spectus", "serve", "--model", model, "--device", device, "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -102,6 +105,7 @@ def ask(url: str, poll_s: float, candidates: int, spectrum: dict[str, Sequence[f
 
 
 def call(connection: http.client.HTTPConnection, method: str, path: str, body: Any = None) -> dict[str, Any]:
+    """Send a request and return the JSON of its answer."""
     text = None if body is None else json.dumps(body)
     connection.request(method, path, text, {"Content-Type": "application/json"})
     response = connection.getresponse()
@@ -112,7 +116,7 @@ def call(connection: http.client.HTTPConnection, method: str, path: str, body: A
 
 
 def best(answer: dict[str, Any]) -> str | None:
-    """The likeliest structure, or why there is none."""
+    """Return the most probable structure, or why there is none."""
     result: dict[str, float] | None = answer["result"]
     return max(result, key=result.__getitem__) if result else answer["reason"]
 

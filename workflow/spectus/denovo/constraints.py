@@ -1,10 +1,10 @@
-"""Decoding held to a known molecular formula or nominal mass.
+"""Restricts decoding to a known molecular formula or nominal mass.
 
-While a string grows, the atoms written so far are taken from what the target has. A token is masked when its atom is no
-longer there, when the rings and multiple bonds written leave too little hydrogen, or when those that the atoms left can
+While a string grows, the atoms written so far are subtracted from those of the target. A token is masked when its atom
+is used up, when the rings and multiple bonds written leave too little hydrogen, or when those that the atoms left can
 still make leave too much; the end is masked while atoms are missing. These bounds never exclude a string that fits
-(charges, radicals, hypervalent sulfur and phosphorus widen them); whether a finished string fits is decided by RDKit,
-exactly. The log-probabilities stay the model's own. An answer is one molecule without isotopic labels.
+(charges, radicals, hypervalent sulfur and phosphorus widen them). RDKit then decides exactly whether a finished string
+fits. The log-probabilities stay the model's own. An answer is one molecule without isotopic labels.
 
 Shapes: B spectra, K beams, V tokens, S states of the grammar.
 """
@@ -25,16 +25,16 @@ from spectus.errors import InputError
 _PERIODIC = Chem.GetPeriodicTable()
 _MOST_MASS = 5000  # u, chosen: above all that evaporates in a gas chromatograph
 _N = 119  # atomic numbers and 0
-_PLENTY = 1 << 20
+_PLENTY = 1 << 20  # atoms, hydrogens or u: more than any target has
 _VALENCE = {6: 4, 14: 4, 32: 4, 50: 4, 82: 4, 7: 3, 15: 3, 33: 3, 51: 3, 5: 3, 13: 3, 8: 2, 16: 2, 34: 2, 52: 2,
             9: 1, 17: 1, 35: 1, 53: 1, 1: 1}  # fmt: skip
 _HYPERVALENT = {16: 4, 34: 4, 52: 4, 15: 2, 33: 2, 51: 2, 17: 6, 35: 6, 53: 6}  # bonds beyond the valence above
-_UNKNOWN = 50  # hydrogens by which the bounds are widened for metals
+_UNKNOWN = 50  # hydrogens by which the bounds are widened for metals; chosen: far more than a metal binds
 _BY_MASS = (*(number for number in _VALENCE if number != 1), 80)  # elements of an answer of which the mass is known
 # An atom more takes this much at least of a mass and of the hydrogens it can make needless: carbon 12 - 2 x 3 + 2.
 _LEAST_STEP = 8
 _PI = {"=": 1, "#": 2, "$": 3}
-# What a token adds to a string's running sums: columns of `Tables.adds`.
+# What a token adds to a string's running sums: columns of `ConstraintTables.adds`.
 _MASS, _EXCESS, _SLACK, _PI_BONDS, _DOUBLE, _AROMATIC_C, _AROMATIC = range(7)
 
 
@@ -176,15 +176,23 @@ def _numbers() -> dict[str, int]:
     return {_PERIODIC.GetElementSymbol(number): number for number in range(1, _N)}
 
 
-class Tables:
+class ConstraintTables:
     """What the tokens of a grammar mean for a target.
+
+    Parameters
+    ----------
+    grammar
+        The automaton that reads the tokens.
 
     Attributes
     ----------
-    members: (119, G) float, which elements an atom of each group may turn out to be.
-    adds: (S, V, 7) int64, mass, excess valence sum(v - 2), slack in hydrogens, multiple bonds, double bonds,
-        aromatic carbons and aromatic atoms that a token adds to the sums of its string.
-    masses: (119,) nominal masses.
+    members
+        Which elements an atom of each group may turn out to be, (119, G) float.
+    adds
+        What a token adds to the sums of its string, (S, V, 7) int64: mass, excess valence sum(v - 2), slack in
+        hydrogens, multiple bonds, double bonds, aromatic carbons and aromatic atoms.
+    masses
+        Nominal masses by atomic number, (119,), u.
     """
 
     def __init__(self, grammar: Grammar) -> None:
@@ -230,18 +238,33 @@ def _slack(number: int) -> int:
 
 
 class ConstraintState:
-    """What B rows of K beams have left of their targets; a row without a target has plenty of everything.
+    """What the beams of a search have left of their targets; a row without a target has plenty of everything.
+
+    Parameters
+    ----------
+    tables
+        What the tokens mean.
+    rows, beams
+        B and K.
 
     Attributes
     ----------
-    atoms: (B, K, 119) atoms left by atomic number; hydrogen has none, for it is not written as an atom.
-    mass: (B, K) nominal mass left. sums: (B, K, 7) as in `Tables.adds`. rings: (B, K) rings opened so far.
-    hydrogens: (B,) of the target, -1 where it is to be told from the mass left.
-    most_pi, least_pi: (B,) twice the rings and multiple bonds that leave the hydrogens of a formula in one neutral
-        molecule, with and without its atoms' higher valences.
+    atoms
+        Atoms left by atomic number, (B, K, 119). Hydrogen has none, since it is not written as an atom.
+    mass
+        Nominal mass left, (B, K), u.
+    sums
+        Sums of what the tokens added, (B, K, 7), as in `ConstraintTables.adds`.
+    rings
+        Rings opened so far, (B, K).
+    hydrogens
+        Hydrogens of the target, (B,); -1 where they follow from the mass left.
+    most_pi, least_pi
+        Twice the rings and multiple bonds that leave the hydrogens of a formula in one neutral molecule, with and
+        without its atoms' higher valences, (B,).
     """
 
-    def __init__(self, tables: Tables, rows: int, beams: int) -> None:
+    def __init__(self, tables: ConstraintTables, rows: int, beams: int) -> None:
         device = tables.masses.device
         self.tables = tables
         self.targets: list[Target | None] = [None] * rows
@@ -254,7 +277,7 @@ class ConstraintState:
         self.least_pi = torch.full((rows,), -_PLENTY, device=device)
 
     def restart(self, rows: Sequence[int], targets: Sequence[Target | None]) -> None:
-        """Begin anew in some rows, with their targets."""
+        """Begin new strings in some rows, each with its target."""
         for row, target in zip(rows, targets, strict=True):
             self.targets[row] = target
             self.sums[row], self.rings[row] = 0, 0
@@ -286,7 +309,7 @@ class ConstraintState:
             setattr(self, name, getattr(self, name)[at])
 
     def narrow(self, allowed: Tensor, state: GrammarState) -> Tensor:
-        """Take from `allowed` (B, K, V) what a beam's target does not permit."""
+        """Clear in `allowed` (B, K, V) the tokens that a beam's target excludes, and return it."""
         if not any(self.targets):
             return allowed
         grammar, tables, sums = self.tables.grammar, self.tables, self.sums
@@ -347,8 +370,10 @@ class ConstraintState:
         return ((atoms > 0) & (self.tables.masses <= mass[..., None])).float()  # (B, K, 119)
 
     def _least_pi(self, sums: Tensor, rings: Tensor) -> Tensor:
-        """(B, K) rings and multiple bonds that are there for certain. An aromatic carbon takes part in a double bond,
-        two of them perhaps in the same, unless it has one that is written."""
+        """(B, K) rings and multiple bonds that are there for certain.
+
+        An aromatic carbon takes part in a double bond, two of them perhaps in the same, unless one is written.
+        """
         aromatic = (sums[..., _AROMATIC_C] - 2 * sums[..., _DOUBLE]).clamp(min=0)
         return rings + sums[..., _PI_BONDS] + (aromatic + 1) // 2
 

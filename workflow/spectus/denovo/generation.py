@@ -1,15 +1,17 @@
 """Beam search over many spectra at once, exact in its ranking and without copying a cache.
 
-The K beams of a spectrum stand where a sentence's tokens would: a decoding step is one pass over (B, K, D). So the
-keys and values of the peaks are held once a spectrum, and those of the tokens once a step and beam, in slots that beams
-share: a beam finds its own past through `lineage`, a mask over the slots. When the slots are full, those that no beam
-descends from any more are dropped, which leaves little more than the strings' common stem. A spectrum whose answers are
-settled leaves its row, and a waiting one enters it, at its own step.
+A decoding step is one pass over (B, K, D): the K beams of a spectrum take the place of a sentence's tokens. So the keys
+and values of the peaks are stored once for each spectrum, and those of the tokens once for each step and beam, in slots
+that beams share. A beam finds its own past through `lineage`, a mask over the slots. When the slots are full, those
+from which no beam descends any more are dropped; little more than the common stem of the strings is left. A spectrum
+whose answers are settled leaves its row, and a waiting one enters it, at its own step.
 
 Hypotheses are ranked by the sum of their log-probabilities. One may end where its end is among the K best continuations
-of its row, so one beam is greedy decoding. The sum only falls as tokens are added, so a spectrum is
-settled once its K-th finished hypothesis is at least as likely as its best unfinished one. The greedy path always
-keeps a beam: the first answer is never less likely than the greedy one.
+of its row, so one beam is greedy decoding. The sum only falls as tokens are added, so a spectrum is settled once its
+K-th finished hypothesis is at least as likely as its best unfinished one. The greedy path always keeps a beam: the
+first answer is never less likely than the greedy one.
+
+Shapes: B rows (spectra), K beams of a row, S peaks, C slots of the token cache, H heads, D model width, V tokens.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,8 +26,11 @@ from spectus.denovo.encoding import EncodedSpectrum, collate
 from spectus.denovo.guide import Guide
 from spectus.denovo.modeling import SpectusNetwork, additive, peak_mask
 
-_ROOM = 8  # steps that the token cache has room for before it is tidied
-_LEAST_ROOM = 32  # slots
+_ROOM = 8  # steps that the token cache has room for before slots are dropped; chosen: dropping takes as long as a step
+_LEAST_ROOM = 32  # slots added to the token cache, at least; chosen, for searches of few beams
+_ENTER_SHARE = 8  # spectra enter once one row in 8 is free; chosen: encoding a few at a time costs less than each alone
+_KEEP_SHARE = 4  # free rows are dropped once they are one in 4; chosen: dropping copies the caches
+_PEAKS_SHARE = 0.8  # the peak cache is cut once the longest spectrum fills no more of it; chosen: cutting copies it
 _PER_ROW = [
     *("peak_mask", "lineage", "time", "tokens", "scores", "history", "greedy"),
     *("pool_scores", "pool", "pool_length"),
@@ -33,7 +38,15 @@ _PER_ROW = [
 
 
 class Hypothesis(NamedTuple):
-    """A finished answer: its tokens after the prompt, without the end token, and its natural log-probability."""
+    """A finished answer.
+
+    Attributes
+    ----------
+    tokens
+        Its tokens after the prompt, without the end token.
+    log_prob
+        Natural logarithm of its probability, the end token included.
+    """
 
     tokens: list[int]
     log_prob: float
@@ -47,11 +60,38 @@ def beam_search(
     guide: Guide | None = None,
     targets: Sequence[Target | None] | None = None,
 ) -> Iterator[tuple[int, list[Hypothesis]]]:
-    """Translate spectra; yields each one's number and up to `beams` hypotheses, best first, as they are settled.
+    """Decode strings for spectra.
 
-    The answers of a spectrum do not depend on what else is in the batch (up to rounding in the arithmetic).
-    The longest spectra come first, so that memory is at its highest in the beginning. A guide masks tokens that lead
-    nowhere; with it, answers can be held to a target each. Masked or not, the log-probabilities are the model's.
+    The answers of a spectrum do not depend on what else is in the batch, up to rounding in the arithmetic. The longest
+    spectra come first, so that memory is at its highest in the beginning. Masked or not, the log-probabilities are the
+    model's own.
+
+    Parameters
+    ----------
+    model
+        The network.
+    spectra
+        The spectra, (n,).
+    beams
+        Beams of a spectrum, and the largest number of its hypotheses.
+    batch_size
+        Spectra decoded together.
+    guide
+        Masks tokens after which a string cannot become an answer; None: nothing is masked.
+    targets
+        Formula or mass that the answers of each spectrum must have, (n,); they need a guide.
+
+    Yields
+    ------
+    int
+        Number of a spectrum, from 0, as it is settled.
+    list of Hypothesis
+        Its hypotheses, most probable first.
+
+    Raises
+    ------
+    ValueError
+        Targets without a guide.
     """
     if targets is not None and guide is None:
         raise ValueError("targets need a guide")
@@ -65,7 +105,7 @@ def beam_search(
     while True:
         with torch.inference_mode():
             free = [row for row, index in enumerate(occupant) if index is None]
-            if waiting and len(free) >= max(1, min(rows // 8, len(waiting))):
+            if waiting and len(free) >= max(1, min(rows // _ENTER_SHARE, len(waiting))):
                 entering = list(zip(free, waiting, strict=False))
                 del waiting[: len(entering)]
                 search.enter(
@@ -75,7 +115,7 @@ def beam_search(
                 )
                 for row, index in entering:
                     occupant[row] = index
-            elif not waiting and len(free) >= max(1, len(occupant) // 4):
+            elif not waiting and len(free) >= max(1, len(occupant) // _KEEP_SHARE):
                 kept = [row for row, index in enumerate(occupant) if index is not None]
                 if not kept:
                     return
@@ -89,8 +129,17 @@ def beam_search(
 
 
 class _Continuations(NamedTuple):
-    """Of each row, by falling probability: beams continued, tokens appended, scores, all (B, K); the greedy path's
-    beam (B,), -1 once it has ended; and which of the present beams may end here (B, K)."""
+    """The best continuations of each row, by falling probability.
+
+    Attributes
+    ----------
+    parents, tokens, scores
+        Beams continued, tokens appended and log-probabilities, (B, K) each.
+    greedy
+        Beam of the greedy path, (B,); -1 once it has ended.
+    ended
+        Which of the present beams may end here, (B, K) bool.
+    """
 
     parents: Tensor
     tokens: Tensor
@@ -187,7 +236,7 @@ class _Search:
         return done.nonzero().flatten().tolist()
 
     def answers(self, row: int) -> list[Hypothesis]:
-        """The finished hypotheses of a row, best first; the row idles from now on."""
+        """Return the finished hypotheses of a row, best first; the row idles from now on."""
         scores, lengths = self.pool_scores[row].tolist(), self.pool_length[row].tolist()
         found = [
             Hypothesis(self.pool[row, beam, : lengths[beam]].tolist(), score)
@@ -221,7 +270,7 @@ class _Search:
         return (self.time - len(self.prompt) + 1).clamp(min=0)
 
     def _advance(self, log_probs: Tensor) -> _Continuations:
-        """The K best continuations of each row, the greedy path among them, and which beams may end here."""
+        """Find the K best continuations of each row, the greedy path among them, and which beams may end here."""
         vocabulary, end, beams = log_probs.shape[-1], self.config.eos_token_id, self.beams
         total = self.scores[..., None] + log_probs
         scores, chosen = total.flatten(1).topk(2 * beams, dim=1)  # at most K of them are ends
@@ -252,7 +301,7 @@ class _Search:
         self.pool = both.gather(1, chosen[..., None].expand(-1, -1, self.max_steps))
 
     def _accepted(self, scores: Tensor) -> Tensor:
-        """Scores (B, K) of those that end here, minus infinity for what does not meet its row's target."""
+        """Return the scores (B, K) of those that end here, minus infinity for what does not meet its row's target."""
         if self.guide is None or not self.guide.has_targets():
             return scores
         written = self._written().tolist()
@@ -287,7 +336,7 @@ class _Search:
         self.used = most
 
     def _moved(self, cache: Tensor, order: Tensor) -> Tensor:
-        """The slots (B, M) of a cache (B, H, C, W) in front of fresh ones."""
+        """Return some slots (B, M) of a cache (B, H, C, D / H) in front of fresh ones."""
         rows, heads, slots, width = cache.shape
         first = torch.arange(rows * heads, device=self.device).view(rows, heads, 1) * slots
         kept = cache.flatten(0, 2).index_select(0, (first + order[:, None]).flatten())
@@ -297,7 +346,7 @@ class _Search:
         """Cut the peak cache to the longest spectrum in it, where that saves a fifth: attention reads all of it."""
         self.peaks[rows] = torch.tensor(counts)
         longest, held = int(self.peaks.max()), self.peak_mask.shape[-1]
-        if longest < 0.8 * held:
+        if longest < _PEAKS_SHARE * held:
             self.peak_mask = self.peak_mask[..., :longest].contiguous()
             self.peak_cache = [
                 (keys[:, :, :longest].contiguous(), values[:, :, :longest].contiguous())

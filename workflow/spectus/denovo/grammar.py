@@ -1,9 +1,9 @@
-"""Which tokens can follow a partial SMILES: a finite automaton over characters, with branches and rings counted.
+"""Which tokens can follow a partial SMILES: a finite automaton over characters that counts branches and rings.
 
 The grammar is that of OpenSMILES (opensmiles.org, version 1.0), with the valences that RDKit writes without charges. A
 token is masked only where no continuation could be valid: a bracket left open, a branch closed that was not opened, a
-ring bond to its own atom or a second one to its neighbour, more bonds than an atom has, an end with branches or rings
-open. Whether aromatic rings can be is not looked at.
+ring bond to its own atom or a second one to its neighbor, more bonds than an atom has, an end with branches or rings
+open. It is not checked whether an aromatic ring can exist.
 
 Shapes: B spectra, K beams of a spectrum, V tokens, S states of the automaton, R ring numbers.
 """
@@ -17,18 +17,22 @@ from torch import Tensor
 
 from spectus.denovo.tokenizer import SmilesTokenizer
 
-RINGS = 100  # ring numbers 0 to 99
-_DEEPEST = 40  # branches within branches
+RINGS = 100
+"""Ring numbers, 0 to 99 (OpenSMILES, section 3.4)."""
+
+_DEEPEST = 40  # branches within branches; chosen: a string of 100 characters has fewer
 _ORDERS = {"=": 2, "#": 3, "$": 4}
 # Bonds of an atom without brackets, of an aromatic one (its double bond shared), and of one in brackets without charge.
 _PLAIN = {5: 3, 6: 4, 7: 3, 8: 2, 15: 5, 16: 6, 9: 1, 17: 1, 35: 1, 53: 5}
 _IN_AROMATIC = {5: 3, 6: 4, 7: 3, 8: 2, 15: 5, 16: 6}
 _IN_BRACKETS = {6: 4, 7: 3, 8: 2, 5: 4, 9: 1, 14: 6, 15: 5, 16: 6, 34: 6, 52: 6, 33: 5, 17: 7, 35: 7, 53: 7, 1: 1}
-_MOST = 12  # bonds of any other atom
+_MOST = 12  # bonds of any other atom, the largest coordination number
 _ELEMENTS = {Chem.GetPeriodicTable().GetElementSymbol(number): number for number in range(1, 119)}
 _ORGANIC = "BCNOPSFI"  # written without brackets; Cl and Br follow from C and B
 _AROMATIC = "bcnops"
 BONDS = "-=#$:/\\"
+"""Characters that stand for a bond."""
+
 _CLOSED = ("atom", "atom C", "atom B", "branch closed")  # states in which the string may end
 
 
@@ -49,12 +53,23 @@ class _Arc:
 
 
 class Grammar:
-    """The automaton as tables over (S, V), made for one tokenizer of single characters.
+    """The automaton as tables over states and tokens.
+
+    Parameters
+    ----------
+    tokenizer
+        Its tokens are single characters.
+    end
+        The end token.
+    device
+        Where the tables are.
 
     Attributes
     ----------
-    follow: (S, V) int64, the next state, -1 where there is none; `end` is handled apart.
-    branch, ring, element, undone, bonds, order: (S, V) int64, see the arcs above.
+    follow
+        The next state, (S, V) int64; -1 where there is none. The end token has no arc.
+    branch, ring, element, undone, bonds, order
+        What reading a token does, (S, V) int64; see `_Arc`.
     """
 
     def __init__(self, tokenizer: SmilesTokenizer, end: int, device: torch.device | str = "cpu") -> None:
@@ -108,14 +123,30 @@ class Grammar:
 
 @dataclass
 class GrammarState:
-    """Where B rows of K beams stand in the automaton.
+    """Where the beams of a search are in the automaton.
 
     Attributes
     ----------
-    state: (B, K) state of the automaton. depth: (B, K) open branches. rings: (B, K, R) open rings.
-    here, before: (B, K, R) rings opened on the last atom and on the one it is bound to, where that is known.
-    room: (B, K) bonds that the last atom can still make. order: (B, K) of the bond just written, 0 if none is.
-    branching: (B, K) whether the next atom begins a branch. stack: (B, K, D) room of the atoms with open branches.
+    grammar
+        The automaton.
+    rows, beams
+        B and K.
+    state
+        State of the automaton, (B, K).
+    depth
+        Open branches, (B, K).
+    rings
+        Open rings, (B, K, R) bool.
+    here, before
+        Rings opened on the last atom and on the one that it is bound to, where that is known, (B, K, R) bool.
+    room
+        Bonds that the last atom can still make, (B, K).
+    order
+        Order of the bond just written, (B, K); 0 if none is.
+    branching
+        Whether the next atom begins a branch, (B, K) bool.
+    stack
+        Room of the atoms with open branches, (B, K, D).
     """
 
     grammar: Grammar
@@ -132,6 +163,7 @@ class GrammarState:
     stack: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
+        """Put all beams at the beginning."""
         device, shape = self.grammar.follow.device, (self.rows, self.beams)
         self.state = torch.full(shape, self.grammar.first, device=device)
         self.depth = torch.zeros(shape, dtype=torch.long, device=device)
@@ -143,7 +175,7 @@ class GrammarState:
         self.stack = torch.zeros(*shape, _DEEPEST, dtype=torch.long, device=device)
 
     def allowed(self) -> Tensor:
-        """(B, K, V) bool: tokens that leave the string completable."""
+        """Return the tokens after which the string can still become valid, (B, K, V) bool."""
         grammar = self.grammar
         allowed = grammar.possible[self.state]
         base = grammar.ring_base[self.state][..., None]  # (B, K, 1)
@@ -166,8 +198,10 @@ class GrammarState:
         return reaches & fits
 
     def advance(self, parents: Tensor, tokens: Tensor) -> None:
-        """Beams become continuations of `parents` (B, K) by `tokens` (B, K). An end, or what is masked, changes
-        nothing: such beams have no future."""
+        """Replace the beams by the continuations of `parents` (B, K) by `tokens` (B, K).
+
+        An end token, or a masked one, changes nothing, since such beams are not continued.
+        """
         grammar = self.grammar
         self.state, self.depth = self.state.gather(1, parents), self.depth.gather(1, parents)
         wide = parents[..., None].expand(-1, -1, RINGS)
@@ -210,14 +244,14 @@ class GrammarState:
         self.stack = stack
 
     def restart(self, at: Tensor) -> None:
-        """Begin anew in some rows."""
+        """Begin new strings in some rows, (n,) int64."""
         self.state[at] = self.grammar.first
         self.depth[at] = 0
         self.rings[at], self.here[at], self.before[at] = False, False, False
         self.room[at], self.order[at], self.branching[at], self.stack[at] = 0, 0, False, 0
 
     def keep(self, at: Tensor) -> None:
-        """Drop all other rows."""
+        """Drop all rows but some, (n,) int64."""
         for name in ("state", "depth", "rings", "here", "before", "room", "order", "branching", "stack"):
             setattr(self, name, getattr(self, name)[at])
 
@@ -256,7 +290,7 @@ def _automaton() -> dict[str, dict[str, _Arc]]:
 
 
 def _atoms() -> dict[str, _Arc]:
-    """What can stand where an atom may begin."""
+    """Return the arcs of the characters with which an atom may begin."""
     plain = {letter: _atom(_ELEMENTS[letter], _PLAIN) for letter in _ORGANIC}
     plain["C"] = replace(plain["C"], to="atom C", group="organic C")
     plain["B"] = replace(plain["B"], to="atom B", group="organic B")

@@ -183,7 +183,7 @@ class SpectusForConditionalGeneration(PreTrainedModel):  # type: ignore[no-untyp
             init.zeros_(self.final_logits_bias)
 
     def _shifted(self, labels: Tensor) -> Tensor:
-        """The start token and all labels (B, T) but the last, padding where they are ignored."""
+        """Return the start token and all labels (B, T) but the last, padding where they are ignored."""
         inputs = labels.new_full(labels.shape, self.config.decoder_start_token_id)
         inputs[:, 1:] = labels[:, :-1]
         return inputs.masked_fill(inputs == _IGNORED_LABEL, self.config.pad_token_id)

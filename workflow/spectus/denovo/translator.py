@@ -23,13 +23,17 @@ from spectus.denovo.tokenizer import SmilesTokenizer
 from spectus.errors import InputError
 from spectus.structures import flat_smiles, quiet_rdkit
 
-GROUP = 32
-"""Spectra that one thread decodes in one go. It does not depend on the number of cores, so neither do the batches nor
-the rounding in them. Chosen by benchmarks/decoding.py: the throughput of one core is within 3 % of that at 256."""
+GROUP = 16
+"""Spectra that one thread decodes in one go, unless larger batches are asked for. It does not depend on the number of
+cores, so neither do the batches nor the rounding in them. Measured with benchmarks/decoding.py --groups on 128 spectra
+of the PNNL library, 10 beams: 8, 16, 32 and 64 take 10.6, 10.1, 12.0 and 11.4 CPU s; a group for each core, 11.4."""
+
 LEAST_GROUP = 8
-"""Spectra of a group, at least. Chosen: from 8 on, a core decodes about as fast as with larger batches."""
+"""Spectra of a group, at least; see `GROUP`."""
+
 GROUPS = 8
-"""Groups that a small job is cut into, so that up to 8 cores share it. Chosen."""
+"""Groups that a small job is cut into. Chosen: so up to 8 cores share it."""
+
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -185,7 +189,8 @@ class Translator:
         """
         guide = self._guide_for(targets)
         one_core = decodes_on_one_core(self.model.config, self.model.device)
-        groups = work_groups([len(spectrum.mz) for spectrum in encoded]) if one_core else [list(range(len(encoded)))]
+        lengths = [len(spectrum.mz) for spectrum in encoded]
+        groups = work_groups(lengths, max(GROUP, batch_size)) if one_core else [list(range(len(encoded)))]
 
         def search(group: list[int]) -> Iterator[tuple[int, list[Hypothesis]]]:
             some, wanted = [encoded[i] for i in group], [targets[i] for i in group]
@@ -268,21 +273,23 @@ class Translator:
         return Answer(ranked, len(hypotheses) - n_invalid, n_invalid, None)
 
 
-def work_groups(lengths: Sequence[int]) -> list[list[int]]:
+def work_groups(lengths: Sequence[int], most: int = GROUP) -> list[list[int]]:
     """Cut a job into groups of spectra of similar length, each for one core.
 
     Parameters
     ----------
     lengths
         Number of peaks of each spectrum, (n,).
+    most
+        Largest number of spectra in a group.
 
     Returns
     -------
     list of list of int
-        Numbers of the spectra, the longest first. The cut depends on `lengths` only.
+        Numbers of the spectra, the longest first. The cut does not depend on the number of cores.
     """
     order = sorted(range(len(lengths)), key=lambda index: (-lengths[index], index))
-    size = min(GROUP, max(LEAST_GROUP, -(-len(order) // GROUPS)))
+    size = min(most, max(LEAST_GROUP, -(-len(order) // GROUPS)))
     return [order[start : start + size] for start in range(0, len(order), size)]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -77,6 +78,6 @@ class Bootstrap:
         by_compound = self._interval(sums / self._spectra, np.ones(len(sums)))
         return Estimate(by_spectrum.value, by_spectrum.low, by_spectrum.high, by_compound)
 
-    def _interval(self, sums: NDArray[np.float64], counts: NDArray[np.float64]) -> Interval:
+    def _interval(self, sums: NDArray[Any], counts: NDArray[Any]) -> Interval:
         low, high = np.quantile((self._times @ sums) / (self._times @ counts), _QUANTILES)
         return Interval(float(sums.sum() / counts.sum()), float(low), float(high))

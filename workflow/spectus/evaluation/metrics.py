@@ -1,9 +1,9 @@
 """Scores of the answers to spectra of known structure, by the definitions of arXiv 2502.05114.
 
-A candidate is exact if its canonical SMILES without stereochemistry equals the ground truth's. Similarity is Tanimoto on
-Morgan fingerprints of radius 2 and 2048 bits; 1 is a "hit", which some pairs of different molecules are, too. A query
-without a candidate scores 0 in everything. "Top 1" is the method's own first answer (the paper's probsort). "Any of k"
-is the best of its first k, chosen by an oracle that knows the ground truth (similsort, with k candidates in all).
+A candidate is exact if its canonical SMILES without stereochemistry equals the ground truth's. Similarity is Tanimoto
+on Morgan fingerprints of radius 2 and 2048 bits; 1 is a "hit", which some pairs of different molecules are, too. A
+query without a candidate scores 0 in everything. "Top 1" is the method's own first answer (the paper's probsort). "Any
+of k" is the best of its first k, chosen by an oracle that knows the ground truth (similsort, with k candidates in all).
 """
 
 from collections.abc import Sequence
