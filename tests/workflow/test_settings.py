@@ -1,6 +1,5 @@
-"""The configuration file, its schema, its page and the commands say the same."""
+"""The configuration file, its schema and the commands say the same. tests/docs compares the page."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -38,15 +37,6 @@ def test_the_configuration_file_holds_every_key_with_its_default() -> None:
         for part in key.split("."):
             value = value[part]
         assert value == rule["default"] or key in OF_THE_EXAMPLE, key
-
-
-def test_the_page_explains_every_key_with_its_default() -> None:
-    page = (ROOT / "config" / "README.md").read_text(encoding="utf-8")
-    told = dict(re.findall(r"^\| ([a-z_.]+) \| ([^|]+) \| [^|]+ \| [^|]+ \| [^|]+ \|$", page, re.MULTILINE))
-    del told["key"]
-    assert {key: yaml.safe_load(value) for key, value in told.items()} == {
-        key: rule["default"] for key, rule in leaves(SCHEMA)
-    }
 
 
 COMMANDS = {
