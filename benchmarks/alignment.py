@@ -1,12 +1,12 @@
-"""How fast and how right the alignment is: components of simulated runs whose ground truth is known.
-
-Spectra come from a library. Every run shows a random share of the compounds, at amounts that vary by a factor of 3,
-with noise on every ion, spurious ions, and a tenth of components that are nothing at all. Its times drift by up to
-10 s along a curve of its own, with 0.15 s of jitter. Printed: CPU seconds and memory of `align_components` (without raw
-runs, so no gaps are read), and of all pairs of components that are one compound the share that share a feature
-(recall), and the reverse (precision).
+"""Speed and accuracy of the alignment on components of simulated runs with a known ground truth.
 
     python benchmarks/alignment.py ../shared/data/libraries/PNNLMetV20191015.msp --runs 5 20 500
+
+Spectra come from a library. Every run shows a random subset of the compounds, at amounts that vary by a factor of 3,
+with noise on every ion, spurious ions, and a tenth of components that are no compound. Its times drift by up to 10 s
+along its own curve, with 0.15 s of jitter. Printed are CPU seconds and memory of `align_components` (without raw runs,
+so no gaps are filled). Recall is the fraction of all pairs of components of one compound that share a feature.
+Precision is the fraction of all pairs in a feature that are one compound.
 """
 
 import argparse
@@ -26,12 +26,21 @@ from spectus.library.records import read_spectra
 from spectus.nominal_mass import to_nominal_mass
 
 Spectrum = tuple[np.ndarray, np.ndarray]
-FIRST_S, LAST_S = 200.0, 2000.0
+FIRST_S = 200.0
+"""Earliest compound, s."""
+
+LAST_S = 2000.0
+"""Latest compound, s."""
+
 PEAK_WIDTH_S = 9.0
+"""Width of a peak at 1 % of its height, s."""
+
 THRESHOLD = 100.0
+"""Counts below which an ion is not recorded."""
 
 
 def main() -> None:
+    """Align simulated campaigns of several sizes."""
     parser = argparse.ArgumentParser(description="Alignment of simulated runs.")
     parser.add_argument("library", type=Path, help="spectra to draw from")
     parser.add_argument("--runs", nargs="+", type=int, default=[5, 20, 500])
@@ -50,6 +59,7 @@ def main() -> None:
 
 
 def usable(library: pa.Table) -> list[Spectrum]:
+    """Return the spectra with enough peaks, by nominal mass."""
     found = []
     for mz, intensity, reason in zip(
         *(library[name].to_pylist() for name in ("mz", "intensity", "reason")), strict=True
@@ -64,6 +74,7 @@ def usable(library: pa.Table) -> list[Spectrum]:
 def one_campaign(
     folder: Path, rng: np.random.Generator, spectra: list[Spectrum], n_runs: int, share: float, drift: float
 ) -> str:
+    """Simulate and align one campaign, and describe the result in one line."""
     times, amounts = np.sort(rng.uniform(FIRST_S, LAST_S, len(spectra))), 10 ** rng.uniform(3.5, 6.5, len(spectra))
     ground_truth: dict[tuple[str, int], int] = {}
     with tables.writing(folder / "components.parquet", tables.COMPONENTS) as writer:
@@ -85,7 +96,7 @@ def one_campaign(
 
 
 def curve(rng: np.random.Generator, times: np.ndarray, drift: float) -> np.ndarray:
-    """A smooth drift of half to all of `drift` at its widest."""
+    """Draw a smooth drift of half to all of `drift` at its widest."""
     place = np.concatenate([np.linspace(0, 1, 300), (times - FIRST_S) / (LAST_S - FIRST_S)])
     phase, height = rng.uniform(0, 2 * np.pi, 3), rng.normal(size=3) / (1, 1.5, 2.5)
     shift = sum(height[k] * np.sin(2 * np.pi * (k + 0.5) * place + phase[k]) for k in range(3))
@@ -95,7 +106,7 @@ def curve(rng: np.random.Generator, times: np.ndarray, drift: float) -> np.ndarr
 def made_run(
     rng: np.random.Generator, spectra: list[Spectrum], times: np.ndarray, amounts: np.ndarray, share: float
 ) -> list[tuple[dict, int]]:
-    """Components of a run by time, each with the number of its compound, or -1."""
+    """Make the components of a run by time, each with the number of its compound, or -1."""
     shown = np.flatnonzero(rng.random(len(spectra)) < share)
     components = []
     for compound in shown:
@@ -114,6 +125,7 @@ def made_run(
 
 
 def component(rng: np.random.Generator, rt_s: float, mass: np.ndarray, ions: np.ndarray) -> dict:
+    """Make one row of a components table."""
     order = np.argsort(mass)
     return {
         "rt_s": rt_s,
@@ -128,6 +140,7 @@ def component(rng: np.random.Generator, rt_s: float, mass: np.ndarray, ions: np.
 
 
 def pairs(ground_truth: dict[tuple[str, int], int], peak_areas: pa.Table) -> tuple[float, float]:
+    """Return recall and precision of the pairs of components."""
     perceived = [row for row in peak_areas.to_pylist() if row["component"] is not None]
     found = [(row["feature"], ground_truth[row["run"], row["component"]]) for row in perceived]
     together = count_pairs(entry for entry in found if entry[1] >= 0)
@@ -138,6 +151,7 @@ def pairs(ground_truth: dict[tuple[str, int], int], peak_areas: pa.Table) -> tup
 
 
 def count_pairs(groups: Iterable[object]) -> float:
+    """Count the pairs within groups."""
     return sum(size * (size - 1) / 2 for size in Counter(groups).values())
 
 

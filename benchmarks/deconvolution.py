@@ -1,30 +1,31 @@
-"""Deconvolution of simulated runs, side by side with other open tools: what is found, what is made up, how fast.
+"""Deconvolution of simulated runs, side by side with other open tools: what is found, what is false, how fast.
 
-    python benchmarks/deconvolution.py --library LIB --presets benchmark dense --seeds 31 32 33 \
-        --pymassspec-python PY --corems-python PY
+    python benchmarks/deconvolution.py --library LIB --presets benchmark dense --seeds 31 32 33 --corems-python PY
 
-Runs are made by `spectus simulate`'s recipes; the same seed makes the same runs. Seeds below 30 are for development:
-no default may be chosen by looking at a seed from 30 up. Each peer runs in an interpreter of its own, as it comes and
-with settings that do better on runs of this kind. They are not dependencies (PyMassSpec is under the GPL):
+Runs follow the recipes of `spectus simulate`; the same seed makes the same runs. Seeds below 30 are for development: no
+default was chosen on a seed from 30 up. Each other tool runs in its own interpreter, with its default settings and with
+settings that do better on runs of this kind. The tools are not dependencies (PyMassSpec is under the GPL):
 
     python3.11 -m venv pms && pms/bin/pip install PyMassSpec==2.7.0.post1       # --pymassspec-python pms/bin/python
     python3.11 -m venv corems && corems/bin/pip install corems==4.1.0           # --corems-python corems/bin/python
 
 Times are CPU seconds on one thread. "CPU s" is the deconvolution alone, without importing libraries, reading files and
-making each tool's scan objects; "all CPU" is the whole process, with all of that, this project's too.
+making each tool's scan objects. "all CPU" is the whole process with all of that, for this project too.
 
-Below this project's row stands what its own figures are worth: the median cosine with the ground truth in bins of purity and
-of signal to noise (a component without a match counts 0), the share of ions whose error is within their relative intensity error (68 %, if
-that is a standard error), and the median of the error they really have, as a share of the ion (0.67 of the relative intensity error,
-then). For the presets of accurate mass also the error of the m/z; the peers get nominal masses.
+Below this project's row stands the quality of its own figures. For bins of purity, signal-to-noise ratio and confidence
+it is the median cosine with the ground truth (a component without a match counts 0). For bins of the relative intensity
+error it is the fraction of ions whose true error is smaller (68 % for a standard error), and the median true error as a
+fraction of the intensity (0.67 of the relative intensity error, then). For accurate-mass presets the m/z error is
+given; the other tools get nominal masses.
 
 Areas are judged on dilution series (preset `dilution`): R2 and slope of area over amount. Over four decades, isolated,
-and with a neighbour at half a peak width that is diluted with it:
+and with a neighbor at half a peak width that is diluted with it:
 
     --presets dilution --set dilution_decades=4 height_low_counts=1e7 height_high_counts=1e8
-    --presets dilution --set dilution_decades=4 height_low_counts=1e7 height_high_counts=1e8 \\
-        group_shares=0,1 separations_fwhm=0.5
-The simulator and this project's method have the same authors: read the numbers with that in mind.
+    --presets dilution --set dilution_decades=4 height_low_counts=1e7 height_high_counts=1e8 group_shares=0,1
+        separations_fwhm=0.5
+
+The simulator and the deconvolution have the same authors, which favors this project.
 """
 
 import argparse
@@ -41,7 +42,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from peers.handover import peer_components, process_seconds
 from spectus.deconvolution.deconvolve import deconvolve
@@ -51,11 +51,19 @@ from spectus.raw.run import Run
 from spectus.simulation.presets import PRESETS, settings_for
 from spectus.simulation.runs import SimulatedRun, simulate
 from spectus.simulation.scoring import STRATA, Score, ion_errors, mass_errors, match, score
+from spectus.types import Floats
 
 Seconds = tuple[float, float]  # CPU seconds of the deconvolution alone, and of the whole process
 Tool = Callable[[Run, str], tuple[pa.Table, Seconds]]
-BINS = {"purity": (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.01), "snr": (0.0, 10.0, 30.0, 100.0, 300.0, np.inf)}
-RELATIVE_INTENSITY_ERRORS = (0.0, 0.03, 0.1, 0.3, 0.6, 1.01)
+BINS = {
+    "purity": (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.01),
+    "snr": (0.0, 10.0, 30.0, 100.0, 300.0, np.inf),
+    "confidence": (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.01),
+}
+"""Edges of the bins of each column."""
+
+RELATIVE_ERRORS = (0.0, 0.03, 0.1, 0.3, 0.6, 1.01)
+"""Edges of the bins of the relative intensity error."""
 
 COLUMNS = (
     "recall .7",
@@ -73,6 +81,7 @@ COLUMNS = (
 
 
 def main() -> int:
+    """Compare the tools on all presets and seeds."""
     options = _parser().parse_args()
     try:
         library = pa.concat_tables([read_spectra(path) for path in options.library])
@@ -99,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _compare(library: pa.Table, preset: str, seed: int, options: argparse.Namespace) -> None:
+    """Print the comparison for one preset and seed."""
     runs = [run for run in simulate(library, settings_for(preset, options.set), seed) if run.type != "ladder"]
     ground_truth = pa.concat_tables([run.ground_truth for run in runs])
     print(f"\n{preset}, seed {seed}: {len(runs)} runs, {len(ground_truth)} compounds")
@@ -119,6 +129,7 @@ def _compare(library: pa.Table, preset: str, seed: int, options: argparse.Namesp
 
 
 def _tools(options: argparse.Namespace) -> dict[str, Tool]:
+    """Return the tools by name, this project first."""
     tools: dict[str, Tool] = {"spectus": _ours}
     if options.pymassspec_python:
         for cutoff in options.pymassspec_cutoff:
@@ -130,6 +141,7 @@ def _tools(options: argparse.Namespace) -> dict[str, Tool]:
 
 
 def _ours(run: Run, name: str) -> tuple[pa.Table, Seconds]:
+    """Deconvolve a run with this project."""
     start = time.process_time()
     components = deconvolve(run, name)
     alone = time.process_time() - start
@@ -139,7 +151,7 @@ def _ours(run: Run, name: str) -> tuple[pa.Table, Seconds]:
 
 
 def _peer(python: Path, script: str, setting: str) -> Tool:
-    """A tool in another interpreter: the run goes there with nominal masses, its peaks and CPU seconds come back."""
+    """Return a tool in another interpreter: it gets nominal masses and returns its peaks and CPU seconds."""
 
     def tool(run: Run, name: str) -> tuple[pa.Table, Seconds]:
         with tempfile.TemporaryDirectory() as folder:
@@ -150,7 +162,8 @@ def _peer(python: Path, script: str, setting: str) -> Tool:
     return tool
 
 
-def _print_row(name: str, found: Score, seconds: NDArray[np.float64], ratio: NDArray[np.float64]) -> None:
+def _print_row(name: str, found: Score, seconds: Floats, ratio: Floats) -> None:
+    """Print the scores of one tool."""
     recalls = "".join(f"{recall:11.3f}" for recall in (found.recall_70, found.recall_80, found.recall_90))
     strata = "".join(f"{recall:11.3f} ({n:3d})" for n, recall in found.strata.values())
     counts = f"{found.n_components:11d}{found.false:11d}{found.duplicates:11d}"
@@ -159,6 +172,7 @@ def _print_row(name: str, found: Score, seconds: NDArray[np.float64], ratio: NDA
 
 
 def _print_worth(components: pa.Table, ground_truth: pa.Table) -> None:
+    """Print the quality of this project's own figures."""
     found = match(components, ground_truth)
     cosine = np.zeros(len(components))
     matched = found.component >= 0
@@ -168,14 +182,12 @@ def _print_worth(components: pa.Table, ground_truth: pa.Table) -> None:
         inside = [cosine[(values >= low) & (values < high)] for low, high in pairwise(edges)]
         _print_bins(f"{column}: cosine", edges, [(np.median(of) if len(of) else np.nan, len(of)) for of in inside])
     relative_errors, errors = ion_errors(components, ground_truth)
-    within = [(errors <= relative_errors)[(relative_errors >= low) & (relative_errors < high)] for low, high in pairwise(RELATIVE_INTENSITY_ERRORS)]
-    _print_bins(
-        "relative intensity error: within it", RELATIVE_INTENSITY_ERRORS, [(of.mean() if len(of) else np.nan, len(of)) for of in within]
-    )
-    real = [errors[(relative_errors >= low) & (relative_errors < high)] for low, high in pairwise(RELATIVE_INTENSITY_ERRORS)]
-    _print_bins(
-        "relative intensity error: real error", RELATIVE_INTENSITY_ERRORS, [(np.median(of) if len(of) else np.nan, len(of)) for of in real]
-    )
+    bins = [errors_of(relative_errors, errors, low, high) for low, high in pairwise(RELATIVE_ERRORS)]
+    title = "relative intensity error"
+    within = [(np.mean(true <= reported) if len(true) else np.nan, len(true)) for reported, true in bins]
+    _print_bins(f"{title}: within it", RELATIVE_ERRORS, within)
+    real = [(np.median(true) if len(true) else np.nan, len(true)) for _, true in bins]
+    _print_bins(f"{title}: real error", RELATIVE_ERRORS, real)
     wrong = np.abs(mass_errors(components, ground_truth))
     if len(wrong):
         print(
@@ -185,16 +197,23 @@ def _print_worth(components: pa.Table, ground_truth: pa.Table) -> None:
         )
 
 
+def errors_of(reported: Floats, true: Floats, low: float, high: float) -> tuple[Floats, Floats]:
+    """Return reported and true errors of the ions whose reported error lies in a bin."""
+    inside = (reported >= low) & (reported < high)
+    return reported[inside], true[inside]
+
+
 def _print_bins(title: str, edges: Sequence[float], values: Sequence[tuple[float, int]]) -> None:
+    """Print value and number of each bin."""
     texts = [f"from {low:g} {value:.3f} ({n})" for low, (value, n) in zip(edges[:-1], values, strict=True)]
     print(f"{'':22}{title:18}{'; '.join(texts)}", flush=True)
 
 
 def _linearity(components: pa.Table, runs: Sequence[SimulatedRun]) -> str:
-    """How straight area is over amount, for each compound found in at least five levels and half of all.
+    """Describe the linearity of area over amount, for each compound found in at least five levels and half of all.
 
-    R2 of the areas themselves tells of the large amounts, R2 of the logarithms of all alike; the slope of the latter is
-    1 for a straight line through zero.
+    R2 of the areas weighs large amounts, R2 of the logarithms weighs all alike. The slope of the latter is 1 for a
+    straight line through zero.
     """
     ground_truth = pa.concat_tables([run.ground_truth for run in runs])
     found = match(components, ground_truth)
@@ -220,8 +239,8 @@ def _linearity(components: pa.Table, runs: Sequence[SimulatedRun]) -> str:
     )
 
 
-def _line(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
-    """Slope and R2 of the straight line through the points."""
+def _line(x: Floats, y: Floats) -> tuple[float, float]:
+    """Return slope and R2 of the straight line through the points."""
     slope, intercept = np.polyfit(x, y, 1)
     return float(slope), 1 - float(np.var(y - slope * x - intercept) / np.var(y))
 

@@ -1,4 +1,4 @@
-"""What the workflow makes of real runs whose contents are known:
+"""Results of the workflow on real runs whose contents are known.
 
     python benchmarks/real_runs.py --data FOLDER
 
@@ -18,11 +18,19 @@ import pandas as pd
 
 LIBRARY = Path(__file__).parents[1] / "resources" / "libraries" / "PNNLMetV20191015.msp"
 THIOETHER = {"M+.": 234, "M+. of 37Cl": 236, "base of the acrylate loss": 147}  # CN1C(SCCC(OC)=O)=C(Cl)N=C1
-ETIZOLAM_S, STANDARD_S = (608.0, 624.0), (382.0, 398.0)
+ETIZOLAM_S = (608.0, 624.0)
+"""Time window of etizolam, s."""
+
+STANDARD_S = (382.0, 398.0)
+"""Time window of the internal standard, s."""
+
 ETIZOLAM_ION = 342  # M+. of etizolam, C17H15ClN4S
+CONFIDENT = 0.5
+"""Confidence from which a feature is reported as a compound."""
 
 
 def main() -> None:
+    """Evaluate all runs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     options = parser.parse_args()
@@ -34,11 +42,12 @@ def main() -> None:
 
 
 def spectus(*arguments: object) -> None:
+    """Run one command of the project."""
     subprocess.run([sys.executable, "-m", "spectus", *map(str, arguments)], check=True)
 
 
 def calibrated(run: Path, ladder: Path, folder: Path) -> tuple[Path, pd.DataFrame]:
-    """Components of a run with retention indices, and the RI standards of its ladder."""
+    """Deconvolve and calibrate a run; return its components table and the RI standards of its ladder."""
     parts = {name: folder / f"{name}.parquet" for name in ("ladder", "sample", "calibrated", "ri_standards")}
     spectus("deconvolve", ladder, "--name", "ladder", "--out", parts["ladder"])
     spectus("deconvolve", run, "--name", "sample", "--out", parts["sample"])
@@ -56,6 +65,7 @@ def calibrated(run: Path, ladder: Path, folder: Path) -> tuple[Path, pd.DataFram
 
 
 def tissue_extract(data: Path, folder: Path) -> None:
+    """Search the tissue extract and count the hits whose retention index agrees."""
     path, ri_standards = calibrated(data / "pnnl" / "3hr_10cGy_10r.D", data / "pnnl" / "GCMS_FAMEs_01.D", folder)
     print("FAME RI standards found:", *(f"C{n}" for n in ri_standards.carbon[~ri_standards.missing]))
     spectus("search", path, "--library", LIBRARY, "--out", folder / "hits.parquet")
@@ -71,12 +81,14 @@ def tissue_extract(data: Path, folder: Path) -> None:
 
 
 def alkane_ladder(data: Path, folder: Path) -> None:
+    """Print the ladder, and the heights of the known thioether."""
     path, ri_standards = calibrated(
         data / "pygecko" / "FKB-FA-060-A1.mzML.gz", data / "pygecko" / "FKB-FA-060-RI.mzML.gz", folder
     )
     found, missing = ri_standards[~ri_standards.missing], ri_standards[ri_standards.missing]
     print(
-        f"n-alkanes C{found.carbon.min()} to C{found.carbon.max()}: {len(found)} RI standards found, {len(missing)} missing"
+        f"n-alkanes C{found.carbon.min()} to C{found.carbon.max()}: "
+        f"{len(found)} RI standards found, {len(missing)} missing"
     )
     for row in pd.read_parquet(path).itertuples():
         ions = dict(zip(np.rint(row.mz).astype(int), row.intensity, strict=True))
@@ -86,6 +98,7 @@ def alkane_ladder(data: Path, folder: Path) -> None:
 
 
 def etizolam_batch(data: Path, folder: Path) -> None:
+    """Align the batch; print its features and the areas of the drug and of the internal standard."""
     with (data / "etizolam" / "samples.tsv").open(encoding="utf-8", newline="") as stream:
         sheet = list(csv.DictReader(stream, delimiter="\t"))
     runs = [data / "etizolam" / f"{row['run']}.D" for row in sheet]
@@ -94,7 +107,13 @@ def etizolam_batch(data: Path, folder: Path) -> None:
     out = ["--out", folder / "features.parquet", "--peak-areas", folder / "peak_areas.parquet"]
     spectus("align", folder / "components.parquet", "--runs-table", folder / "runs.parquet", *out)
     features, peak_areas = pd.read_parquet(folder / "features.parquet"), pd.read_parquet(folder / "peak_areas.parquet")
-    print(f"{len(features)} features in {len(runs)} runs")
+    confident = features[features.confidence >= CONFIDENT]
+    print(f"{len(features)} features in {len(runs)} runs, {len(confident)} with confidence >= {CONFIDENT}")
+    for name, window in {"etizolam": (604.0, 632.0), "internal standard": STANDARD_S}.items():
+        print(
+            f"  at the time of the {name} ({window[0]:g}-{window[1]:g} s): "
+            f"{features.rt_s.between(*window).sum()} features, {confident.rt_s.between(*window).sum()} of them"
+        )
     drug = np.array([ETIZOLAM_ION in np.rint(mz) for mz in features.mz])
     chosen = {
         "etizolam": features[features.rt_s.between(*ETIZOLAM_S) & drug],
@@ -107,9 +126,10 @@ def etizolam_batch(data: Path, folder: Path) -> None:
         for feature, rt_s in zip(best.feature, best.rt_s, strict=True):
             of_it = peak_areas[peak_areas.feature == feature].set_index("run")
             areas[name] = of_it.area
-            print(f"{name}: {feature} at {rt_s:.1f} s; area (filled ones in brackets)")
+            print(f"{name}: {feature} at {rt_s:.1f} s; area (gap-filled ones in brackets)")
             for run, kind in kinds.items():
-                area, filled = of_it.area[run], of_it.filled[run]
+                area, filled = of_it.area[run], of_it.gap_filled[run]
+
                 print(f"  {run} {kind:18} {f'({area:.3g})' if filled else f'{area:.3g}'}")
     calibrate(pd.DataFrame(sheet).set_index("run"), areas["etizolam"] / areas["internal standard"])
 

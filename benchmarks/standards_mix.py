@@ -1,18 +1,17 @@
-"""What libraries confirm of a real run, side by side with other open tools: how many compounds, how clean, how fast.
+"""What libraries confirm of a real run, side by side with other open tools: number of compounds, purity, speed.
 
-    python benchmarks/standards_mix.py RUN.D --library massbank_ei.parquet \
-        --pymassspec-python PY --corems-python PY
+    python benchmarks/standards_mix.py RUN.D --library massbank_ei.parquet --pymassspec-python PY --corems-python PY
 
-Measured on GC01_0812_066.D of PyMassSpec's own data: a mix of standards as TMS derivatives, 9,865 scans. What is in it
-is not known in full, so two counts stand for it. "confirmed": distinct names among the best hits of weighted cosine
->= 0.8 (intensity^0.53 x m/z^1.3) in all libraries. "consistent": distinct names among such hits in the PNNL library
-alone whose retention index lies within 40 units of a cubic of time. One cubic holds for all tools: the one that most
-hits of all tools together agree with. A fit to each tool's own hits would follow the wrong ones of the tool that has
-many.
+Measured on GC01_0812_066.D of PyMassSpec's own data: a mix of standards as TMS derivatives, 9,865 scans. Its contents
+are not known in full, so two counts serve as substitutes. "Confirmed" are distinct names among the best hits of
+weighted cosine >= 0.8 (intensity^0.53 x m/z^1.3) in all libraries. "Consistent" are distinct names among such hits in
+the PNNL library alone whose retention index lies within 40 units of a cubic of time. One cubic is used for all tools:
+the one that agrees with most hits of all tools together. A fit to each tool's own hits would follow the wrong ones of
+the tool that has many.
 
-A spectrum is as clean as its cosine: the median is given of the best hit of each name, and of the names that both
-tools have, with the share for which ours is the higher one. Peers are installed as `benchmarks/deconvolution.py` says;
-CPU seconds are whole processes, with the start and the reading.
+The median cosine of the best hit of each name measures the purity of the spectra. It is also given for the names that
+both tools have, with the fraction for which ours is higher. The other tools are installed as in
+`benchmarks/deconvolution.py`. CPU seconds are whole processes, with the start and the reading.
 """
 
 import argparse
@@ -36,16 +35,26 @@ from numpy.typing import NDArray
 from peers.handover import peer_components, process_seconds
 from spectus import tables
 from spectus.errors import InputError
-from spectus.identify.search import search
+from spectus.identify.search import search_spectra
+from spectus.identify.settings import SearchSettings
 from spectus.library.records import read_spectra
 from spectus.raw.read import read_run
 
 PNNL = Path(__file__).parents[1] / "resources" / "libraries" / "PNNLMetV20191015.msp"
-LEAST_COSINE, WITHIN = 0.8, 40.0
+LEAST_COSINE = 0.8
+"""Weighted cosine from which a hit counts. Chosen."""
+
+WITHIN = 40.0
+"""Distance from the cubic, index units. Chosen."""
+
+CONFIDENT = 0.5
+"""Confidence from which a component of this project is reported as a compound."""
+
 Array = NDArray[np.float64]
 
 
 def main() -> int:
+    """Compare the tools on one run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("--library", type=Path, nargs="*", default=[], help="spectra to search beside those of PNNL")
@@ -65,7 +74,7 @@ def main() -> int:
 
 
 def found_by(options: argparse.Namespace) -> dict[str, pa.Table]:
-    """Components of the run by every tool, ours first; prints what each took."""
+    """Deconvolve the run with every tool, this project first, and print the time of each."""
     peers = [
         (f"{name} {setting}", python, script, setting)
         for name, python, script, settings in (
@@ -87,6 +96,7 @@ def found_by(options: argparse.Namespace) -> dict[str, pa.Table]:
 
 
 def ours(run: Path) -> pa.Table:
+    """Deconvolve the run with this project's command and print its time and memory."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "components.parquet"
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -98,6 +108,7 @@ def ours(run: Path) -> pa.Table:
 
 
 def compare(found: Mapping[str, pa.Table], libraries: list[Path]) -> None:
+    """Print confirmed and consistent compounds of every tool."""
     spectra = [read_spectra(path) for path in libraries]
     confirmed = {name: best_hits(components, pa.concat_tables(spectra)) for name, components in found.items()}
     known = {name: best_hits(components, spectra[0]) for name, components in found.items()}
@@ -105,6 +116,13 @@ def compare(found: Mapping[str, pa.Table], libraries: list[Path]) -> None:
     pooled = pd.concat(known.values())
     index = consensus_index(pooled.rt_s.to_numpy(), pooled.ri.to_numpy())
     consistent = {name: hits[np.abs(index(hits.rt_s.to_numpy()) - hits.ri) < WITHIN] for name, hits in known.items()}
+    confident = found["spectus"]["confidence"].to_numpy() >= CONFIDENT
+    hit = np.zeros(len(confident), dtype=bool)
+    hit[confirmed["spectus"].component] = True
+    print(
+        f"spectus: {confident.sum()} of {len(confident)} components with confidence >= {CONFIDENT}; "
+        f"of {hit.sum()} with a hit {(hit & confident).sum()}, of {(~hit).sum()} without {(~hit & confident).sum()}"
+    )
     print(f"{sum(map(len, spectra))} library spectra, {len(spectra[0])} of them of PNNL")
     for title, hits in {"confirmed": confirmed, "consistent": consistent}.items():
         first = best_of_names(hits["spectus"])
@@ -119,18 +137,13 @@ def compare(found: Mapping[str, pa.Table], libraries: list[Path]) -> None:
 
 
 def best_hits(components: pa.Table, library: pa.Table) -> pd.DataFrame:
-    """The best record of each component that has one of cosine >= 0.8; retention indices are not used."""
-    queries = pa.table(
-        {
-            "mz": components["mz"],
-            "intensity": components["intensity"],
-            "ri": pa.nulls(len(components), pa.float64()),
-        }
-    )
-    hits = search(queries, library, 1, LEAST_COSINE, 20.0)
+    """Find the best record of each component that has one of cosine >= 0.8, without retention indices."""
+    queries = components.select(["mz", "intensity", "ri", "ri_scale", "ri_extrapolated"])
+    hits = search_spectra(queries, library, SearchSettings(top=1, min_score=LEAST_COSINE))
     names = library["name"].take(pa.array(hits.entry)).to_pylist()
     return pd.DataFrame(
         {
+            "component": hits.query,
             "rt_s": components["rt_s"].to_numpy()[hits.query],
             "name": [re.sub(r"#\d+$", "", name).strip().lower() for name in names],
             "cosine": hits.cosine,
@@ -140,14 +153,15 @@ def best_hits(components: pa.Table, library: pa.Table) -> pd.DataFrame:
 
 
 def best_of_names(hits: pd.DataFrame) -> "pd.Series[float]":
+    """Return the highest cosine of each name."""
     return hits.groupby("name").cosine.max()
 
 
 def consensus_index(rt_s: Array, ri: Array, tries: int = 4000, seed: int = 1) -> Callable[[Array], Array]:
-    """Retention index as a rising cubic of time, the one that passes within 40 units of most points.
+    """Fit the retention index as a rising cubic of time that passes within 40 units of most points.
 
-    Cubics through four points drawn at random are tried (RANSAC, Fischler and Bolles 1981); the best is fitted again to
-    the points near it until they stay.
+    Cubics through four points drawn at random are tried (RANSAC, Fischler and Bolles 1981). The best is fitted again to
+    the points near it until these stay the same.
     """
     middle, span = rt_s.mean(), float(np.ptp(rt_s))
 

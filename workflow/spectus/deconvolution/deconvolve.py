@@ -177,13 +177,13 @@ def components(stretch: Stretch, settings: DeconvolutionSettings) -> tuple[list[
     if late:
         models = sorted([*models, *late], key=lambda model: model.position)
         models, unmixed = _pruned(models, unmixer, stretch, settings)
-    if models:
-        models, unmixed = _kept(models, without_satellites(models, unmixed, stretch), unmixed, unmixer)
+    keep = without_satellites(models, unmixed, stretch) if models else np.ones(0, dtype=bool)
     while models:
-        keep = _above_noise(models, unmixed, stretch, settings)
+        keep &= _above_noise(models, unmixed, stretch, settings)
         if keep.all():
             break
         models, unmixed = _kept(models, keep, unmixed, unmixer)
+        keep = np.ones(len(models), dtype=bool)
     return models, unmixed
 
 
