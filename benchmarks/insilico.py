@@ -1,7 +1,7 @@
 """A reranker in use: how often it names compounds that no training saw, among a whole molecule list.
 
-The queries are the spectra of the split valid; the candidates are all molecules of the list and theirs. The search is by
-cosine alone, and with the 300 best by cosine reranked.
+The queries are the spectra of the split valid; the candidates are all molecules of the list and theirs. The search is
+by cosine alone, and with the 300 best by cosine reranked.
 
     python benchmarks/insilico.py LIBRARY MOLECULES [--reranker open] [--exclude FILE] [--out JSON]
 """

@@ -10,7 +10,7 @@ spectra are of a derivative, which the record does not name. A record counts as
 
 Candidates are the list, and for derivatised records the list with derivatives as well. No retention index is used.
 
-    python benchmarks/known_unknowns.py [--table TSV] [--library LIB] [--model NAME] [--reranker NAME] [--scratch FOLDER]
+    python benchmarks/known_unknowns.py [--table TSV] [--library LIB] [--model NAME] [--reranker NAME] [--scratch DIR]
 """
 
 import argparse

@@ -1,9 +1,10 @@
 """Prediction models side by side on spectra of compounds that no training saw: agreement, recall@10, time.
 
-The queries are the spectra of the split valid. With a molecule list, the right molecule is also sought among 1,000 of its
-nominal mass, the same for all models.
+The queries are the spectra of the split valid. With a molecule list, the right molecule is also sought among 1,000 of
+its nominal mass, the same for all models.
 
-    python benchmarks/prediction_models.py LIBRARY [MOLECULES] [--model neims --model rassp] [--sought N] [--exclude FILE]
+    python benchmarks/prediction_models.py LIBRARY [MOLECULES] [--model neims --model rassp] [--sought N] [--exclude
+    FILE]
 """
 
 import argparse

@@ -13,6 +13,8 @@ from spectus.library.records import read_spectra
 from spectus.prediction.compact import compacted, peak_lists
 from spectus.prediction.library import write_predicted_library
 from spectus.prediction.neims.model import NeimsModel
+from spectus.prediction.registry import load_prediction_model
+from spectus.prediction.settings import PredictSettings
 from tests.prediction.series import spectrum
 
 
@@ -54,10 +56,11 @@ def test_molecules_that_cannot_be_predicted_are_counted_and_kept_with_the_reason
     assert len(metadata[b"model_sha256"]) == 64
 
 
-def test_parts_together_are_the_whole(model: Path, tmp_path: Path) -> None:
+def test_chunks_together_are_the_whole(model: Path, tmp_path: Path) -> None:
     listed = molecules(tmp_path, *("C" * n for n in range(2, 9)))
-    for part in ((1, 1), (1, 2), (2, 2)):
-        write_predicted_library(listed, str(model), tmp_path / f"{part[0]}-{part[1]}.parquet", part=part)
+    for chunk in ((1, 1), (1, 2), (2, 2)):
+        out = tmp_path / f"{chunk[0]}-{chunk[1]}.parquet"
+        write_predicted_library(listed, model, out, PredictSettings(chunk=chunk))
     whole, odd, even = (read_spectra(tmp_path / f"{name}.parquet").to_pylist() for name in ("1-1", "1-2", "2-2"))
     merged = sorted([*odd, *even], key=lambda row: len(row["smiles"]))
     assert [(row["smiles"], row["mz"], row["intensity"]) for row in merged] == [
@@ -88,11 +91,11 @@ def test_the_highest_peaks_are_kept_in_ascending_order() -> None:
 def test_a_molecule_of_a_library_takes_at_most_150_bytes(tmp_path: Path, shared: Path) -> None:
     """Dense spectra, the worst case, beside real structures."""
     from spectus.molecules.reading import read_molecules
-    from spectus.prediction.library import _rows
+    from spectus.prediction.library import _Rows
 
     listed = list(read_molecules(shared / "molecules_gc.smi.xz"))[::200]
     spectra = np.random.default_rng(0).random((len(listed), 640)).astype(np.float32) ** 8
-    rows = _rows(listed, [None] * len(listed), spectra, 0, 50, {})
+    rows = _Rows(load_prediction_model("neims"), 50).rows_of(listed, spectra, [None] * len(listed))
     tables.write(rows, tmp_path / "p.parquet", tables.SPECTRA)
     assert (tmp_path / "p.parquet").stat().st_size / len(listed) <= 150
 
@@ -102,8 +105,8 @@ def test_what_cannot_be_used_is_named(model: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no molecule that can be predicted \(no molecule: 1\)"):
         write_predicted_library(molecules(tmp_path, "nope"), str(model), out)
     assert not out.exists()
-    with pytest.raises(InputError, match="the part is empty"):
-        write_predicted_library(molecules(tmp_path, "CCO"), str(model), out, part=(2, 2))
+    with pytest.raises(InputError, match="the chunk is empty"):
+        write_predicted_library(molecules(tmp_path, "CCO"), str(model), out, PredictSettings(chunk=(2, 2)))
     with pytest.raises(InputError, match="no such folder"):
         write_predicted_library(molecules(tmp_path, "CCO"), str(tmp_path / "absent"), out)
     (tmp_path / "other").mkdir()
@@ -111,7 +114,7 @@ def test_what_cannot_be_used_is_named(model: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is no prediction model"):
         write_predicted_library(molecules(tmp_path, "CCO"), str(tmp_path / "other"), out)
     with pytest.raises(InputError, match="not a number of peaks"):
-        write_predicted_library(molecules(tmp_path, "CCO"), str(model), out, peaks=0)
+        write_predicted_library(molecules(tmp_path, "CCO"), str(model), out, PredictSettings(peaks=0))
 
 
 def test_weights_of_another_network_are_refused(model: Path, tmp_path: Path) -> None:

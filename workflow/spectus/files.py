@@ -29,7 +29,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def require_file(path: Path) -> Path:
-    """The path itself, if it is a file with something in it; an `InputError` otherwise."""
+    """Return the path itself if it is a file with content; raise an `InputError` otherwise."""
     if not path.exists():
         raise InputError(path, "no such file", "check the path")
     if path.is_dir():

@@ -3,13 +3,15 @@
 import argparse
 from pathlib import Path
 
-from spectus.cli.arguments import add_chunk, add_table
+from spectus.cli.arguments import add_chunk, add_settings, add_table, settings_of
 
 EXAMPLE = "spectus predict molecules.smi --model rassp --out predicted.parquet"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
+    from spectus.prediction.settings import PredictSettings
+
     parser.add_argument(
         "molecules", type=Path, metavar="MOLECULES",
         help=".smi, .csv, .tsv (also .gz or .xz) or .parquet with SMILES, and where known names and CAS numbers",
@@ -19,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="neims or rassp, which ship; neims+rassp for their mean; or the folder of a prediction model",
     )  # fmt: skip
     add_table(parser, "--out", "library of predicted spectra")
-    parser.add_argument("--peaks", type=int, default=50, help="most peaks of a spectrum (default: 50)")
+    add_settings(parser, PredictSettings, {"peaks": "most peaks of a spectrum"})
     add_chunk(parser, "molecules")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 takes all (default: 0)")
 
@@ -27,9 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> list[Path]:
     """Predict the spectra."""
     from spectus.prediction.library import write_predicted_library
+    from spectus.prediction.settings import PredictSettings
 
-    write_predicted_library(
-        options.molecules, options.model, options.out,
-        part=options.chunk, peaks=options.peaks, threads=options.threads,
-    )  # fmt: skip
+    write_predicted_library(options.molecules, options.model, options.out, settings_of(PredictSettings, options))
     return [options.out]

@@ -2,7 +2,8 @@
 
 Besides the agreement of predicted and measured spectra (`fidelity`), this measures the use: how often a search over a
 whole list of molecules puts the right one first, or in ten, by cosine alone and as the reranker ranks the best by
-cosine. Predicted spectra are taken as a library keeps them."""
+cosine. Predicted spectra are taken as a library keeps them.
+"""
 
 from dataclasses import asdict, dataclass
 
@@ -142,8 +143,7 @@ def _ranks(
     reranker: Reranker, spectra: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]],
     molecules: SubstructureCounts, shortlist: Shortlist, seed: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:  # fmt: skip
-    """Return the ranks of the right molecules by cosine, among all and among 1,000 of their mass, and how many there
-    are.
+    """Return the right molecules' ranks by cosine, among all and among 1,000 of their mass, and the number of all.
 
     `spectra` are the measured ones, those predicted for the right molecules, both (n, bins), and the rows of the right
     molecules (n,). The shortlist is filled.

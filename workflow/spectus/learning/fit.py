@@ -74,6 +74,7 @@ class Plan:
     checkpoint_every: int = 100
 
     def __post_init__(self) -> None:
+        """Check the values."""
         if self.decay not in ("cosine", "linear"):
             raise InputError(f"decay: {self.decay}", "is no way to lower the rate", "write cosine or linear")
         for name in ("steps", "batch_size", "accumulate", "checkpoint_every"):

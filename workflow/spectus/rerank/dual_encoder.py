@@ -1,12 +1,12 @@
-"""The other direction: how well a molecule fits a measured spectrum, learned rather than computed.
+"""The dual encoder: how well a molecule fits a measured spectrum.
 
-Two encoders meet in one space, as in contrastive pretraining (Radford et al. 2021; for MS/MS CSI:FingerID predicts
-fingerprints to the same end). A perceptron reads the spectrum as square roots, as logarithms, and as square roots
-counted down from its highest ion, where neutral losses stand still. A molecule is the sum of one vector for each of its
-features. The logit of a pair is their product, plus what the spectrum around a mass says for that molecular mass, plus
-what the molecule's features say for its being measured at all.
+Two encoders map spectra and molecules into one space, as in contrastive pretraining (Radford et al. 2021; for MS/MS,
+CSI:FingerID predicts fingerprints to the same end). A perceptron reads the spectrum as square roots, as logarithms, and
+as square roots counted down from its highest ion, where neutral losses keep their place. A molecule is the sum of one
+vector for each of its substructures. The logit of a pair is the product of both, plus a logit of the molecular mass
+from the spectrum around that mass, plus a prior of the molecule from its substructures.
 
-It errs independently of a predicted spectrum, so both together rank candidates better than either.
+The dual encoder and a predicted spectrum err independently, so both together rank candidates better than either.
 """
 
 from collections.abc import Callable
@@ -21,27 +21,58 @@ from torch import Tensor, nn
 
 from spectus.prediction.neims.network import bags
 
-_VISIBLE = 0.01  # of the base peak: the highest ion that counts as the spectrum's end
-_ROOM = 8  # nominal masses above it
+_VISIBLE = 0.01
+"""Intensity, of the base peak, from which on an ion counts as the spectrum's end. Chosen: fainter ones may be noise."""
+
+_ROOM = 8
+"""Nominal masses above the spectrum's end, Da. Chosen: a molecular ion that is not seen is mostly below."""
+
 _LOG_SCALE = 1000.0
+"""Scale of intensities before the logarithm. Chosen: peaks of 0.1 % of the base peak are then still seen."""
+
 _AT_ONCE = 8192
+"""Rows that go through the network together. Chosen: some 100 MB."""
 
 
 @dataclass(frozen=True)
 class DualEncoderConfig:
-    """Sizes of the network."""
+    """Sizes of the network. Chosen on a tuning set of MassBank.
 
-    bins: int = 640  # nominal masses 0 to bins - 1
+    Attributes
+    ----------
+    bins : int
+        Columns of a spectrum: nominal masses 0 to bins - 1.
+    width : int
+        Of the hidden layers.
+    embedding : int
+        Of the space that spectra and molecules share.
+    channels : int
+        Of the convolution that finds the molecular mass.
+    window : int
+        Nominal masses around a molecular mass that the convolution reads, Da.
+    dropout, input_dropout : float
+        Shares of hidden units and of inputs that are dropped in training.
+    """
+
+    bins: int = 640
     width: int = 1024
     embedding: int = 384
     channels: int = 24
-    window: int = 81  # nominal masses around a molecular mass that speak for or against it
+    window: int = 81
     dropout: float = 0.3
     input_dropout: float = 0.2
 
 
 class DualEncoder(nn.Module):
-    """The network; see `spectrum` and `molecule` for its two halves."""
+    """The network; `spectrum` and `molecule` are its two halves.
+
+    Parameters
+    ----------
+    config
+        Sizes.
+    vocabulary
+        Numbers of the substructures that are read, (V,), ascending.
+    """
 
     def __init__(self, config: DualEncoderConfig, vocabulary: Tensor) -> None:
         super().__init__()
@@ -62,7 +93,7 @@ class DualEncoder(nn.Module):
         nn.init.zeros_(self.prior.weight)
 
     def spectrum(self, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """Embeddings (B, E) and logits of molecular masses (B, bins) of spectra prepared by `views`."""
+        """Return embeddings (B, E) and logits of molecular masses (B, bins) of spectra prepared by `views`."""
         bins, dropout = self.config.bins, self.config.dropout
         near = F.relu(self.near(torch.stack([seen[:, :bins], seen[:, bins : 2 * bins]], dim=1)))
         mass = self.near_out(near)[:, 0] + self.mass_prior
@@ -72,15 +103,34 @@ class DualEncoder(nn.Module):
         return self.last(h) * self.config.embedding**-0.5, mass
 
     def molecule(self, features: Tensor, offsets: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-        """Embeddings (M, E) and priors (M,) of molecules: places in the vocabulary, where each molecule's begin, and
-        the logarithms of 1 + count."""
+        """Return embeddings (M, E) and priors (M,) of molecules.
+
+        Parameters
+        ----------
+        features
+            Places in the vocabulary of all molecules' substructures, (n_entries,).
+        offsets
+            Where each molecule begins, (M,).
+        counts
+            Logarithms of 1 + count, (n_entries,).
+        """
         embedded = F.embedding_bag(features, self.features.weight, offsets, mode="sum", per_sample_weights=counts)
         prior = F.embedding_bag(features, self.prior.weight, offsets, mode="sum", per_sample_weights=counts)
         return embedded, prior[:, 0]
 
 
 def logits(spectra: tuple[Tensor, Tensor], molecules: tuple[Tensor, Tensor], mass: Tensor) -> Tensor:
-    """(B, M) of all pairs; `mass` (M,) int64 nominal molecular masses. Masses beyond the bins get no bonus."""
+    """Return the logits of all pairs, (B, M).
+
+    Parameters
+    ----------
+    spectra
+        As of `DualEncoder.spectrum`.
+    molecules
+        As of `DualEncoder.molecule`.
+    mass
+        (M,) int64 nominal molecular masses, Da; masses beyond the bins have no logit of their own.
+    """
     embedded, of_mass = spectra
     bins = of_mass.shape[1]
     bonus = of_mass[:, mass.clamp(max=bins - 1)] * (mass < bins)
@@ -88,7 +138,7 @@ def logits(spectra: tuple[Tensor, Tensor], molecules: tuple[Tensor, Tensor], mas
 
 
 def embed_spectra(network: DualEncoder, intensity: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
-    """Embeddings (n, E) and logits of molecular masses (n, bins) of spectra (n, bins), base peak 1."""
+    """Return embeddings (n, E) and logits of molecular masses (n, bins) of spectra (n, bins), base peak 1."""
     return _in_blocks(
         lambda at: network.eval().spectrum(torch.from_numpy(views(intensity[at]))),
         len(intensity), (network.config.embedding, network.config.bins),
@@ -96,7 +146,7 @@ def embed_spectra(network: DualEncoder, intensity: NDArray[np.float32]) -> tuple
 
 
 def embed_molecules(network: DualEncoder, counts: csr_array) -> tuple[NDArray[np.float32], ...]:
-    """Embeddings (n, E) and priors (n, 1) of molecules, from counts (n, V) in the network's vocabulary."""
+    """Return embeddings (n, E) and priors (n, 1) of molecules, from counts (n, V) in the network's vocabulary."""
     rows = np.arange(counts.shape[0])
 
     def block(at: slice) -> tuple[Tensor, Tensor]:
@@ -110,7 +160,7 @@ def pair_logits(
     spectra: tuple[NDArray[np.float32], ...], molecules: tuple[NDArray[np.float32], ...], mass: NDArray[np.int32],
     query: NDArray[np.int64], candidate: NDArray[np.int64],
 ) -> NDArray[np.float64]:  # fmt: skip
-    """(n_pairs,) logits of pairs of a row of `spectra` and one of `molecules`, as `logits` defines them."""
+    """Return the logits of pairs of a row of `spectra` and a row of `molecules`, as of `logits`, (n_pairs,)."""
     (embedded, of_mass), (molecular, prior) = spectra, molecules
     bins = of_mass.shape[1]
     found = np.zeros(len(query))
@@ -122,7 +172,7 @@ def pair_logits(
 
 
 def views(intensity: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Spectra (n, bins), base peak 1, as the network reads them: (n, 3 bins)."""
+    """Return spectra (n, bins), base peak 1, as the network reads them, (n, 3 bins)."""
     roots = np.sqrt(intensity)
     logarithms = np.log1p(_LOG_SCALE * intensity) / np.log1p(_LOG_SCALE)
     bins = np.arange(intensity.shape[1])
@@ -135,7 +185,7 @@ def views(intensity: NDArray[np.float32]) -> NDArray[np.float32]:
 def _in_blocks(
     block: Callable[[slice], tuple[Tensor, Tensor]], n: int, widths: tuple[int, int]
 ) -> tuple[NDArray[np.float32], ...]:
-    """Both results of `block` over all n rows."""
+    """Return both results of `block` over all n rows."""
     found = tuple(np.zeros((n, width), np.float32) for width in widths)
     with torch.inference_mode():
         for start in range(0, n, _AT_ONCE):

@@ -74,7 +74,8 @@ class PairWeights:
             return scores
         group = np.cumsum(np.isin(np.arange(len(scores)), starts)) - 1
         odds = np.exp(scores - np.maximum.reduceat(scores, starts)[group])
-        return odds / np.add.reduceat(odds, starts)[group]
+        posterior: NDArray[np.float64] = odds / np.add.reduceat(odds, starts)[group]
+        return posterior
 
 
 def fit_pair_weights(

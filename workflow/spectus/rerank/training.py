@@ -208,5 +208,5 @@ def candidates_of(molecules: Path | None, train: MeasuredSpectra, exclusions: Ex
 
 
 def half_of(smiles: NDArray[np.str_]) -> NDArray[np.bool_]:
-    """Return which molecules are in the half of a list that the dual encoder may meet, by a hash of the SMILES, (n,)."""
+    """Return which molecules of a list the dual encoder may meet: half of them, by a hash of the SMILES, (n,)."""
     return np.array([hashed(text) < _HALF for text in smiles.tolist()], bool)

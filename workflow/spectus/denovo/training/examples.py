@@ -45,6 +45,7 @@ class Targets(NamedTuple):
     def of(
         cls, smiles: Sequence[str], source: int, config: SpectusNetworkConfig, tokenizer: SmilesTokenizer
     ) -> "Targets":
+        """Encode SMILES, with a source token before each."""
         rows = [[source, *tokenizer.encode(text), config.eos_token_id] for text in smiles]
         indptr = np.cumsum([0, *map(len, rows)], dtype=np.int64)
         return cls(indptr, np.array([token for row in rows for token in row], np.int16))

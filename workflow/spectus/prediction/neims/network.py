@@ -1,11 +1,11 @@
 """NEIMS: an EI spectrum predicted from counts of substructures (Wei et al., ACS Cent. Sci. 2019, 5, 700).
 
-A residual multilayer perceptron reads the features of a molecule and gives three values for each nominal mass: a
-fragment's intensity counted from mass 0, one counted down from the molecular mass (a neutral loss), and the gate that
-mixes the two. Layer norm stands for the paper's batch norm, unfolded substructures for its hashed ones, and the energy
-of the electrons is an input, since open libraries hold much that was not measured at 70 eV.
+A residual multilayer perceptron reads the substructures of a molecule and gives three values for each nominal mass: the
+intensity of a fragment, that of a neutral loss counted down from the molecular mass, and the gate that mixes the two.
+Differences from the paper: layer norm instead of batch norm, unfolded instead of hashed substructures, and the energy
+of the electrons as an input, because many spectra of open libraries were not measured at 70 eV.
 
-The network works with square roots of intensities; `spectra` gives intensities.
+The network works with square roots of intensities; `NeimsPredictor` gives intensities.
 """
 
 from dataclasses import dataclass
@@ -20,15 +20,37 @@ from torch import Tensor, nn
 from spectus.learning.measured_spectra import STANDARD_EV
 
 _LOW_EV = 60.0
-_ABOVE = 5  # nominal masses above the molecular one that isotopes may reach
+"""Energy below which the network is told that fragments are faint, eV. Chosen: between 70 eV and lower settings."""
+
+_EV_SCALE = 30.0
+"""Unit of the energy as an input, eV. Chosen: inputs are then between -2 and 1."""
+
+_ABOVE = 5
+"""Nominal masses above the molecular one that isotopes may reach, Da. Chosen: enough for two bromines."""
+
 _AT_ONCE = 1024
+"""Molecules that go through the network together. Chosen: some 10 MB."""
 
 
 @dataclass(frozen=True)
 class NeimsConfig:
-    """Sizes of the network."""
+    """Sizes of the network. Chosen on a tuning set of MassBank.
 
-    bins: int = 640  # nominal masses 0 to bins - 1
+    Attributes
+    ----------
+    bins : int
+        Columns of a spectrum: nominal masses 0 to bins - 1.
+    width : int
+        Of the hidden layers.
+    bottleneck : int
+        Of the middle of a block.
+    blocks : int
+        Residual blocks.
+    dropout, input_dropout : float
+        Shares of hidden units and of inputs that are dropped in training.
+    """
+
+    bins: int = 640
     width: int = 768
     bottleneck: int = 384
     blocks: int = 3
@@ -37,8 +59,15 @@ class NeimsConfig:
 
 
 class Neims(nn.Module):
-    """The network. Called with features (B, V) float (logarithms of 1 + count), molecular mass (B,) int64 and energy
-    (B,) float, eV; gives square roots of intensities (B, bins), not scaled."""
+    """The network.
+
+    Parameters
+    ----------
+    config
+        Sizes.
+    vocabulary
+        Numbers of the substructures that are read, (V,), ascending.
+    """
 
     def __init__(self, config: NeimsConfig, vocabulary: Tensor) -> None:
         super().__init__()
@@ -47,16 +76,31 @@ class Neims(nn.Module):
         self.register_buffer("vocabulary", vocabulary.to(torch.int64))
         self.first = nn.Linear(len(vocabulary) + 2, config.width)
         self.first_norm = nn.LayerNorm(config.width)
-        self.blocks = nn.ModuleList([Block(config) for _ in range(config.blocks)])
+        self.blocks = nn.ModuleList([ResidualBlock(config) for _ in range(config.blocks)])
         self.last_norm = nn.LayerNorm(config.width)
         self.heads = nn.Linear(config.width, 3 * config.bins)
 
     def forward(self, features: Tensor, mass: Tensor, energy: Tensor) -> Tensor:
+        """Compute square roots of intensities, not scaled.
+
+        Parameters
+        ----------
+        features
+            (B, V) logarithms of 1 + count.
+        mass
+            (B,) int64 nominal molecular masses, Da.
+        energy
+            (B,) energies of the electrons, eV.
+
+        Returns
+        -------
+        Tensor, (B, bins)
+        """
         features = F.dropout(features, self.config.input_dropout, self.training)
         return self.after_first(self.first(torch.cat([features, energy_terms(energy)], dim=1)), mass)
 
     def after_first(self, h: Tensor, mass: Tensor) -> Tensor:
-        """The network from the output of its first layer (B, width) on."""
+        """Compute the same from the output of the first layer (B, width)."""
         h = self.first_norm(h)
         for block in self.blocks:
             h = block(h)
@@ -70,8 +114,8 @@ class Neims(nn.Module):
         return F.relu(gate * forward + (1 - gate) * backward) * within
 
 
-class Block(nn.Module):
-    """A residual block with a bottleneck, normalised first."""
+class ResidualBlock(nn.Module):
+    """A residual block with a bottleneck, normalized first."""
 
     def __init__(self, config: NeimsConfig) -> None:
         super().__init__()
@@ -81,14 +125,23 @@ class Block(nn.Module):
         self.dropout = config.dropout
 
     def forward(self, h: Tensor) -> Tensor:
+        """Return h (B, width) with what the block adds."""
         x = F.dropout(F.relu(self.norm(h)), self.dropout, self.training)
-        return h + self.up(F.dropout(F.relu(self.down(x)), self.dropout, self.training))
+        added: Tensor = self.up(F.dropout(F.relu(self.down(x)), self.dropout, self.training))
+        return h + added
 
 
 class NeimsPredictor:
     """Spectra of molecules by rows of a matrix of counts, on the device of the network.
 
-    counts: (n, V) counts of the features in the network's vocabulary; mass: (n,) nominal molecular masses.
+    Parameters
+    ----------
+    network
+        The network.
+    counts
+        (n, V) counts of the substructures in the network's vocabulary.
+    mass
+        (n,) nominal molecular masses, Da.
     """
 
     def __init__(self, network: Neims, counts: csr_array, mass: NDArray[np.int32]) -> None:
@@ -98,8 +151,7 @@ class NeimsPredictor:
 
     @torch.no_grad()
     def __call__(self, rows: NDArray[np.int64], energy: float = STANDARD_EV) -> Tensor:
-        """(len(rows), bins) intensities, base peak 1, the square-root scale of the network undone; all 0 where it sees
-        nothing."""
+        """Return the intensities of some rows, (len(rows), bins), base peak 1; all 0 where nothing is predicted."""
         device = self.columns.device
         places, offsets, logarithms = (part.to(device) for part in bags(self.counts, rows))
         constant = (
@@ -115,7 +167,7 @@ class NeimsPredictor:
 def predicted_intensities(
     network: Neims, counts: csr_array, mass: NDArray[np.int32], energy: float = STANDARD_EV
 ) -> NDArray[np.float32]:
-    """The same for all rows of `counts`, as float32 (n, bins), without dropout."""
+    """Return the intensities of all rows of `counts`, (n, bins), base peak 1, as of `NeimsPredictor`."""
     spectra = np.zeros((len(mass), network.config.bins), np.float32)
     predictor = NeimsPredictor(network.eval(), counts, mass)
     for rows in np.split(np.arange(len(mass)), range(_AT_ONCE, len(mass), _AT_ONCE)):
@@ -125,7 +177,17 @@ def predicted_intensities(
 
 
 def bags(counts: csr_array, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
-    """Rows of a matrix of counts for `embedding_bag`: columns, where each row's begin, and logarithms of 1 + count."""
+    """Return rows of a matrix of counts for `embedding_bag`.
+
+    Returns
+    -------
+    columns : Tensor, (n_entries,)
+        Columns of the entries.
+    offsets : Tensor, (len(rows),)
+        Where each row begins.
+    logarithms : Tensor, (n_entries,)
+        Of 1 + count.
+    """
     lengths = np.diff(counts.indptr)[rows]
     offsets = np.concatenate([[0], np.cumsum(lengths)])[:-1]
     at = np.repeat(counts.indptr[rows] - offsets, lengths) + np.arange(lengths.sum())
@@ -137,11 +199,11 @@ def bags(counts: csr_array, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor, Te
 
 
 def energy_terms(energy: Tensor) -> Tensor:
-    """(B, 2) how far from 70 eV, and whether so low that fragments fade."""
-    return torch.stack([(energy - STANDARD_EV) / 30, (energy < _LOW_EV).to(energy.dtype)], dim=1)
+    """Return the distance from 70 eV and whether fragments are faint, (B, 2), of energies (B,), eV."""
+    return torch.stack([(energy - STANDARD_EV) / _EV_SCALE, (energy < _LOW_EV).to(energy.dtype)], dim=1)
 
 
 def cosine_loss(roots: Tensor, measured: Tensor) -> Tensor:
-    """(B,) one minus the cosine of two spectra weighted I^0.5 m^0.5, both given as square roots (B, bins)."""
+    """Return one minus the cosine of spectra weighted I^0.5 m^0.5, (B,), both given as square roots (B, bins)."""
     weight = torch.arange(roots.shape[1], device=roots.device) ** 0.5
     return 1 - F.cosine_similarity(roots * weight + 1e-8, measured * weight, dim=1)

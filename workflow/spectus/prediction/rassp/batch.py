@@ -1,4 +1,4 @@
-"""Prepared molecules side by side as tensors, padded, for the FormulaNet.
+"""Prepared molecules side by side as padded tensors for the FormulaNet.
 
 Letters in comments: B molecules, N atoms, K skeletons, F sub-formulae of all B together.
 """
@@ -18,6 +18,7 @@ SKELETON_NUMBERS, FORMULA_NUMBERS = 9, 6
 """Columns of numbers that describe a skeleton and a sub-formula."""
 
 _MOLECULES_AT_ONCE, _CELLS_AT_ONCE = 32, 400_000
+"""Most molecules of a group, and most numbers for pairs of a skeleton and an atom. Chosen: some 100 MB of memory."""
 
 
 class Batch(NamedTuple):
@@ -41,7 +42,15 @@ class Batch(NamedTuple):
 
 
 def collate(molecules: Sequence[Prepared], energy: NDArray[np.float32]) -> Batch:
-    """Molecules that can be predicted, with the energies of the electrons (B,), eV."""
+    """Put molecules side by side.
+
+    Parameters
+    ----------
+    molecules
+        Molecules that can be predicted.
+    energy
+        Energies of the electrons, (B,), eV.
+    """
     n_atoms, n_skeletons = (max(len(part) for part in parts) for parts in zip(
         *((molecule.atoms, molecule.skeletons) for molecule in molecules), strict=True
     ))  # fmt: skip
@@ -82,7 +91,7 @@ def collate(molecules: Sequence[Prepared], energy: NDArray[np.float32]) -> Batch
 
 
 def _skeleton_numbers(molecule: Prepared) -> NDArray[np.float32]:
-    """(K, SKELETON_NUMBERS): mass and size, of the skeleton and as shares of the molecule's, and unsaturation."""
+    """Return mass and size of skeletons, their shares of the molecule's, and unsaturation, (K, SKELETON_NUMBERS)."""
     skeletons = molecule.skeletons.astype(np.int64)
     mass = molecule.first_mass.astype(np.float32)
     atoms = skeletons.sum(axis=1)
@@ -97,8 +106,11 @@ def _skeleton_numbers(molecule: Prepared) -> NDArray[np.float32]:
 
 
 def _formula_numbers(molecule: Prepared) -> NDArray[np.float32]:
-    """(F, FORMULA_NUMBERS): unsaturation of sub-formulae, whether electrons are paired in their ions, hydrogens that
-    they have against the molecule's share, and mass."""
+    """Return numbers that describe sub-formulae, (F, FORMULA_NUMBERS).
+
+    They are the unsaturation, whether electrons are paired in the ion, the hydrogens against the molecule's share, and
+    the mass.
+    """
     skeletons, hydrogens = molecule.skeletons[molecule.skeleton].astype(np.int64), molecule.hydrogens.astype(np.int64)
     unsaturated = unsaturation(skeletons, hydrogens)
     whole = unsaturated[-1]
@@ -112,7 +124,7 @@ def _formula_numbers(molecule: Prepared) -> NDArray[np.float32]:
 
 
 def chunks(molecules: Sequence[Prepared], rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Rows of molecules in groups of about as many skeletons each, so that little is padded and memory bounded."""
+    """Return rows of molecules in groups of about as many skeletons each, so that padding and memory are bounded."""
     ordered = rows[np.argsort([len(molecules[row].skeletons) for row in rows], kind="stable")]
     groups, start = list[NDArray[np.int64]](), 0
     while start < len(ordered):

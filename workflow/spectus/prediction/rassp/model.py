@@ -64,7 +64,7 @@ class RasspModel(PredictionModel):
             network = Rassp(RasspConfig(**config["rassp"]))
             network.load_state_dict(weights)
             entries: dict[str, Any] = config["limits"]
-            limits = Limits(**{key: math.inf if value is None else value for key, value in entries.items()})
+            limits = _limits(entries)
         except (AttributeError, KeyError, TypeError, RuntimeError) as error:
             raise misfit(folder, error) from error
         return cls(folder.resolve().name, file_sha256(folder / WEIGHTS), limits, network.eval())
@@ -92,3 +92,9 @@ class RasspModel(PredictionModel):
             spectra[start : start + len(part)] = predicted_mixtures(self.network, part, energy)
             reasons += [molecule.reason for molecule in part]
         return spectra, reasons
+
+
+def _limits(entries: dict[str, Any]) -> Limits:
+    """Return the limits of config.json, where null stands for no limit."""
+    values: dict[str, Any] = {key: math.inf if value is None else value for key, value in entries.items()}
+    return Limits(**values)

@@ -1,13 +1,13 @@
-"""RASSP's FormulaNet: an EI spectrum as a mixture of a molecule's sub-formulae (Zhu and Jonas, Anal. Chem. 2023, 95,
-2653).
+"""RASSP's FormulaNet: an EI spectrum as a mixture of a molecule's sub-formulae.
 
-A graph network reads the atoms; every sub-formula looks at the atoms by attention and gets a score; the softmax over
-all sub-formulae, the whole molecule among them, is their abundance; the spectrum is the sum of their isotope patterns.
-So no peak stands where no part of the molecule could, and isotopes are those of nature.
+The source is Zhu and Jonas, Anal. Chem. 2023, 95, 2653. A graph network reads the atoms. Every sub-formula reads the
+atoms by attention and gets a score. The softmax over all sub-formulae, the whole molecule among them, is their
+abundance. The spectrum is the sum of their natural isotope patterns. So no peak is predicted where no part of the
+molecule can be.
 
-What differs from the paper: attention and perceptrons work on skeletons (sub-formulae without their hydrogens), of
-which there are ten times fewer, and a small product adds the hydrogens; the attention knows which atoms the fragments
-of such a skeleton hold; residual blocks stand for recurrent cells; the energy of the electrons is an input.
+Differences from the paper: attention and perceptrons work on skeletons (sub-formulae without their hydrogens), of which
+there are ten times fewer, and a small product adds the hydrogens; the attention knows which atoms the fragments of such
+a skeleton hold; residual blocks replace recurrent cells; the energy of the electrons is an input.
 
 Letters in comments: B molecules, N atoms, K skeletons, F sub-formulae of all B together, D width, H heads.
 """
@@ -35,18 +35,39 @@ from spectus.prediction.rassp.preparation import (
 )
 from spectus.prediction.rassp.subformulae import HEAVY
 
-_MOST = MOST_ATOMS + 1  # counts of one heavy element
+_MOST = MOST_ATOMS + 1
+"""Counts of one heavy element: 0 to 64."""
+
 _DEUTERIUM = 1.15e-4
+"""Natural abundance of deuterium (IUPAC 2013)."""
 
 
 @dataclass(frozen=True)
 class RasspConfig:
-    """Sizes of the network; the defaults are those published, as far as they have a counterpart here."""
+    """Sizes of the network. The defaults are those published, as far as they have a counterpart here.
 
-    bins: int = 512  # nominal masses 0 to bins - 1
+    Attributes
+    ----------
+    bins : int
+        Columns of a spectrum: nominal masses 0 to bins - 1.
+    width : int
+        Of the hidden layers.
+    graph_layers : int
+        Layers of the graph network.
+    blocks : int
+        Blocks of attention from skeletons to atoms.
+    heads, key : int
+        Heads of the attention, and width of a key.
+    formula_width : int
+        Of the layers that work on sub-formulae.
+    dropout : float
+        Share of hidden units that are dropped in training.
+    """
+
+    bins: int = 512
     width: int = 512
     graph_layers: int = 16
-    blocks: int = 3  # in which skeletons look at atoms
+    blocks: int = 3
     heads: int = 1
     key: int = 8
     formula_width: int = 128
@@ -54,7 +75,13 @@ class RasspConfig:
 
 
 class Rassp(nn.Module):
-    """The network. Called with a `Batch`; gives intensities (B, bins) that add up to 1, less what lies beyond."""
+    """The network.
+
+    Parameters
+    ----------
+    config
+        Sizes.
+    """
 
     def __init__(self, config: RasspConfig) -> None:
         super().__init__()
@@ -77,11 +104,12 @@ class Rassp(nn.Module):
         self.score = nn.Linear(hidden, 1)
 
     def forward(self, batch: Batch) -> Tensor:
+        """Compute intensities that add up to 1, less those beyond the bins, (B, bins)."""
         scores = self.scores(batch)
         return self.spectrum(batch, softmax_of_groups(scores, batch.molecule, len(batch.atoms)))
 
     def scores(self, batch: Batch) -> Tensor:
-        """(F,) logits of the sub-formulae."""
+        """Compute the logits of the sub-formulae, (F,)."""
         present = batch.present[:, :, None]
         x = self.atoms(batch.atoms) * present  # (B, N, D)
         for layer in self.graph:
@@ -96,14 +124,15 @@ class Rassp(nn.Module):
         hidden = self.config.formula_width
         of_skeleton = self.to_formula(F.relu(self.skeleton_norm(s))).flatten(0, 1)  # (B K, 3 hidden + 1)
         of_its_skeleton = F.embedding(batch.skeleton, of_skeleton)
-        first, gate, direct, own = of_its_skeleton.split([hidden, hidden, hidden, 1], dim=1)
+        first, gate, direct, own = torch.split(of_its_skeleton, [hidden, hidden, hidden, 1], dim=1)
         z = first + self.matches(batch.matches) + self._hydrogens(batch)  # (F, hidden)
         z = F.relu(z)
         second = F.relu(self.formula(z) + direct)
-        return (z * gate).sum(1) * hidden**-0.5 + self.score(second)[:, 0] + own[:, 0]
+        of_second: Tensor = self.score(second)[:, 0]
+        return (z * gate).sum(1) * hidden**-0.5 + of_second + own[:, 0]
 
     def spectrum(self, batch: Batch, abundance: Tensor) -> Tensor:
-        """(B, bins) the isotope patterns of sub-formulae of given abundances (F,), summed."""
+        """Sum the isotope patterns of sub-formulae of given abundances (F,) to spectra, (B, bins)."""
         bins = self.config.bins
         pattern = batch.isotopes[batch.skeleton]  # (F, width)
         hydrogens = batch.hydrogens[:, None].to(pattern.dtype)
@@ -118,17 +147,20 @@ class Rassp(nn.Module):
         return found.view(-1, bins + 1)[:, :bins]
 
     def _skeletons(self, batch: Batch) -> Tensor:
-        """(B, K, D) what is known of skeletons without looking at the atoms. A count is the sum of one vector for each
-        atom it has, as the paper's cumulative one-hot code gives."""
+        """Return vectors of skeletons without the atoms, (B, K, D).
+
+        A count is the sum of one vector for each of its atoms, as with the paper's cumulative one-hot code.
+        """
         n_tables, size, width = self.counts.shape
         tables = self.counts.cumsum(dim=1).view(-1, width)
         at = batch.counts + size * torch.arange(n_tables, device=batch.counts.device)
         counted = F.embedding_bag(at.flatten(0, 1), tables, mode="sum").view(*at.shape[:2], width)
         cuts = self.cuts(batch.cuts + torch.tensor([0, NO_FRAGMENT + 1], device=at.device)).sum(2)
-        return counted + cuts + self.numbers(batch.numbers)
+        numbers: Tensor = self.numbers(batch.numbers)
+        return counted + cuts + numbers
 
     def _hydrogens(self, batch: Batch) -> Tensor:
-        """(F, formula_width) of the hydrogens of sub-formulae and of what they lack, and of the energy."""
+        """Return vectors of sub-formulae's hydrogens, of those they lack, and of the energy, (F, formula_width)."""
         own, lost = self.hydrogens.cumsum(dim=1)
         number = torch.arange(int(batch.hydrogens_in_all.max()) + 1, device=own.device)
         left = (batch.hydrogens_in_all[:, None] - number).clamp(min=0)  # (B, h)
@@ -138,7 +170,7 @@ class Rassp(nn.Module):
 
 
 class GraphLayer(nn.Module):
-    """Atoms hear from their neighbours, the loudest of the kinds of bonds."""
+    """Messages between neighboring atoms; of the kinds of bonds, the largest value counts."""
 
     def __init__(self, config: RasspConfig) -> None:
         super().__init__()
@@ -150,14 +182,18 @@ class GraphLayer(nn.Module):
         self.dropout = config.dropout
 
     def forward(self, x: Tensor, adjacency: Tensor) -> Tensor:
+        """Return atoms x (B, N, D) with their messages; adjacency is (B, len(BOND_ORDERS), N, N)."""
         n = self.norm(x)
         message = self.message(n).unflatten(2, (len(BOND_ORDERS), -1)).transpose(1, 2)  # (B, C, N, D)
-        heard = (adjacency @ message).amax(dim=1)  # (B, N, D)
-        return x + F.dropout(self.out(F.relu(heard + self.own(n))), self.dropout, self.training)
+        received = (adjacency @ message).amax(dim=1)  # (B, N, D)
+        return x + F.dropout(self.out(F.relu(received + self.own(n))), self.dropout, self.training)
 
 
 class SkeletonBlock(nn.Module):
-    """Skeletons look at atoms, then think; each head may lean towards the atoms of the skeleton's fragments."""
+    """Cross-attention from skeletons to atoms, then a feed-forward layer.
+
+    Each head has a bias towards the atoms of the skeleton's fragments.
+    """
 
     def __init__(self, config: RasspConfig) -> None:
         super().__init__()
@@ -174,6 +210,10 @@ class SkeletonBlock(nn.Module):
         self.dropout = config.dropout
 
     def forward(self, s: Tensor, x: Tensor, share: Tensor, unseen: Tensor) -> Tensor:
+        """Return skeletons s (B, K, D) that have read the atoms x (B, N, D).
+
+        `share` is (B, K, 3, N) as of `Prepared`, `unseen` a large negative number for padding, (B, 1, 1, N).
+        """
         q = self.query(self.norm(s)).unflatten(2, (self.heads, self.key)).transpose(1, 2)  # (B, H, K, key)
         k = self.keys(x).unflatten(2, (self.heads, self.key)).transpose(1, 2)  # (B, H, N, key)
         v = self.values(x).unflatten(2, (self.heads, -1)).transpose(1, 2)  # (B, H, N, D / H)
@@ -181,12 +221,12 @@ class SkeletonBlock(nn.Module):
         weight = (q @ k.transpose(2, 3) * self.key**-0.5 + lean + unseen).softmax(dim=3)  # (B, H, K, N)
         seen = (weight @ v).transpose(1, 2).flatten(2)  # (B, K, D)
         s = s + F.dropout(self.out(seen), self.dropout, self.training)
-        thought = self.down(F.relu(self.up(self.think_norm(s))))
-        return s + F.dropout(thought, self.dropout, self.training)
+        added = self.down(F.relu(self.up(self.think_norm(s))))
+        return s + F.dropout(added, self.dropout, self.training)
 
 
 def softmax_of_groups(scores: Tensor, group: Tensor, n_groups: int) -> Tensor:
-    """(F,) softmax of scores among those of one group."""
+    """Return the softmax of scores (F,) among those of one group."""
     top = torch.full((n_groups,), -torch.inf, device=scores.device, dtype=scores.dtype)
     top = top.scatter_reduce(0, group, scores.detach(), "amax")
     odds = torch.exp(scores - top[group])
@@ -194,9 +234,17 @@ def softmax_of_groups(scores: Tensor, group: Tensor, n_groups: int) -> Tensor:
 
 
 def cosine_loss(spectra: Tensor, measured: Tensor, mass_power: float = 0.5) -> Tensor:
-    """(B,) one minus the cosine of square roots of predicted intensities and of measured ones (B, bins), weighted with
-    a power of the mass. The published loss, squared distance of the roots scaled to length 1, is twice this with
-    power 0."""
+    """Return one minus the cosine of square roots of intensities, weighted with a power of the mass, (B,).
+
+    The published loss, the squared distance of the roots scaled to length 1, is twice this with power 0.
+
+    Parameters
+    ----------
+    spectra, measured
+        (B, bins) predicted and measured intensities.
+    mass_power
+        Power of the mass.
+    """
     weight = torch.arange(spectra.shape[1], device=spectra.device) ** mass_power
     return 1 - F.cosine_similarity((spectra + 1e-8).sqrt() * weight, measured.sqrt() * weight, dim=1)
 
@@ -204,7 +252,7 @@ def cosine_loss(spectra: Tensor, measured: Tensor, mass_power: float = 0.5) -> T
 def predicted_mixtures(
     network: Rassp, molecules: Sequence[Prepared], energy: float = STANDARD_EV
 ) -> NDArray[np.float32]:
-    """Spectra (n, bins) float32, base peak 1; rows of zeros for molecules that cannot be predicted."""
+    """Return spectra, (n, bins), base peak 1; rows of zeros for molecules that cannot be predicted."""
     spectra = np.zeros((len(molecules), network.config.bins), np.float32)
     usable = np.flatnonzero([molecule.reason is None for molecule in molecules])
     network.eval()

@@ -1,11 +1,11 @@
 """Molecules as the FormulaNet reads them: a graph of heavy atoms, sub-formulae, and what the structure says of each.
 
-Hydrogens are counts of the atoms that bear them. As vertices they would double the graph, and all of one atom's are
-alike. What EI does to them, leaving one or moving one, is told by how many a sub-formula has more than the fragment of
-the same heavy atoms.
+Hydrogens are counts of the atoms that bear them. As vertices they would double the graph, and those of one atom are
+equivalent. Moves and losses of hydrogens show in how many more a sub-formula has than the fragment of the same heavy
+atoms.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -32,28 +32,53 @@ NO_FRAGMENT = MOST_CUTS + 1
 """Stands for the number of cuts where no fragment has a skeleton."""
 
 MOST_HYDROGENS = 160
+"""Hydrogens of a molecule. Chosen: more than any volatile molecule of 64 heavy atoms has."""
 
 SHIFTS = (-2, -1, 0, 1, 2)
-"""Hydrogens that a sub-formula may have more than a fragment to be told of it."""
+"""Hydrogens by which a sub-formula may differ from a fragment that is counted for it. Chosen: EI moves one or two."""
 
 _HYBRIDS = (HybridizationType.SP, HybridizationType.SP2, HybridizationType.SP3)
 _RING_SIZES = range(3, 8)
 ATOM_FEATURES = len(HEAVY) + 6 + 5 + len(_HYBRIDS) + 3 + len(_RING_SIZES) + 2
 MATCHES = (MOST_CUTS + 2) * len(SHIFTS)
-_GRID = 2_000_000  # skeletons that are looked at, times hydrogens: bounds memory for what is beyond the limits anyway
+
+_GRID = 2_000_000
+"""Most skeletons that are enumerated, times hydrogens. Chosen: bounds the memory for molecules beyond the limits."""
 
 
 class Prepared(NamedTuple):
-    """One molecule of N heavy atoms, K skeletons and F sub-formulae; `reason` says why it cannot be predicted, and all
-    else is empty then.
+    """One molecule of N heavy atoms, K skeletons and F sub-formulae.
 
-    `atoms` (N, ATOM_FEATURES); `bonds` (n_bonds, 3) both atoms and the place in BOND_ORDERS; `heavy` (len(HEAVY),) and
-    `hydrogens_in_all` of the molecule; `skeletons` (K, len(HEAVY)); `share` (K, 3, N) in steps of 1/255 how often an
-    atom is in the fragments of a skeleton that break the fewest bonds, is at a broken bond inside them, and outside;
-    `cuts` and `loss_cuts` (K,) these fewest bonds for the skeleton and for what it lacks; `isotopes` (K, width) and
-    `first_mass` (K,) its isotope pattern and where that begins; `skeleton` and `hydrogens` (F,) the sub-formulae;
-    `matches` (F, MATCHES) how many fragments have its skeleton and its hydrogens less each of SHIFTS, for 0 to 3 cuts,
-    and whether the loss of two cuts is such a fragment.
+    Attributes
+    ----------
+    reason : str or None
+        Why it cannot be predicted; all else is empty then.
+    atoms : ndarray of uint8, (N, ATOM_FEATURES)
+        What is known of each atom.
+    bonds : ndarray of uint8, (n_bonds, 3)
+        Both atoms, and the place in BOND_ORDERS.
+    heavy : ndarray of uint8, (len(HEAVY),)
+        Heavy atoms of the molecule by element.
+    hydrogens_in_all : int
+        Hydrogens of the molecule.
+    skeletons : ndarray of uint8, (K, len(HEAVY))
+        Heavy atoms of each skeleton by element.
+    share : ndarray of uint8, (K, 3, N)
+        In steps of 1/255: how often an atom is in the fragments of a skeleton that break the fewest bonds, how often it
+        is at a broken bond inside them, and outside.
+    cuts, loss_cuts : ndarray of uint8, (K,)
+        These fewest bonds, for the skeleton and for what it lacks.
+    isotopes : ndarray of float32, (K, width)
+        Isotope pattern.
+    first_mass : ndarray of int16, (K,)
+        Nominal mass at which it begins, Da.
+    skeleton : ndarray of int32, (F,)
+        Skeleton of each sub-formula.
+    hydrogens : ndarray of uint8, (F,)
+        Hydrogens of each sub-formula.
+    matches : ndarray of uint8, (F, MATCHES)
+        How many fragments have the skeleton and the hydrogens less each of SHIFTS, for 0 to 3 cuts, and whether the
+        loss of two cuts is such a fragment.
     """
 
     reason: str | None
@@ -73,14 +98,24 @@ class Prepared(NamedTuple):
 
 
 def prepare_all(smiles: Iterable[str | None], limits: Limits, total: int | None = None) -> list[Prepared]:
-    """Molecules given as SMILES, in their order; stereochemistry plays no part."""
+    """Prepare molecules.
+
+    Parameters
+    ----------
+    smiles
+        The molecules; stereochemistry plays no part.
+    limits
+        Which molecules are taken.
+    total
+        Their number, for the progress bar.
+    """
     with quiet_rdkit():
         bar = tqdm(smiles, total=total, desc="sub-formulae", unit=" molecules", disable=None, delay=1, leave=False)
         return [prepare(Chem.MolFromSmiles(text) if text else None, limits) for text in bar]
 
 
 def prepare(molecule: Chem.Mol | None, limits: Limits) -> Prepared:
-    """One molecule, hydrogens implicit.
+    """Prepare one molecule, hydrogens implicit.
 
     Where more sub-formulae are possible than `limits.formulae`, only those remain whose heavy atoms are a fragment of
     the molecule or what such a fragment leaves; where these are too many, the molecule is refused.
@@ -149,7 +184,7 @@ def _shares(
     held: NDArray[np.float32], bonds: NDArray[np.uint8], best: NDArray[np.bool_], row: NDArray[np.int64],
     number: NDArray[np.int64], n_skeletons: int, cuts: NDArray[np.uint8], loss_cuts: NDArray[np.uint8],
 ) -> NDArray[np.uint8]:  # fmt: skip
-    """(K, 3, N) of `Prepared.share`. A skeleton without fragments has what the fragments of its loss leave it."""
+    """Return `Prepared.share`, (K, 3, N). A skeleton without fragments has what the fragments of its loss leave."""
     n_atoms = held.shape[1]
     ends = np.zeros((2, len(bonds), n_atoms), np.float32)
     ends[0, np.arange(len(bonds)), bonds[:, 0]] = 1
@@ -183,7 +218,7 @@ def _matches(
     formulae: Subformulae, hydrogens: int, row: NDArray[np.int64], loss_row: NDArray[np.int64],
     cuts: NDArray[np.uint8], kept: NDArray[np.bool_], attached: NDArray[np.int64],
 ) -> NDArray[np.uint8]:  # fmt: skip
-    """(F, MATCHES) of `Prepared.matches`."""
+    """Return `Prepared.matches`, (F, MATCHES)."""
     reach = max(abs(shift) for shift in SHIFTS)
     shape = (MOST_CUTS + 2, len(formulae.skeletons), hydrogens + 1 + 2 * reach)
     counts = np.zeros(shape, np.int64)
@@ -213,7 +248,7 @@ def _atoms(molecule: Chem.Mol) -> NDArray[np.uint8]:
 
 
 def _bonds(molecule: Chem.Mol) -> NDArray[np.uint8]:
-    """(n_bonds, 3); a bond of any other order counts as single."""
+    """Return `Prepared.bonds`, (n_bonds, 3); a bond of any other order counts as single."""
     rows = [
         (
             bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(),
@@ -231,8 +266,3 @@ def _refused(reason: str) -> Prepared:
         np.zeros((0, len(HEAVY)), np.uint8), shares, none, none, np.zeros((0, 1), np.float32), np.zeros(0, np.int16),
         np.zeros(0, np.int32), none, np.zeros((0, MATCHES), np.uint8),
     )  # fmt: skip
-
-
-def usable(molecules: Sequence[Prepared]) -> NDArray[np.bool_]:
-    """(n,) which can be predicted."""
-    return np.array([molecule.reason is None for molecule in molecules], dtype=bool)

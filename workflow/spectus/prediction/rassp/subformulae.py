@@ -1,8 +1,8 @@
 """Sub-formulae of a molecule and their isotope patterns on integer masses.
 
 A sub-formula is a skeleton (how many of each heavy element) with a number of hydrogens. RASSP (Zhu and Jonas, Anal.
-Chem. 2023, 95, 2653) takes every vector of counts from none to all; those that chemistry forbids can be left out, so
-that molecules with several heteroatoms stay within the limit.
+Chem. 2023, 95, 2653) takes every vector of counts from none to all. Those with impossible unsaturation can be left out,
+so that molecules with several heteroatoms stay within the limit.
 """
 
 from dataclasses import dataclass
@@ -18,6 +18,9 @@ from spectus.molecules.suitability import ELEMENTS
 HEAVY = tuple(number for number in ELEMENTS if number != 1)
 """Atomic numbers of a skeleton's columns; hydrogens are counted apart."""
 
+_PATTERN_STEP = 64
+"""Numbers of atoms for which isotope patterns are computed together. Chosen: one or two steps serve every molecule."""
+
 _TETRAVALENT, _TRIVALENT, _MONOVALENT = (6, 14), (7, 15, 5), (9, 17, 35, 53)
 _UNSATURATION = np.array(
     [1.0 if e in _TETRAVALENT else 0.5 if e in _TRIVALENT else -0.5 if e in _MONOVALENT else 0.0 for e in HEAVY]
@@ -26,18 +29,41 @@ _UNSATURATION = np.array(
 
 @dataclass(frozen=True)
 class Limits:
-    """Which molecules are taken, and which of their sub-formulae. The defaults are those published."""
+    """Which molecules are taken, and which of their sub-formulae. The defaults are those published.
 
-    atoms: int = 48  # hydrogens among them
+    Attributes
+    ----------
+    atoms : int
+        Most atoms, hydrogens among them.
+    formulae : int
+        Most sub-formulae.
+    below_saturated : float
+        Rings and double bonds that a sub-formula may have fewer than 0.
+    added_unsaturation : float
+        Rings and double bonds that a sub-formula may have more than the whole molecule.
+    isotopes : int
+        Nominal masses of an isotope pattern, from the lightest isotopes on, Da.
+    """
+
+    atoms: int = 48
     formulae: int = 4096
-    below_saturated: float = float("inf")  # rings and double bonds that a sub-formula may have fewer than none
-    added_unsaturation: float = float("inf")  # and more than the whole molecule
-    isotopes: int = 12  # nominal masses of an isotope pattern, from the lightest isotopes on
+    below_saturated: float = float("inf")
+    added_unsaturation: float = float("inf")
+    isotopes: int = 12
 
 
 class Subformulae(NamedTuple):
-    """`skeletons` (K, len(HEAVY)) counts, none of them empty, the whole molecule's last; `skeleton` (F,) row of the
-    skeleton and `hydrogens` (F,) of each sub-formula, ascending by both; the last is the molecule."""
+    """Sub-formulae of a molecule, ascending by skeleton and hydrogens; the last is the molecule.
+
+    Attributes
+    ----------
+    skeletons : ndarray of int64, (K, len(HEAVY))
+        Heavy atoms by element, none of them empty, the whole molecule's last.
+    skeleton : ndarray of int64, (F,)
+        Row of the skeleton of each sub-formula.
+    hydrogens : ndarray of int64, (F,)
+        Hydrogens of each sub-formula.
+    """
 
     skeletons: NDArray[np.int64]
     skeleton: NDArray[np.int64]
@@ -45,7 +71,7 @@ class Subformulae(NamedTuple):
 
 
 def all_skeletons(heavy: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(prod(heavy + 1), len(HEAVY)) every vector of counts up to `heavy`, the empty one first; see `skeleton_number`.
+    """Return every vector of counts up to `heavy`, the empty one first, (prod(heavy + 1), len(HEAVY)).
 
     The row of a vector is its `skeleton_number`.
     """
@@ -53,30 +79,39 @@ def all_skeletons(heavy: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def skeleton_number(counts: NDArray[np.int64], heavy: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(n,) rows of `all_skeletons(heavy)` at which vectors of counts (n, len(HEAVY)) stand."""
+    """Return the rows of `all_skeletons(heavy)` that hold vectors of counts (n, len(HEAVY)), (n,)."""
     radix = np.cumprod(np.append(1, (heavy + 1)[:0:-1]))[::-1]
     return counts @ radix
 
 
 def unsaturation(skeletons: NDArray[np.int64], hydrogens: NDArray[np.int64] | int) -> NDArray[np.float64]:
-    """(n,) rings and double bonds of formulae, with the elements' lowest valences; half numbers are ions of even
-    electron count."""
-    return 1 + skeletons @ _UNSATURATION - np.asarray(hydrogens) / 2
+    """Return the rings and double bonds of formulae, with the elements' lowest valences, (n,).
+
+    Half numbers are ions of even electron count.
+    """
+    found: NDArray[np.float64] = 1 + skeletons @ _UNSATURATION - np.asarray(hydrogens) / 2
+    return found
 
 
 def subformulae(
     heavy: NDArray[np.int64], hydrogens: int, limits: Limits, reachable: NDArray[np.bool_] | None = None
 ) -> Subformulae:
-    """Sub-formulae of a molecule; as many as there are, whatever `limits.formulae` says.
+    """Return the sub-formulae of a molecule, all of them, whatever `limits.formulae` says.
 
-    The empty skeleton is left out: nothing below m/z 5 is recorded. A sub-formula may have fewer or more rings and
-    double bonds than a stable molecule could, but only so many as the limits say; the bounds move with the molecule's
-    own number, so that hypervalent ones keep their formula.
+    The empty skeleton is left out, because nothing below m/z 5 is recorded. A sub-formula may have fewer or more rings
+    and double bonds than a stable molecule, within the limits. The bounds move with the molecule's own number, so that
+    hypervalent molecules keep their formula.
 
     Parameters
     ----------
-    heavy: (len(HEAVY),) heavy atoms of the molecule.
-    reachable: (prod(heavy + 1),) which skeletons to keep, by `skeleton_number`; None: all.
+    heavy
+        (len(HEAVY),) heavy atoms of the molecule by element.
+    hydrogens
+        Hydrogens of the molecule.
+    limits
+        Bounds of the unsaturation.
+    reachable
+        (prod(heavy + 1),) which skeletons to keep, by `skeleton_number`; None: all.
     """
     skeletons = all_skeletons(heavy)
     own = float(unsaturation(heavy, hydrogens))
@@ -95,30 +130,41 @@ def subformulae(
 
 
 def isotope_patterns(counts: NDArray[np.int64], elements: tuple[int, ...], width: int) -> NDArray[np.float64]:
-    """(n, width) shares of the nominal masses of formulae, from that of the lightest isotopes on; each row sums to 1.
+    """Return the isotope patterns of formulae, from the mass of the lightest isotopes on; each row sums to 1.
 
     Parameters
     ----------
-    counts: (n, len(elements)) atoms of each element.
-    width: masses kept; what lies beyond is shared out among them.
+    counts
+        (n, len(elements)) atoms of each element.
+    elements
+        Atomic numbers.
+    width
+        Nominal masses to keep; what lies beyond is distributed among them.
+
+    Returns
+    -------
+    ndarray of float64, (n, width)
     """
     patterns = np.zeros((len(counts), width))
     patterns[:, 0] = 1.0
     for column, element in enumerate(elements):
         most = int(counts[:, column].max(initial=0))
         if most and len(_abundances(element)) > 1:
-            patterns = _convolved(patterns, _powers(element, -(-most // 64) * 64, width)[counts[:, column]])
-    return patterns / patterns.sum(axis=1, keepdims=True)
+            patterns = _convolved(
+                patterns, _powers(element, -(-most // _PATTERN_STEP) * _PATTERN_STEP, width)[counts[:, column]]
+            )
+    shares: NDArray[np.float64] = patterns / patterns.sum(axis=1, keepdims=True)
+    return shares
 
 
 def lightest_mass(counts: NDArray[np.int64], elements: tuple[int, ...]) -> NDArray[np.int64]:
-    """(n,) nominal masses of formulae of the lightest isotopes: where their patterns begin."""
+    """Return the nominal masses of formulae of the lightest isotopes, where their patterns begin, (n,)."""
     return counts @ np.array([_lightest(element) for element in elements], dtype=np.int64)
 
 
 @cache
 def _powers(element: int, most: int, width: int) -> NDArray[np.float64]:
-    """(most + 1, width) patterns of 0 to `most` atoms of an element."""
+    """Return the patterns of 0 to `most` atoms of an element, (most + 1, width)."""
     one = np.zeros((1, width))
     abundances = _abundances(element)[:width]
     one[0, : len(abundances)] = abundances
@@ -130,7 +176,7 @@ def _powers(element: int, most: int, width: int) -> NDArray[np.float64]:
 
 
 def _convolved(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Row-wise convolution of patterns of one width, cut to it."""
+    """Return the row-wise convolution of patterns of one width, cut to it."""
     width = a.shape[1]
     out = np.zeros_like(a)
     for shift in range(width):
@@ -140,7 +186,7 @@ def _convolved(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.flo
 
 @cache
 def _abundances(element: int) -> NDArray[np.float64]:
-    """Natural abundances by nominal mass, from the lightest isotope on."""
+    """Return natural abundances by nominal mass, from the lightest isotope on."""
     table = Chem.GetPeriodicTable()
     first = _lightest(element)
     shares = np.array([table.GetAbundanceForIsotope(element, mass) for mass in range(first, 3 * element + 3)])
