@@ -30,7 +30,7 @@ def library(tmp_path: Path) -> Path:
 
 
 def test_a_run_becomes_components() -> None:
-    run = made_run([Eluting(60.0, spectrum(3), 1e5), Eluting(90.0, spectrum(4), 1e5)])
+    run = made_run([Eluting(spectrum(3), 60.0, 1e5), Eluting(spectrum(4), 90.0, 1e5)])
     components = api.deconvolve(run, min_snr=6.0)
     assert isinstance(components, pd.DataFrame)
     assert np.allclose(components.rt_s, [60.0, 90.0], atol=0.5)

@@ -17,7 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--reference", type=Path, metavar="LIB", help="library to search with the same queries, for comparison"
     )
     parser.add_argument("--reference-split", metavar="SPLIT", help="only records of the reference with this `split`")
-    parser.add_argument("--exclude", nargs="+", default=[], type=Path, metavar="FILE", help=EXCLUDE_HELP)
+    parser.add_argument(
+        "--exclude", action="extend", nargs="+", default=[], type=Path, metavar="FILE", help=EXCLUDE_HELP
+    )
     parser.add_argument("--beams", type=int, default=10, help="beams, and most candidates of a query (default: 10)")
     parser.add_argument(
         "--given", choices=["formula", "mass"], help="restrict the candidates to the true formula or nominal mass"

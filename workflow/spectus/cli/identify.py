@@ -43,7 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--reranker", default="open", metavar="MODEL",
         help="rerank predicted and de novo candidates: `open`, a folder, or `none` (default: open)",
     )  # fmt: skip
-    parser.add_argument("--exclude", nargs="+", default=[], type=Path, metavar="FILE", help=EXCLUDE_HELP)
+    parser.add_argument(
+        "--exclude", action="extend", nargs="+", default=[], type=Path, metavar="FILE", help=EXCLUDE_HELP
+    )
     add_settings(
         parser, IdentifySettings,
         {

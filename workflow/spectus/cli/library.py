@@ -20,7 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--labels", type=Path, metavar="CSV",
         help="build a training library: corrected structures (accession, smiles_of_spectrum) of the first source",
     )  # fmt: skip
-    parser.add_argument("--exclude", nargs="+", default=[], type=Path, metavar="FILE", help=EXCLUDE_HELP)
+    parser.add_argument(
+        "--exclude", action="extend", nargs="+", default=[], type=Path, metavar="FILE", help=EXCLUDE_HELP
+    )
 
 
 def run(options: argparse.Namespace) -> list[Path]:

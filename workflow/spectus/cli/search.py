@@ -29,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--any-ionization", action="store_true", help="search spectra that are not from electron ionization, too"
     )
-    parser.add_argument("--exclude", nargs="+", default=[], type=Path, metavar="FILE", help=EXCLUDE_HELP)
+    parser.add_argument(
+        "--exclude", action="extend", nargs="+", default=[], type=Path, metavar="FILE", help=EXCLUDE_HELP
+    )
 
 
 def run(options: argparse.Namespace) -> list[Path]:
