@@ -70,3 +70,12 @@ def test_min_snr_bounds_what_is_found(tmp_path: Path) -> None:
         assert snr.min(initial=min_snr) >= min_snr
         counts.append(len(snr))
     assert counts[0] > counts[1] > counts[2] == 0
+
+
+def test_a_run_without_components_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture, runs: list[Path]) -> None:
+    silent = tmp_path / "silent.mzML"
+    write_mzml(made_run([]), silent, "made")
+    out = tmp_path / "components.parquet"
+    deconvolve_runs([silent, runs[0]], None, out, DeconvolutionSettings(), "fail")
+    assert names(out) and set(names(out)) == {"one"}
+    assert caplog.messages == [f"{silent}: no components were found"]

@@ -106,7 +106,7 @@ def test_without_the_package_the_converter_is_named(name: str, tmp_path: Path, m
 
 
 @pytest.mark.parametrize("name", READ)
-def test_read_through_the_package(name: str, package: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_read_through_the_package(name: str, package: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = made(name, tmp_path)
     run = read_run(path)
     assert_same_scans(run, run_of())
@@ -116,7 +116,7 @@ def test_read_through_the_package(name: str, package: Path, tmp_path: Path, capf
     convert_runs([path], ["run"], tmp_path / "out", tmp_path / "runs.parquet", "fail")
     row = tables.read(tmp_path / "runs.parquet", tables.RUNS).to_pylist()[0]
     assert (row["format"], row["status"]) == (name, "ok") and row["sha256"]
-    assert "compare one run of this instrument with what msconvert makes" in capfd.readouterr().err
+    assert "compare one run of this instrument with what msconvert makes" in caplog.text
     assert_same_scans(read_run(tmp_path / "out" / "run.mzML"), run_of())
 
 

@@ -1,5 +1,6 @@
 """Deconvolution of runs to one table of components (command `spectus deconvolve`)."""
 
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,8 @@ from spectus.deconvolution.deconvolve import deconvolve
 from spectus.deconvolution.settings import DeconvolutionSettings
 from spectus.errors import InputError
 from spectus.raw.read import named_runs, read_run
+
+_LOGGER = logging.getLogger("spectus")
 
 
 def deconvolve_runs(
@@ -39,7 +42,10 @@ def deconvolve_runs(
     with tables.writing(out, tables.COMPONENTS) as components:
         for run in tqdm(named_runs(runs, names), disable=None, unit="run", desc="deconvolve"):
             try:
-                components.append(deconvolve(read_run(run.path), run.name, settings))
+                found = deconvolve(read_run(run.path), run.name, settings)
+                components.append(found)
+                if not found.num_rows:
+                    _LOGGER.warning("%s: no components were found", run.path)
             except InputError as error:
                 if on_bad_run == "fail":
                     raise

@@ -61,8 +61,8 @@ _HIGHEST_DEFECT, _LOWEST_DEFECT, _TWO_HYDROGENS = 1.117e-3, -1.034e-3, 0.0157
 From the atomic masses of IUPAC 2021."""
 
 _CERTAIN_TH = 450.0
-"""m/z up to which the ranges of neighboring nominal masses do not overlap, Th: (1 - 0.0157 - 0.001) / (1.117e-3 + 1.034e-3)
-is 457."""
+"""m/z up to which the ranges of neighboring nominal masses do not overlap, Th; (1 - 0.0157 - 0.001) / 2.151e-3 is
+457."""
 
 _CH2, _RICH_TH = 14.01565, 0.015
 """Mass of CH2 and how far an ion rich in hydrogen may be from a multiple of it, Th. Chosen: 25 ppm at m/z 600."""

@@ -19,6 +19,7 @@ from spectus.raw.content import contents, head, shown
 from spectus.raw.gcxgc import modulation_note
 from spectus.raw.ionization import ionization_note
 from spectus.raw.jcamp import read_jcamp
+from spectus.raw.masshunter import can_read_masshunter, read_masshunter
 from spectus.raw.other_formats import READABLE, UNKNOWN, foreign_file, foreign_mzml
 from spectus.raw.remarks import Remarks
 from spectus.raw.run import Run
@@ -26,7 +27,7 @@ from spectus.raw.scan_kinds import main_scans
 from spectus.raw.scan_times import in_time_order, rate_note
 from spectus.raw.scans import Scans, blocks_of, joined
 from spectus.raw.sim import require_full_scans
-from spectus.raw.vendors import UNPROVEN, VendorFormat, as_mzml, vendor_of_file, vendor_of_folder
+from spectus.raw.vendors import MASSHUNTER, UNPROVEN, VendorFormat, as_mzml, vendor_of_file, vendor_of_folder
 from spectus.raw.xml_run import open_xml
 from spectus.types import Ints
 
@@ -225,6 +226,9 @@ def _open(path: Path) -> Iterator[Scans]:
     """Open a run; one of another vendor through the mzML that a package makes of it."""
     file, vendor = _found(path)
     vendor = vendor or vendor_of_file(file)
+    if vendor is MASSHUNTER and can_read_masshunter(path):
+        yield read_masshunter(path, vendor.name, vendor.remedy.format(run=path.name))
+        return
     if vendor:
         with as_mzml(path, vendor) as made, _open_file(made, path) as scans:
             yield _named_after(scans, vendor)

@@ -34,7 +34,8 @@ def iso_from_andi(text: str) -> str | None:
         plain = re.match(r"(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})\s*$", text.strip())
         return _iso(*plain.groups()) if plain else None
     moment = _iso(*found.groups()[:6])
-    return moment and f"{moment}{found[7]}:{found[8] or '00'}"
+    # A zone that is none, such as "-7000" in a file of 1990, is left out.
+    return moment and (iso_or_none(f"{moment}{found[7]}:{found[8] or '00'}") or moment)
 
 
 def iso_from_jcamp(date: str, time: str = "") -> str | None:
