@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from spectus.export.compound_names import name_and_cas
 from spectus.report import figures
 from spectus.report.campaign import (
     HITS_PER_FEATURE,
@@ -24,7 +25,6 @@ from spectus.report.campaign import (
     first_candidates,
 )
 from spectus.report.figures import decimals, significant
-from spectus.export.compound_names import name_and_cas
 from spectus.report.terms import FINDINGS, IDENTIFIED_BY, LEVELS, SOURCES, TERMS
 from spectus.web.structure_drawing import draw_structure
 

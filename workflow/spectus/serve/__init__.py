@@ -1,1 +1,1 @@
-"""Translation over HTTP: a REST interface, a web page, and the queue that lets waiting requests be decoded together."""
+"""SpecTUS over HTTP: a REST interface, a web page, and a queue whose waiting requests are decoded together."""

@@ -12,8 +12,8 @@ from math import exp, isfinite
 import torch
 from tqdm import tqdm
 
-from spectus.denovo.translator import Answer, Translator
 from spectus.denovo.memory import batches_side_by_side, usable_cores
+from spectus.denovo.translator import Answer, Translator
 from spectus.errors import InputError
 from spectus.serve.limits import ServerLimits
 from spectus.serve.predictions import Prediction, Predictions
