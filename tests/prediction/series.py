@@ -9,14 +9,15 @@ ALKANES = ["C" * n for n in range(3, 11)]
 ALCOHOLS = ["C" * n + "O" for n in range(2, 10)]
 AMINES = ["C" * n + "N" for n in range(2, 10)]
 
-SETTINGS = """
+SETTINGS = """# of version 0.3, for `spectus train forward`
 seed: 3
 choosing_share: 0.2
 least_compounds: 2
+judge_queries: 500
 neims: {bins: 160, width: 32, bottleneck: 16, blocks: 1, dropout: 0.0, input_dropout: 0.0}
 neims_plan: {steps: %d, batch_size: 8, learning_rate: 0.01, warmup_steps: 5, checkpoint_every: 10, average_decay: 0.9}
-dual_encoder: {bins: 160, width: 32, embedding: 16, channels: 4, window: 21, dropout: 0.0, input_dropout: 0.0}
-dual_encoder_plan: {steps: 40, batch_size: 8, learning_rate: 0.01, warmup_steps: 5, checkpoint_every: 20}
+recogniser: {bins: 160, width: 32, embedding: 16, channels: 4, window: 21, dropout: 0.0, input_dropout: 0.0}
+recogniser_plan: {steps: 40, batch_size: 8, learning_rate: 0.01, warmup_steps: 5, checkpoint_every: 20}
 """
 
 

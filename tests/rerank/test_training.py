@@ -1,4 +1,5 @@
 import hashlib
+import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -18,7 +19,7 @@ from spectus.prediction.registry import load_prediction_model
 from spectus.prediction.substructures import count_substructures
 from spectus.rerank.reranker import compound_number, load_reranker
 from spectus.rerank.settings import RerankerSettings
-from spectus.rerank.training import candidates_of, half_of, train_forward
+from spectus.rerank.training import candidates_of, half_of, train_forward, train_reranker
 from spectus.structures import inchikey14
 from tests.prediction.series import write_library, write_settings
 
@@ -133,7 +134,46 @@ def test_a_list_of_molecules_takes_part(library: Path, tmp_path: Path) -> None:
     assert (half_of(smiles)[:10] == half_of(smiles[:10])).all()
 
 
-def test_training_has_two_kinds(library: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+RERANKER = """
+kind: reranker
+seed: %d
+tuning_share: 0.2
+least_compounds: 2
+dual_encoder: {bins: 160, width: 32, embedding: 16, channels: 4, window: 21, dropout: 0.0, input_dropout: 0.0}
+plan: {steps: 20, batch_size: 8, learning_rate: 0.01, warmup_steps: 5, checkpoint_every: 10}
+"""
+
+
+@pytest.mark.parametrize(("spec", "seed", "warned"), [("model", 3, False), ("model", 4, True), ("neims", 3, True)])
+def test_a_reranker_may_be_trained_for_any_prediction_model(
+    spec: str, seed: int, warned: bool, model: Path, library: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is fitted with the model that left the same tuning set out; there is none for another seed, or unknown ones."""
+    (tmp_path / "settings.yaml").write_text(RERANKER % seed)
+    name = str(model) if spec == "model" else spec
+    out = tmp_path / "reranker"
+    train_reranker(TrainingInputs(library, tmp_path / "settings.yaml", out, prediction_models=(name,)))
+    assert ("may have learned from the tuning set" in caplog.text) == warned
+    reranker = load_reranker(out)
+    assert reranker.prediction_model.sha256 == load_prediction_model(name).sha256
+    assert np.isfinite(reranker.weights.values).all()
+    assert np.abs(reranker.weights.values).max() > 0
+    assert set(pq.read_table(out / "log.parquet")["network"].to_pylist()) == {
+        "tuning dual encoder",
+        "whole dual encoder",
+    }
+
+
+def test_the_prediction_model_of_the_first_fitting_has_not_learned_from_the_tuning_set(
+    model: Path, library: Path
+) -> None:
+    config = json.loads((model / "config.json").read_text())
+    assert config["tuning_set"] == {"seed": 3, "share": 0.2, "learned": True}
+    first, last = (load_weights(model / place / "model.safetensors") for place in ("fitting/tuning", "."))
+    assert not torch.equal(first["heads.weight"], last["heads.weight"])
+
+
+def test_training_has_kinds(library: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = [str(library), "--settings", str(write_settings(tmp_path, 10)), "--out", str(tmp_path / "model")]
     assert cli.main(["train", "forward", *arguments, "--threads", "1"]) == 0
     assert (tmp_path / "model" / "config.json").exists()

@@ -21,8 +21,9 @@ rule train_neims:
         multiext(
             f"{TRAINING}/neims/",
             "config.json",
-            "neims.safetensors",
-            "dual_encoder.safetensors",
+            "model.safetensors",
+            "reranker/config.json",
+            "reranker/dual_encoder.safetensors",
             "log.parquet",
             "loss.svg",
         ),

@@ -44,6 +44,6 @@ def test_names_stand_for_the_models_that_ship(tmp_path: Path) -> None:
 def test_it_is_small_and_says_where_it_comes_from(shipped: RasspModel) -> None:
     assert (FOLDER / "model.safetensors").stat().st_size <= 3e6
     card = (FOLDER / "README.md").read_text(encoding="utf-8")
-    assert "spectus train forward" in card
+    assert "spectus train prediction" in card
     assert "valid split" in card
     assert shipped.bins == 640

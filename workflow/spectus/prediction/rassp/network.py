@@ -128,8 +128,8 @@ class Rassp(nn.Module):
         z = first + self.matches(batch.matches) + self._hydrogens(batch)  # (F, hidden)
         z = F.relu(z)
         second = F.relu(self.formula(z) + direct)
-        of_second: Tensor = self.score(second)[:, 0]
-        return (z * gate).sum(1) * hidden**-0.5 + of_second + own[:, 0]
+        scores: Tensor = (z * gate).sum(1) * hidden**-0.5 + self.score(second)[:, 0] + own[:, 0]
+        return scores
 
     def spectrum(self, batch: Batch, abundance: Tensor) -> Tensor:
         """Sum the isotope patterns of sub-formulae of given abundances (F,) to spectra, (B, bins)."""
@@ -156,8 +156,8 @@ class Rassp(nn.Module):
         at = batch.counts + size * torch.arange(n_tables, device=batch.counts.device)
         counted = F.embedding_bag(at.flatten(0, 1), tables, mode="sum").view(*at.shape[:2], width)
         cuts = self.cuts(batch.cuts + torch.tensor([0, NO_FRAGMENT + 1], device=at.device)).sum(2)
-        numbers: Tensor = self.numbers(batch.numbers)
-        return counted + cuts + numbers
+        vectors: Tensor = counted + cuts + self.numbers(batch.numbers)
+        return vectors
 
     def _hydrogens(self, batch: Batch) -> Tensor:
         """Return vectors of sub-formulae's hydrogens, of those they lack, and of the energy, (F, formula_width)."""

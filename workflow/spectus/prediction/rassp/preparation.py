@@ -15,7 +15,7 @@ from rdkit.Chem import HybridizationType
 from tqdm import tqdm
 
 from spectus.molecules.suitability import survey
-from spectus.prediction.rassp.fragments import MOST_ATOMS, MOST_CUTS, Fragments, fragments
+from spectus.prediction.rassp.fragments import MOST_ATOMS, MOST_CUTS, fragments
 from spectus.prediction.rassp.subformulae import (
     HEAVY,
     Limits,
@@ -133,32 +133,59 @@ def prepare(molecule: Chem.Mol | None, limits: Limits) -> Prepared:
         return _refused("too many atoms")
     if float(np.prod(heavy + 1.0)) * (hydrogens + 1) > _GRID:
         return _refused("too many sub-formulae")
-    pieces = fragments(molecule)
-    held = pieces.membership(len(atoms))
-    number = skeleton_number((held @ elements).astype(np.int64), heavy)
+    pieces = _Pieces.of(molecule, elements, attached, heavy)
     formulae = subformulae(heavy, hydrogens, limits)
     if len(formulae.skeleton) > limits.formulae:
         reachable = np.zeros(int(np.prod(heavy + 1)), bool)
-        reachable[number] = True
+        reachable[pieces.number] = True
         formulae = subformulae(heavy, hydrogens, limits, reachable | reachable[::-1])
     if len(formulae.skeleton) > limits.formulae:
         return _refused("too many sub-formulae")
-    return _prepared(molecule, heavy, hydrogens, attached, formulae, pieces, held, number, limits.isotopes)
+    return _prepared(molecule, heavy, hydrogens, formulae, pieces, limits.isotopes)
+
+
+class _Pieces(NamedTuple):
+    """Fragments of a molecule.
+
+    Attributes
+    ----------
+    cuts : ndarray of uint8, (n,)
+        Fewest broken bonds.
+    held : ndarray of float32, (n, N)
+        1 where a fragment holds an atom.
+    number : ndarray of int64, (n,)
+        `skeleton_number` of its heavy atoms.
+    hydrogens : ndarray of int64, (n,)
+        Hydrogens of its atoms.
+    """
+
+    cuts: NDArray[np.uint8]
+    held: NDArray[np.float32]
+    number: NDArray[np.int64]
+    hydrogens: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls, molecule: Chem.Mol, elements: NDArray[np.int64], attached: NDArray[np.int64], heavy: NDArray[np.int64]
+    ) -> "_Pieces":
+        """Return the fragments, given each atom's element (N, len(HEAVY)) and hydrogens (N,), and all heavy atoms."""
+        found = fragments(molecule)
+        held = found.membership(molecule.GetNumAtoms())
+        number = skeleton_number((held @ elements).astype(np.int64), heavy)
+        return cls(found.cuts, held, number, (held @ attached).astype(np.int64))
 
 
 def _prepared(
-    molecule: Chem.Mol, heavy: NDArray[np.int64], hydrogens: int, attached: NDArray[np.int64], formulae: Subformulae,
-    pieces: Fragments, held: NDArray[np.float32], number: NDArray[np.int64], width: int,
-) -> Prepared:  # fmt: skip
+    molecule: Chem.Mol, heavy: NDArray[np.int64], hydrogens: int, formulae: Subformulae, pieces: _Pieces, width: int
+) -> Prepared:
+    """Return a molecule with its sub-formulae and isotope patterns of a width."""
     bonds = _bonds(molecule)
     skeletons = formulae.skeletons
-    row = np.full(int(np.prod(heavy + 1)), -1)
-    row[skeleton_number(skeletons, heavy)] = np.arange(len(skeletons))
-    cuts = np.full(len(row), NO_FRAGMENT, np.uint8)
-    np.minimum.at(cuts, number, pieces.cuts)
-    loss_cuts = cuts[::-1]  # the numbers of a skeleton and of what it lacks add up to the last one
     at = skeleton_number(skeletons, heavy)
-    kept = row[number] >= 0
+    row = np.full(int(np.prod(heavy + 1)), -1)
+    row[at] = np.arange(len(skeletons))
+    cuts = np.full(len(row), NO_FRAGMENT, np.uint8)
+    np.minimum.at(cuts, pieces.number, pieces.cuts)
     return Prepared(
         reason=None,
         atoms=_atoms(molecule),
@@ -166,25 +193,23 @@ def _prepared(
         heavy=heavy.astype(np.uint8),
         hydrogens_in_all=hydrogens,
         skeletons=skeletons.astype(np.uint8),
-        share=_shares(held, bonds, pieces.cuts == cuts[number], row, number, len(skeletons), cuts, loss_cuts),
+        share=_shares(pieces, bonds, row, cuts, len(skeletons)),
         cuts=cuts[at],
-        loss_cuts=loss_cuts[at],
+        loss_cuts=cuts[::-1][at],  # the numbers of a skeleton and of what it lacks add up to the last one
         isotopes=isotope_patterns(skeletons, HEAVY, width).astype(np.float32),
         first_mass=lightest_mass(skeletons, HEAVY).astype(np.int16),
         skeleton=formulae.skeleton.astype(np.int32),
         hydrogens=formulae.hydrogens.astype(np.uint8),
-        matches=_matches(
-            formulae, hydrogens, row[number][kept], row[::-1][number], pieces.cuts, kept,
-            (held @ attached).astype(np.int64),
-        ),
-    )  # fmt: skip
+        matches=_matches(formulae, hydrogens, pieces, row),
+    )
 
 
 def _shares(
-    held: NDArray[np.float32], bonds: NDArray[np.uint8], best: NDArray[np.bool_], row: NDArray[np.int64],
-    number: NDArray[np.int64], n_skeletons: int, cuts: NDArray[np.uint8], loss_cuts: NDArray[np.uint8],
-) -> NDArray[np.uint8]:  # fmt: skip
+    pieces: _Pieces, bonds: NDArray[np.uint8], row: NDArray[np.int64], cuts: NDArray[np.uint8], n_skeletons: int
+) -> NDArray[np.uint8]:
     """Return `Prepared.share`, (K, 3, N). A skeleton without fragments has what the fragments of its loss leave."""
+    held, number = pieces.held, pieces.number
+    best, loss_cuts = pieces.cuts == cuts[number], cuts[::-1]
     n_atoms = held.shape[1]
     ends = np.zeros((2, len(bonds), n_atoms), np.float32)
     ends[0, np.arange(len(bonds)), bonds[:, 0]] = 1
@@ -214,15 +239,14 @@ def _shares(
     return np.rint(255 * sums / np.maximum(counts, 1)[:, None, None]).astype(np.uint8)
 
 
-def _matches(
-    formulae: Subformulae, hydrogens: int, row: NDArray[np.int64], loss_row: NDArray[np.int64],
-    cuts: NDArray[np.uint8], kept: NDArray[np.bool_], attached: NDArray[np.int64],
-) -> NDArray[np.uint8]:  # fmt: skip
+def _matches(formulae: Subformulae, hydrogens: int, pieces: _Pieces, row: NDArray[np.int64]) -> NDArray[np.uint8]:
     """Return `Prepared.matches`, (F, MATCHES)."""
+    cuts, attached, loss_row = pieces.cuts, pieces.hydrogens, row[::-1][pieces.number]
+    kept = row[pieces.number] >= 0
     reach = max(abs(shift) for shift in SHIFTS)
     shape = (MOST_CUTS + 2, len(formulae.skeletons), hydrogens + 1 + 2 * reach)
     counts = np.zeros(shape, np.int64)
-    np.add.at(counts, (cuts[kept].astype(np.int64), row, attached[kept] + reach), 1)
+    np.add.at(counts, (cuts[kept].astype(np.int64), row[pieces.number][kept], attached[kept] + reach), 1)
     lost = (cuts == 2) & (loss_row >= 0)
     np.add.at(counts[-1], (loss_row[lost], hydrogens - attached[lost] + reach), 1)
     columns = [counts[:, formulae.skeleton, formulae.hydrogens - shift + reach] for shift in SHIFTS]
