@@ -122,6 +122,7 @@ def outcome(file: Path) -> str:
     assert np.allclose(back.rt_s, run.rt_s, rtol=0, atol=1e-3) and np.array_equal(back.offsets, run.offsets)
     assert np.array_equal(back.mz, run.mz) and np.array_equal(back.intensity, run.intensity)
     assert (back.instrument, back.acquired_at) == (run.instrument, run.acquired_at)
+    assert (back.ionization, back.polarity) == (run.ionization, run.polarity)
     return "read"
 
 

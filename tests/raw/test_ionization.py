@@ -20,6 +20,7 @@ from .files import SCANS, jcamp, term, write_andi, write_labeled_mzml, write_mzx
         ("Electrospray Ionization", "ESI"), ("NSI", "ESI"), ("MS:1000073", "ESI"), ("MS:1000398", "ESI"),
         ("Atmospheric Pressure Chemical Ionization", "APCI"), ("APCI", "APCI"), ("MALDI", "MALDI"),
         ("Field Desorption", "FD"), ("Fast Atom Bombardment", "FAB"), ("Other Ionization", "Other Ionization"),
+        ("odd\x01\n", "odd?"),
         ("", None), ("  ", None), (None, None),
     ],
 )  # fmt: skip

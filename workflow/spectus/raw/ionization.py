@@ -2,8 +2,13 @@
 
 import re
 
+from spectus.raw.content import shown
+
 EI = "EI"
 """Value of the column `ionization` for electron ionization."""
+
+_LONGEST_TEXT = 60
+"""Longest text of an ionization that is not known, characters. Chosen: real ones have 40."""
 
 _USUAL_EV, _EV_TOLERANCE = 70.0, 15.0
 """Electron energy of the libraries, eV, and how far another may be from it. Chosen: EI spectra change little between
@@ -41,7 +46,7 @@ def ionization_name(text: str | None) -> str | None:
     """
     if not text or not text.strip():
         return None
-    return next((name for name, pattern in _METHODS if pattern.search(text)), text.strip()[:60])
+    return next((name for name, pattern in _METHODS if pattern.search(text)), shown(text.strip(), _LONGEST_TEXT))
 
 
 def polarity_name(text: str | None) -> str | None:
