@@ -52,7 +52,7 @@ def test_nothing_there_is_nothing() -> None:
     assert found.max() < area(A, 50.0)
 
 
-def test_a_perceived_neighbour_is_not_taken_for_the_feature() -> None:
+def test_a_perceived_neighbor_is_not_taken_for_the_feature() -> None:
     shared = {mass: B.get(mass, 0.0) + A.get(mass, 0.0) for mass in A | B}
     run = run_with((200.0, shared, 1e5), (201.0, A, 1e3), noise=5.0)
     both = features(A, shared)

@@ -102,12 +102,12 @@ def r_squared(x: np.ndarray, y: np.ndarray) -> float:
 
 @pytest.mark.parametrize(("distance", "least"), [(3.0, 0.999), (0.5, 0.99)])
 def test_areas_are_linear_over_four_decades(distance: float, least: float) -> None:
-    """Beside a neighbour of constant amount, isolated from it or at half a width; small amounts count too."""
-    neighbour = Eluting(spectrum(2), 90.0, 3e4)
+    """Beside a neighbor of constant amount, isolated from it or at half a width; small amounts count too."""
+    neighbor = Eluting(spectrum(2), 90.0, 3e4)
     heights = np.geomspace(1e3, 1e7, 9)
     areas = np.array(
         [
-            best(components(made_run([compound, neighbour])), compound)[0].area
+            best(components(made_run([compound, neighbor])), compound)[0].area
             for compound in (Eluting(spectrum(1), 90.0 - distance * FWHM_S, height) for height in heights)
         ]
     )
@@ -210,12 +210,12 @@ def test_pure_components_have_true_spectra(crowd: tuple[pa.Table, pa.Table]) -> 
 
 
 def test_relative_intensity_error_is_the_size_of_the_errors(crowd: tuple[pa.Table, pa.Table]) -> None:
-    """About 68 % of the intensities lie within their standard error of the ground truth, the doubtful ones too."""
-    doubts, errors = ion_errors(*crowd)
-    assert len(doubts) > 2000
+    """About 68 % of the intensities lie within their standard error of the ground truth."""
+    reported, errors = ion_errors(*crowd)
+    assert len(reported) > 2000
     for low, high in ((0.0, 0.05), (0.05, 0.2), (0.2, 1.01)):
-        chosen = (doubts >= low) & (doubts < high)
-        assert 0.55 < np.mean(errors[chosen] <= doubts[chosen]) < 0.85
+        chosen = (reported >= low) & (reported < high)
+        assert 0.55 < np.mean(errors[chosen] <= reported[chosen]) < 0.85
 
 
 def test_etizolam_follows_a_quadratic_curve(shared: Path) -> None:

@@ -1,4 +1,4 @@
-"""Which neighbours are one compound with late heavy ions, and which are two."""
+"""Which neighbors are one compound with late heavy ions, and which are two."""
 
 import numpy as np
 import pytest
@@ -12,8 +12,8 @@ FWHM = np.full(400, 10.0)
 def joined(position: np.ndarray, row: np.ndarray, member: np.ndarray, spread: float = 0.3) -> tuple:
     n = len(position)
     apexes = Apexes(row, position, np.full(n, spread), np.full(n, 1e4), np.full(n, 100.0), np.ones(n))
-    centres = np.array([position[member == k].mean() for k in np.unique(member[member >= 0])])
-    return join_ordered(apexes, np.full(n, spread), centres, member, FWHM)
+    centers = np.array([position[member == k].mean() for k in np.unique(member[member >= 0])])
+    return join_ordered(apexes, np.full(n, spread), centers, member, FWHM)
 
 
 def test_ions_in_the_order_of_their_mass_are_one_compound() -> None:
@@ -39,7 +39,7 @@ def test_two_compounds_stay_two(distance: float, heavier: bool) -> None:
     assert np.array_equal(after, member)
 
 
-def test_far_neighbours_and_apexes_of_no_component_stay() -> None:
+def test_far_neighbors_and_apexes_of_no_component_stay() -> None:
     row = np.arange(30)
     position = 100 + 1.0 * row
     member = np.where(row < 14, 0, np.where(row > 16, 1, -1))

@@ -7,7 +7,7 @@ from spectus.retention.retention_index import RetentionScale
 SCALE = RetentionScale(np.array([100.0, 160.0, 200.0]), np.array([1000.0, 1300.0, 1400.0]), "L1")
 
 
-def test_linear_between_ri_standards_that_are_not_neighbours() -> None:
+def test_linear_between_ri_standards_that_are_not_neighbors() -> None:
     index, outside = SCALE.index(np.array([100.0, 120.0, 160.0, 190.0, 200.0]))
     np.testing.assert_allclose(index, [1000, 1100, 1300, 1375, 1400])
     assert not outside.any()

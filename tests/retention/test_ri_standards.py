@@ -13,7 +13,7 @@ from tests.deconvolution.made_components import alkane, component, fame, run_tab
 
 
 def elution(carbons: int) -> float:
-    """Time in s of a homologue in a temperature programme."""
+    """Time in s of a homologue in a temperature program."""
     return 60.0 + 900.0 * float(np.log(carbons / 7))
 
 
@@ -34,7 +34,7 @@ def test_all_ri_standards_of_an_alkane_ladder() -> None:
     assert all(0.75 <= ri_standard.score <= 1 for ri_standard in ladder.ri_standards)
 
 
-def test_missing_ri_standards_are_told_and_the_scale_bridges_them() -> None:
+def test_missing_ri_standards_are_listed_and_the_scale_bridges_them() -> None:
     ladder = find_ladder(ladder_run([10, 11, 12, 15, 16, 20, 24, 28, 32]))
     assert carbons_of(ladder) == [10, 11, 12, 15, 16, 20, 24, 28, 32]
     assert ladder.missing == [13, 14, 17, 18, 19, 21, 22, 23, 25, 26, 27, 29, 30, 31]
@@ -46,7 +46,7 @@ def test_missing_ri_standards_are_told_and_the_scale_bridges_them() -> None:
     assert ladder.scale.index((elution(12) + elution(15)) / 2)[0] == pytest.approx(1350)
 
 
-def test_fame_ladder_is_told_from_alkanes_by_itself() -> None:
+def test_a_fame_ladder_is_distinguished_from_alkanes() -> None:
     carbons = [8, 9, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30]
     ladder = find_ladder(ladder_run(carbons, fame))
     assert (ladder.series.name, carbons_of(ladder)) == ("fame", carbons)
@@ -125,7 +125,7 @@ def test_molecular_ions_are_not_isotope_peaks() -> None:
     assert np.flatnonzero(molecular_ions(spectra, FAMES)[1]) + MIN_CARBON == [16]
 
 
-def test_scores_tell_the_series_apart() -> None:
+def test_scores_distinguish_the_series() -> None:
     spectra = by_nominal_mass(
         run_table("L1", [component(1.0, alkane(20)), component(2.0, fame(20)), component(3.0, spectrum(1))])
     )

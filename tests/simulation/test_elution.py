@@ -67,7 +67,7 @@ def test_drift_moves_peaks_but_keeps_their_order() -> None:
     assert drifted(times, SimulationSettings(), np.random.default_rng(1)) == pytest.approx(times)
 
 
-def test_neighbours_and_groups_of_unsorted_times() -> None:
+def test_neighbors_and_groups_of_unsorted_times() -> None:
     times = np.array([50.0, 10.0, 12.0, 49.0, 100.0])
     assert nearest_distance(times) == pytest.approx([1.0, 2.0, 2.0, 1.0, 50.0])
     assert grouped(times, 2.5).tolist() == [1, 0, 0, 1, 2]

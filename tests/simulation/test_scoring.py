@@ -63,7 +63,7 @@ def test_a_match_outside_the_window_is_none(ground_truth: pa.Table) -> None:
         assert found.cosine.tolist() == pytest.approx([cosine])
 
 
-def test_swapped_neighbours_are_matched_by_spectrum() -> None:
+def test_swapped_neighbors_are_matched_by_spectrum() -> None:
     one = {"mz": [50.0, 80.0], "intensity": [1.0, 0.5]}
     two = {"mz": [60.0, 90.0], "intensity": [1.0, 0.5]}
     base = {"run": "r", "fwhm_s": 4.0, "area": 1.0}

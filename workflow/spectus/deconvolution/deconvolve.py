@@ -4,7 +4,7 @@ The steps, in order, each in its own module:
 
 1. `ion_traces`: the run is folded to ion traces of nominal mass; points at the detector's ceiling are marked. If the
    run has accurate masses, `mass_traces` gives every ion its own trace instead.
-2. `noise`: the noise factor of the run (Stein 1999).
+2. `noise`: the noise factor of the run (Stein 1999); spikes of single points are removed.
 3. `peak_width`: the peak width along the run. `skew`: all masses are interpolated to the same moment of the scan.
 4. `baseline`, `stretch`: the slow background of every trace is subtracted.
 5. `peaks`: apexes of single ions, to a fraction of a scan, with their errors.
@@ -36,7 +36,7 @@ from spectus.deconvolution.filters import rolling_maximum
 from spectus.deconvolution.ion_traces import IonTraces
 from spectus.deconvolution.mass_traces import extract_traces
 from spectus.deconvolution.model_peaks import Model, make_models
-from spectus.deconvolution.noise import Noise, estimate_noise
+from spectus.deconvolution.noise import Noise, estimate_noise, remove_spikes
 from spectus.deconvolution.peak_width import strongest_widths, width_profile
 from spectus.deconvolution.peaks import Apexes, PeakTraces, find_apexes, smooth
 from spectus.deconvolution.perception import perceive
@@ -85,6 +85,8 @@ def deconvolve(run: Run, name: str, settings: DeconvolutionSettings = _DEFAULTS)
     rows: list[dict[str, object]] = []
     if folded.n_scans >= _LEAST_SCANS and len(folded.mass) >= settings.min_ions:
         noise = estimate_noise(folded.traces, folded.threshold)
+        if not folded.accurate:
+            folded = replace(folded, traces=remove_spikes(folded.traces, noise))
         fwhm = width_profile(strongest_widths(folded.traces, folded.saturated, noise), folded.n_scans)
         if len(fwhm):
             for stretch in stretches(folded, noise, fwhm, settings):

@@ -76,8 +76,8 @@ def join_ordered(
     for number, own in enumerate(kept):
         joined[own] = number
     weight = [1 / spreads[own] ** 2 for own in kept]
-    centres = [np.average(apexes.position[own], weights=w) for own, w in zip(kept, weight, strict=True)]
-    return np.array(centres), joined
+    centers = [np.average(apexes.position[own], weights=w) for own, w in zip(kept, weight, strict=True)]
+    return np.array(centers), joined
 
 
 def _ordered(apexes: Apexes, spreads: Floats, first: Ints, second: Ints) -> bool:
@@ -120,8 +120,8 @@ def _two_times(position: Floats, spread: Floats, share: Floats) -> float:
         logs = np.empty((2, len(position)))
         for row, part in enumerate((share, 1 - share)):
             total = max(float(part @ weight), 1e-12)
-            centre = float((part * weight) @ position) / total
-            logs[row] = np.log(max(part.mean(), 1e-12)) - 0.5 * weight * (position - centre) ** 2
+            center = float((part * weight) @ position) / total
+            logs[row] = np.log(max(part.mean(), 1e-12)) - 0.5 * weight * (position - center) ** 2
         both = np.logaddexp(logs[0], logs[1])
         share = np.exp(logs[0] - both)
     return float(both.sum())

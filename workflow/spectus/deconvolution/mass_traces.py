@@ -297,12 +297,12 @@ def _links(chain: Ints, scan: Ints, scale: Floats, error: Floats, n_scans: int) 
 
 def _joined(links: _Links, offset: Floats, accuracy: MassAccuracy) -> Ints:
     """Return the number of the ion of every chain. Chains are sorted by m/z and split where two neighbors disagree."""
-    centre = _means(links.chain, links.scale - offset[links.block], links.weight)
+    center = _means(links.chain, links.scale - offset[links.block], links.weight)
     # A chain's mean is better than its points, but not beyond what the calibration holds.
     error = np.maximum(1 / np.sqrt(np.bincount(links.chain, links.weight)), accuracy.error_ppm * _CALIBRATION_SHARE)
-    order = np.argsort(centre, kind="stable")
+    order = np.argsort(center, kind="stable")
     limit = _SAME_ION_ERRORS * np.hypot(error[order][1:], error[order][:-1])
-    cut = np.diff(centre[order]) > limit
+    cut = np.diff(center[order]) > limit
     number = np.empty(len(order), dtype=np.int64)
     number[order] = np.concatenate([[0], np.cumsum(cut)])
     return number
@@ -317,8 +317,8 @@ def _drift(links: _Links, ion: Ints) -> Floats:
     offset = np.zeros(_DRIFT_BLOCKS)
     held = np.bincount(links.block, links.weight, _DRIFT_BLOCKS)
     for _ in range(_DRIFT_SWEEPS):
-        centre = _means(ion, links.scale - offset[links.block], links.weight)
-        summed = np.bincount(links.block, links.weight * (links.scale - centre[ion]), _DRIFT_BLOCKS)
+        center = _means(ion, links.scale - offset[links.block], links.weight)
+        summed = np.bincount(links.block, links.weight * (links.scale - center[ion]), _DRIFT_BLOCKS)
         offset = summed / np.where(held > 0, held, 1)
         offset -= np.average(offset, weights=held)
     return offset
@@ -365,11 +365,11 @@ def _with_strays(ion: Ints, scan: Ints, scale: Floats, error: Floats, blocks: _B
     held, stray = np.flatnonzero(ion >= 0), np.flatnonzero(ion < 0)
     if not len(held) or not len(stray):
         return ion
-    centre = _means(ion[held], scale[held], 1 / error[held] ** 2)
-    order = np.argsort(centre)
-    nearest = order[_nearest(scale[stray], centre[order])]
+    center = _means(ion[held], scale[held], 1 / error[held] ** 2)
+    order = np.argsort(center)
+    nearest = order[_nearest(scale[stray], center[order])]
     seen = _widened(blocks.present(ion[held], scan[held]))
-    near = np.abs(scale[stray] - centre[nearest]) < _SAME_ION_ERRORS * error[stray]
+    near = np.abs(scale[stray] - center[nearest]) < _SAME_ION_ERRORS * error[stray]
     belongs = near & seen[nearest, scan[stray] // blocks.length]
     ion = ion.copy()
     ion[stray[belongs]] = nearest[belongs]

@@ -88,9 +88,9 @@ def strongest_widths(traces: Singles, saturated: Flags, noise: Noise) -> Widths:
     if traces.shape[1] < 5:
         return Widths(np.empty(0, dtype=np.int64), np.empty(0))
     light = correlate(traces, np.array([0.25, 0.5, 0.25]))
-    centre = light[:, 2:-2]
-    top = (centre >= light[:, 1:-3]) & (centre > light[:, 3:-1]) & (centre >= light[:, :-4]) & (centre >= light[:, 4:])
-    row, scan = np.nonzero(top & (centre > (_MIN_SNRS[-1] * noise.factor) ** 2) & (centre > noise.floor))
+    center = light[:, 2:-2]
+    top = (center >= light[:, 1:-3]) & (center > light[:, 3:-1]) & (center >= light[:, :-4]) & (center >= light[:, 4:])
+    row, scan = np.nonzero(top & (center > (_MIN_SNRS[-1] * noise.factor) ** 2) & (center > noise.floor))
     scan += 2
     clipped = saturated[row[:, None], scan[:, None] + np.arange(-2, 3)].any(axis=1)
     row, scan = row[~clipped], scan[~clipped]
@@ -166,9 +166,9 @@ def width_profile(widths: Widths, n_scans: int) -> Floats:
     """
     if not len(widths):
         return np.empty(0)
-    centre, vote = _votes(widths)
+    center, vote = _votes(widths)
     knots = np.linspace(0, n_scans - 1, _WIDTH_KNOTS)
-    exponent = -0.5 * ((knots[:, None] - centre) / (_VOTING_REACH * n_scans)) ** 2
+    exponent = -0.5 * ((knots[:, None] - center) / (_VOTING_REACH * n_scans)) ** 2
     weight = np.exp(exponent - exponent.max(axis=1, keepdims=True))
     order = np.argsort(vote)
     below = np.cumsum(weight[:, order], axis=1)

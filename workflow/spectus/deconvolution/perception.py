@@ -156,9 +156,9 @@ def _merge_shallow(density: Floats, top: Ints, fwhm: Floats) -> Ints:
             gone = index if density[a] < density[b] else index + 1
             del kept[gone]
             lost = floors.pop(index)
-            neighbour = gone - 1 if gone == index else index
-            if 0 <= neighbour < len(floors):
-                floors[neighbour] = min(floors[neighbour], lost)
+            neighbor = gone - 1 if gone == index else index
+            if 0 <= neighbor < len(floors):
+                floors[neighbor] = min(floors[neighbor], lost)
             index = max(index - 1, 0)
         else:
             index += 1

@@ -309,11 +309,11 @@ def _heights(group: Ints, settings: SimulationSettings, rng: np.random.Generator
     """Draw log-uniform heights (n,): over the whole range for the first of a group, near the first for the others."""
     low, high = np.log10(settings.height_low_counts), np.log10(settings.height_high_counts)
     _, first, member = np.unique(group, return_index=True, return_inverse=True)
-    centre = rng.uniform(low, high, size=len(group))[first][member]
-    lowest = np.maximum(low, centre - settings.group_spread_decades)
-    highest = np.minimum(high, centre + settings.group_spread_decades)
+    center = rng.uniform(low, high, size=len(group))[first][member]
+    lowest = np.maximum(low, center - settings.group_spread_decades)
+    highest = np.minimum(high, center + settings.group_spread_decades)
     height = rng.uniform(lowest, highest)
-    height[first] = centre[first]
+    height[first] = center[first]
     return np.asarray(10.0**height)
 
 

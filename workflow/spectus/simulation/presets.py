@@ -32,7 +32,7 @@ class SimulationSettings:
     tau_low_fwhm: float = 0.08  # exponential time constant in units of the FWHM, uniform between the two
     tau_high_fwhm: float = 0.45
     group_shares: tuple[float, ...] = (0.45, 0.33, 0.15, 0.07)  # share of groups of 1, 2, 3, 4 compounds
-    separations_fwhm: tuple[float, ...] = (0.15, 0.25, 0.35, 0.5, 0.75, 1.0, 1.5)  # neighbours of a group
+    separations_fwhm: tuple[float, ...] = (0.15, 0.25, 0.35, 0.5, 0.75, 1.0, 1.5)  # neighbors of a group
     group_gap_fwhm: float = 2.5  # least distance of two groups, less where the run is too full for it
     index_low: float = 700.0  # retention indices at `solvent_s` and at the run's end
     index_high: float = 3200.0
