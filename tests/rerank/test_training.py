@@ -148,7 +148,7 @@ plan: {steps: 20, batch_size: 8, learning_rate: 0.01, warmup_steps: 5, checkpoin
 def test_a_reranker_may_be_trained_for_any_prediction_model(
     spec: str, seed: int, warned: bool, model: Path, library: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is fitted with the model that left the same tuning set out; there is none for another seed, or unknown ones."""
+    """It is fitted with the model that left the same tuning set out; there is none for another seed."""
     (tmp_path / "settings.yaml").write_text(RERANKER % seed)
     name = str(model) if spec == "model" else spec
     out = tmp_path / "reranker"

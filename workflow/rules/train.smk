@@ -18,15 +18,8 @@ rule train_neims:
         molecules=TRAIN["molecules"] or rules.molecule_list.output,
         settings=TRAIN["neims_settings"],
     output:
-        multiext(
-            f"{TRAINING}/neims/",
-            "config.json",
-            "model.safetensors",
-            "reranker/config.json",
-            "reranker/dual_encoder.safetensors",
-            "log.parquet",
-            "loss.svg",
-        ),
+        multiext(f"{TRAINING}/neims/", "config.json", "model.safetensors", "log.parquet", "loss.svg"),
+        multiext(f"{TRAINING}/neims/reranker/", "config.json", "dual_encoder.safetensors"),
     log:
         "<results>/logs/train/neims.log",
     benchmark:
