@@ -1,10 +1,11 @@
 """Confidence of components: the probability that a component is a compound and no artifact of the deconvolution.
 
 Artifacts ("ghosts") are tails and satellites of larger peaks, ripples of the background and noise. They show in a low
-signal-to-noise ratio, few certain ions, large intensity errors (which a low purity causes), an unusual width, and a
-spectrum like that of a larger peak nearby. A logistic regression turns this evidence into a probability. Its
-coefficients were fitted to simulated runs with overload, tails, tuning drift, matrix humps, spikes and bursts of noise
-(`python benchmarks/confidence.py --library LIB`).
+signal-to-noise ratio, few certain ions, large intensity errors (which a low purity causes) and a spectrum like that of
+a larger peak nearby. A logistic regression turns this evidence into a probability. Its coefficients were fitted to
+simulated runs with overload, tails, tuning drift, matrix humps, spikes and bursts of noise (`python
+benchmarks/confidence.py --library LIB`). The width of a peak is no evidence, because it varies more in real runs than
+in simulated ones.
 """
 
 import numpy as np
@@ -25,9 +26,6 @@ _PARENT_AFTER_FWHM = 4.0
 _PARENT_BEFORE_FWHM = 15.0
 """Largest time from a parent's apex to a ghost after it, in the parent's widths: tailing. Chosen."""
 
-_NEAR_COMPONENTS = 20
-"""Components before and after a component whose median width is the local width. Chosen."""
-
 _SNR_RANGE = (0.5, 2.5)
 """Range of log10 of the signal-to-noise ratio in which it matters."""
 
@@ -43,23 +41,19 @@ EVIDENCE = (
     "intensity error",
     "similarity to a parent",
     "decades below the parent",
-    "log2 width",
-    "log2 width, squared",
 )
 """Names of the evidence, in the order of `component_evidence`."""
 
 COEFFICIENTS = (
-    -1.107,  # intercept
-    1.982,  # log10 snr
-    0.557,  # log10 certain ions
-    -7.686,  # intensity error
-    -2.527,  # similarity to a parent
-    0.519,  # decades below the parent
-    0.312,  # log2 width
-    -0.310,  # log2 width, squared
+    0.661,  # intercept
+    2.874,  # log10 snr
+    -1.065,  # log10 certain ions
+    -12.268,  # intensity error
+    -4.241,  # similarity to a parent
+    0.953,  # decades below the parent
 )
 """Coefficients of the logistic regression, the intercept first, in natural logarithms of the odds. Fitted by
-`python benchmarks/confidence.py --library massbank_ei.parquet` (seeds 1 to 8 of ten presets, 18,000 components)."""
+`python benchmarks/confidence.py --library massbank_ei.parquet` (seeds 1 to 8 of ten presets)."""
 
 
 def component_confidence(components: pa.Table) -> Floats:
@@ -99,8 +93,7 @@ def component_evidence(components: pa.Table) -> Floats:
     certain, error = _certainty(components)
     similarity, decades = _parents(rt_s, area, width, _root_spectra(components))
     log_snr = np.clip(np.log10(np.maximum(snr, 1e-9)), *_SNR_RANGE)
-    log_width = np.log2(width / _local_median(rt_s, width))
-    return np.column_stack((log_snr, np.log10(1.0 + certain), error, similarity, decades, log_width, log_width**2))
+    return np.column_stack((log_snr, np.log10(1.0 + certain), error, similarity, decades))
 
 
 def _widths(components: pa.Table) -> Floats:
@@ -142,16 +135,6 @@ def _parents(rt_s: Floats, area: Floats, width: Floats, roots: Floats) -> tuple[
     largest = np.where(parent, area, area[:, None]).max(axis=1)
     decades = np.log10(np.maximum(largest, _LEAST_AREA) / np.maximum(area, _LEAST_AREA))
     return similarity, np.clip(decades, 0, _MOST_DECADES)
-
-
-def _local_median(rt_s: Floats, width: Floats) -> Floats:
-    """Return the median width of the components nearest in time."""
-    order = np.argsort(rt_s, kind="stable")
-    median = np.empty(len(width))
-    for place, row in enumerate(order):
-        near = order[max(0, place - _NEAR_COMPONENTS) : place + _NEAR_COMPONENTS + 1]
-        median[row] = np.median(width[near])
-    return median
 
 
 def _lists(components: pa.Table, *names: str) -> list[list[Floats]]:
