@@ -22,7 +22,7 @@ from spectus.learning.measured_spectra import read_measured
 from spectus.molecules.exclusions import Exclusions
 from spectus.molecules.reading import read_molecules
 from spectus.prediction.base import PredictionModel
-from spectus.prediction.registry import SHIPPED, load_prediction_model
+from spectus.prediction.registry import SHIPPED_MODELS, load_prediction_model
 from spectus.structures import flat_smiles, quiet_rdkit
 
 _TIMED = 2000
@@ -38,7 +38,7 @@ def main() -> None:
     candidates = read_structures(options.molecules) if options.molecules else None
     _, valid = read_measured(options.library, Exclusions.read(options.exclude))
     found = dict[str, dict[str, object]]()
-    for name in options.model or SHIPPED:
+    for name in options.model or SHIPPED_MODELS:
         model = load_prediction_model(name)
         timed = valid.smiles if candidates is None else candidates[:: max(1, len(candidates) // _TIMED)]
         found[name] = {"molecules_per_cpu_s": _speed(model, timed.tolist())}

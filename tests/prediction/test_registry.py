@@ -10,7 +10,7 @@ import pytest
 from spectus.errors import InputError
 from spectus.files import resource
 from spectus.prediction.base import read_model_config
-from spectus.prediction.registry import PREDICTION_MODELS, SHIPPED, MeanModel, load_prediction_model
+from spectus.prediction.registry import PREDICTION_MODELS, SHIPPED_MODELS, MeanModel, load_prediction_model
 
 SMILES = ["CCCCO", "C[Hg]C"]
 
@@ -64,7 +64,7 @@ def test_a_saved_model_predicts_what_it_did(spec: str, tmp_path: Path) -> None:
 
 def test_the_kind_says_which_model_a_folder_holds(tmp_path: Path) -> None:
     assert set(PREDICTION_MODELS) == {"neims", "rassp", "mean"}
-    assert {read_model_config(resource(place))["kind"] for place in SHIPPED.values()} == {"neims", "rassp"}
+    assert {read_model_config(resource(place))["kind"] for place in SHIPPED_MODELS.values()} == {"neims", "rassp"}
     assert isinstance(load_prediction_model("neims + rassp"), MeanModel)
     with pytest.raises(InputError, match="is a reranker, not a prediction model"):
         load_prediction_model(resource("models/reranker-open"))

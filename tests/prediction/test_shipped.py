@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spectus.prediction.registry import SHIPPED, load_prediction_model
+from spectus.prediction.registry import SHIPPED_MODELS, load_prediction_model
 from spectus.rerank.reranker import load_reranker
 
 MODELS = Path(__file__).parents[2] / "resources" / "models"
@@ -22,7 +22,7 @@ MODELS = Path(__file__).parents[2] / "resources" / "models"
         ("Clc1ccccc1Cl", {146}),
     ],
 )
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", SHIPPED_MODELS)
 def test_spectra_that_every_analyst_knows(name: str, smiles: str, base_peaks: set[int]) -> None:
     (spectrum,), (reason,) = load_prediction_model(name).predict([smiles])
     assert reason is None

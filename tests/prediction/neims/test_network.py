@@ -2,7 +2,7 @@ import numpy as np
 import torch
 from scipy.sparse import csr_array
 
-from spectus.prediction.neims.network import Neims, NeimsConfig, cosine_loss, predicted_intensities
+from spectus.prediction.neims.network import Neims, NeimsConfig, predicted_intensities, weighted_cosine_loss
 
 CONFIG = NeimsConfig(bins=60, width=8, bottleneck=4, blocks=1)
 
@@ -51,6 +51,6 @@ def test_the_loss_is_one_minus_the_weighted_cosine() -> None:
     a[0, [20, 40]], b[0, [20, 40]] = (1.0, 0.5), (0.25, 1.0)
     weighted = [np.sqrt(x) * np.sqrt(np.arange(60)) for x in (a[0], b[0])]
     wanted = 1 - weighted[0] @ weighted[1] / np.linalg.norm(weighted[0]) / np.linalg.norm(weighted[1])
-    found = cosine_loss(torch.from_numpy(np.sqrt(a)), torch.from_numpy(np.sqrt(b)))
+    found = weighted_cosine_loss(torch.from_numpy(np.sqrt(a)), torch.from_numpy(np.sqrt(b)))
     np.testing.assert_allclose(found.numpy(), [wanted], atol=1e-5)
-    assert torch.isfinite(cosine_loss(torch.zeros(1, 60), torch.from_numpy(b))).all()
+    assert torch.isfinite(weighted_cosine_loss(torch.zeros(1, 60), torch.from_numpy(b))).all()

@@ -6,8 +6,8 @@ import torch
 from rdkit import Chem
 
 from spectus.learning.measured_spectra import STANDARD_EV
-from spectus.prediction.rassp.batch import chunks, collate
-from spectus.prediction.rassp.network import Rassp, RasspConfig, cosine_loss, predicted_mixtures, softmax_of_groups
+from spectus.prediction.rassp.batch import groups_of_similar_size, side_by_side
+from spectus.prediction.rassp.network import Rassp, RasspConfig, mixture_loss, predicted_mixtures, softmax_of_groups
 from spectus.prediction.rassp.preparation import Prepared, prepare, prepare_all
 from spectus.prediction.rassp.subformulae import Limits
 
@@ -29,7 +29,7 @@ def molecules() -> list[Prepared]:
 
 def spectra(network: Rassp, molecules: list[Prepared], energy: float = STANDARD_EV) -> torch.Tensor:
     with torch.no_grad():
-        return network(collate(molecules, np.full(len(molecules), energy, np.float32)))
+        return network(side_by_side(molecules, np.full(len(molecules), energy, np.float32)))
 
 
 def test_abundances_become_isotope_patterns_and_nothing_is_lost(network: Rassp, molecules: list[Prepared]) -> None:
@@ -42,7 +42,7 @@ def test_abundances_become_isotope_patterns_and_nothing_is_lost(network: Rassp, 
 
 
 def test_a_molecule_that_loses_nothing_shows_its_isotopes(network: Rassp, molecules: list[Prepared]) -> None:
-    batch = collate(molecules, np.full(len(molecules), 70.0, np.float32))
+    batch = side_by_side(molecules, np.full(len(molecules), 70.0, np.float32))
     last = torch.cat([batch.molecule[1:] != batch.molecule[:-1], torch.tensor([True])])
     found = network.spectrum(batch, last.float())[SMILES.index("BrC(Br)Br")]
     np.testing.assert_allclose(found[[250, 252, 254, 256]] / found[252], [0.342, 1.0, 0.973, 0.315], atol=0.004)
@@ -52,7 +52,7 @@ def test_a_molecule_that_loses_nothing_shows_its_isotopes(network: Rassp, molecu
 def test_deuterium_counts(network: Rassp) -> None:
     """Hydrogen of 40 atoms: 1.15e-4 each, beside 19 carbons."""
     molecule = prepare_all(["C" * 19], LIMITS)
-    batch = collate(molecule, np.full(1, 70.0, np.float32))
+    batch = side_by_side(molecule, np.full(1, 70.0, np.float32))
     abundance = torch.zeros(len(batch.molecule))
     abundance[-1] = 1
     found = network.spectrum(batch, abundance)[0]
@@ -112,14 +112,14 @@ def test_the_loss_is_the_published_one_with_power_0() -> None:
     random_ = np.random.default_rng(0)
     a, b = (torch.from_numpy(random_.random((3, 40))).float() for _ in range(2))
     roots = [torch.nn.functional.normalize(x.sqrt(), dim=1) for x in (a, b)]
-    np.testing.assert_allclose(cosine_loss(a, b, 0.0), (roots[0] - roots[1]).square().sum(1) / 2, atol=1e-5)
-    assert cosine_loss(a, a).abs().max() < 1e-5
-    assert torch.isfinite(cosine_loss(torch.zeros(1, 40), b)).all()
+    np.testing.assert_allclose(mixture_loss(a, b, 0.0), (roots[0] - roots[1]).square().sum(1) / 2, atol=1e-5)
+    assert mixture_loss(a, a).abs().max() < 1e-5
+    assert torch.isfinite(mixture_loss(torch.zeros(1, 40), b)).all()
 
 
 def test_chunks_hold_every_molecule_once(molecules: list[Prepared]) -> None:
     many = molecules * 40
-    groups = chunks(many, np.arange(len(many)))
+    groups = groups_of_similar_size(many, np.arange(len(many)))
     assert sorted(np.concatenate(groups).tolist()) == list(range(len(many)))
     assert max(len(group) for group in groups) <= 64
     sizes = [len(many[row].skeletons) for group in groups for row in group]
@@ -130,13 +130,13 @@ def test_a_few_steps_lower_the_loss() -> None:
     """Two molecules with one peak each."""
     torch.manual_seed(0)
     network = Rassp(CONFIG)
-    batch = collate(prepare_all(["CCCO", "CCCN"], LIMITS), np.full(2, 70.0, np.float32))
+    batch = side_by_side(prepare_all(["CCCO", "CCCN"], LIMITS), np.full(2, 70.0, np.float32))
     measured = torch.zeros(2, CONFIG.bins)
     measured[0, 31], measured[1, 30] = 1.0, 1.0
     optimiser = torch.optim.Adam(network.parameters(), lr=0.01)
     losses = []
     for _ in range(40):
-        loss = cosine_loss(network(batch), measured).mean()
+        loss = mixture_loss(network(batch), measured).mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -9,9 +9,9 @@ from spectus import cli
 from spectus.files import resource
 from spectus.library.records import read_spectra
 from spectus.prediction.rassp.model import RasspModel
-from spectus.prediction.registry import SHIPPED, load_prediction_model
+from spectus.prediction.registry import SHIPPED_MODELS, load_prediction_model
 
-FOLDER = resource(SHIPPED["rassp"])
+FOLDER = resource(SHIPPED_MODELS["rassp"])
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def test_isotopes_are_those_of_nature(shipped: RasspModel) -> None:
 def test_names_stand_for_the_models_that_ship(tmp_path: Path) -> None:
     listed = tmp_path / "molecules.smi"
     listed.write_text("Cc1ccccc1 toluene\nC[Hg]C mercury\n")
-    for name, folder in SHIPPED.items():
+    for name, folder in SHIPPED_MODELS.items():
         out = tmp_path / f"{name}.parquet"
         assert cli.main(["forward", str(listed), "--model", name, "--out", str(out), "--threads", "1"]) == 0
         toluene, mercury = read_spectra(out).to_pylist()
@@ -42,7 +42,7 @@ def test_names_stand_for_the_models_that_ship(tmp_path: Path) -> None:
 
 
 def test_it_is_small_and_says_where_it_comes_from(shipped: RasspModel) -> None:
-    assert (FOLDER / "model.safetensors").stat().st_size <= 3e6
+    assert (FOLDER / "model.safetensors").stat().st_size <= 8e6
     card = (FOLDER / "README.md").read_text(encoding="utf-8")
     assert "spectus train prediction" in card
     assert "valid split" in card

@@ -26,7 +26,7 @@ from spectus.prediction.rassp.model import RasspModel
 from spectus.prediction.rassp.subformulae import Limits
 from spectus.prediction.rassp.task import PreparedSpectra
 from spectus.prediction.rassp.training import RasspSettings
-from spectus.prediction.registry import SHIPPED, MeanModel, load_prediction_model
+from spectus.prediction.registry import SHIPPED_MODELS, MeanModel, load_prediction_model
 from spectus.prediction.training import read_prediction_settings, train_prediction_model
 from spectus.rerank.reranker import load_reranker
 from spectus.rerank.training import train_forward
@@ -243,4 +243,4 @@ def test_the_settings_say_what_is_trained(library: Path, tmp_path: Path) -> None
     (tmp_path / "b.yaml").write_text("rassp: [")
     with pytest.raises(InputError, match="is not YAML"):
         train_forward(TrainingInputs(library, tmp_path / "b.yaml", tmp_path / "model"))
-    assert set(SHIPPED) == {"neims", "rassp"}
+    assert set(SHIPPED_MODELS) == {"neims", "rassp"}

@@ -112,7 +112,7 @@ class FitRecord:
     folder : Path
         For checkpoint.pt and best.pt, from which a fitting resumes, log.parquet and loss.svg.
     identity : str
-        What a checkpoint must agree with (`identity`).
+        What a checkpoint must agree with (`training_identity`).
     seed : int
         Of the order of the batches and of all chance.
     """
@@ -276,7 +276,7 @@ def shuffled(n_rows: int, size: int, random: np.random.Generator) -> list[NDArra
     return [order[start : start + size] for start in range(0, n_rows - size + 1, size)]
 
 
-def identity(settings: object, inputs: Iterable[Path | None]) -> str:
+def training_identity(settings: object, inputs: Iterable[Path | None]) -> str:
     """Return a sum of the settings that matter to a fitting and of the bytes that it learns from.
 
     Parameters

@@ -21,7 +21,7 @@ from spectus.prediction.base import (
 from spectus.prediction.neims.model import NeimsModel
 from spectus.prediction.rassp.model import RasspModel
 
-SHIPPED = {"neims": "models/neims-open", "rassp": "models/rassp-open"}
+SHIPPED_MODELS = {"neims": "models/neims-open", "rassp": "models/rassp-open"}
 """Names of the models that ship, and their places among the resources."""
 
 
@@ -103,7 +103,7 @@ def load_prediction_model(spec: str | Path, threads: int = 0) -> PredictionModel
     text = str(spec)
     if "+" in text and not Path(text).exists():
         return MeanModel([load_prediction_model(part.strip(), threads) for part in text.split("+")])
-    folder = resource(SHIPPED[text]) if text in SHIPPED else Path(text)
+    folder = resource(SHIPPED_MODELS[text]) if text in SHIPPED_MODELS else Path(text)
     kind = read_model_config(folder)["kind"]
     if kind not in _CLASSES:
         problem = "is a reranker, not a prediction model" if kind == "reranker" else f"is of an unknown kind, {kind}"

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from spectus.errors import InputError
-from spectus.learning.fit import Fit, FitRecord, Plan, Task, identity, write_log
+from spectus.learning.fit import Fit, FitRecord, Plan, Task, training_identity, write_log
 from spectus.learning.inputs import TrainingInputs
 from spectus.learning.measured_spectra import MeasuredSpectra, below, read_measured, tuning_set
 from spectus.learning.settings import read_yaml
@@ -74,7 +74,8 @@ def train_prediction_model(inputs: TrainingInputs) -> None:
         raise InputError(
             inputs.library, "leaves no compound to learn from or none for the tuning set", "give a larger library"
         )
-    record = FitRecord(inputs.out / "fitting", identity(settings, [inputs.library, *inputs.exclude]), settings.seed)
+    made_of = training_identity(settings, [inputs.library, *inputs.exclude])
+    record = FitRecord(inputs.out / "fitting", made_of, settings.seed)
     log = list[dict[str, Any]]()
     rows, steps = learned, None
     if settings.tuning_share > 0:

@@ -25,7 +25,7 @@ from spectus.prediction.base import (
     read_model_config,
     write_model_config,
 )
-from spectus.prediction.registry import SHIPPED, load_prediction_model
+from spectus.prediction.registry import SHIPPED_MODELS, load_prediction_model
 from spectus.prediction.substructures import SubstructureCounts
 from spectus.rerank.dual_encoder import DualEncoder, DualEncoderConfig, embed_molecules, embed_spectra, pair_logits
 from spectus.rerank.pair_features import PAIR_FEATURES, Pairs, PairWeights, spectral_pair_features
@@ -225,7 +225,7 @@ def _prediction_model_of(folder: Path, config: dict[str, Any], threads: int) -> 
     if not isinstance(named, dict) or not {"name", "sha256", "model"} <= set(named):
         raise InputError(folder, "does not name its prediction model", "copy the model again")
     parts = str(named["model"]).split("+")
-    spec = "+".join(part if part in SHIPPED else str((folder / part).resolve()) for part in parts)
+    spec = "+".join(part if part in SHIPPED_MODELS else str((folder / part).resolve()) for part in parts)
     model = load_prediction_model(spec, threads)
     if model.sha256 != named["sha256"]:
         raise InputError(

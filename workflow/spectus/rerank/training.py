@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 
 from spectus.errors import InputError
 from spectus.files import resource
-from spectus.learning.fit import FitRecord, identity, write_log
+from spectus.learning.fit import FitRecord, training_identity, write_log
 from spectus.learning.inputs import TrainingInputs
 from spectus.learning.measured_spectra import MeasuredSpectra, below, read_measured, tuning_set
 from spectus.molecules.exclusions import Exclusions
 from spectus.molecules.reading import read_molecules
 from spectus.prediction.base import CONFIG, PredictionModel, read_model_config, set_threads
 from spectus.prediction.neims.task import CountedSpectra
-from spectus.prediction.registry import SHIPPED, load_prediction_model
+from spectus.prediction.registry import SHIPPED_MODELS, load_prediction_model
 from spectus.prediction.substructures import SubstructureCounts, count_substructures, frequent_substructures
 from spectus.prediction.training import (
     NOTHING,
@@ -104,7 +104,7 @@ def train_reranker(inputs: TrainingInputs) -> None:
             inputs.library, "leaves no compound to learn from or none for the tuning set", "give a larger library"
         )
     listed = candidates_of(inputs.molecules, train, exclusions.adding(valid.smiles.tolist(), "the split valid"))
-    made_of = identity(
+    made_of = training_identity(
         (settings, model.sha256), [inputs.library, *inputs.exclude, *([inputs.molecules] if inputs.molecules else [])]
     )
     fittings = _Fittings(settings, data, listed, FitRecord(inputs.out / "fitting", made_of, settings.seed))
@@ -178,12 +178,12 @@ def _without_tuning_set(spec: str, settings: RerankerSettings) -> PredictionMode
 
 def _folder(part: str) -> Path:
     """Return the folder of a prediction model."""
-    return resource(SHIPPED[part]) if part in SHIPPED else Path(part)
+    return resource(SHIPPED_MODELS[part]) if part in SHIPPED_MODELS else Path(part)
 
 
 def _from_folder(spec: str, folder: Path) -> str:
     """Return where to find the prediction model again: names as they are, paths from a folder."""
-    return "+".join(part if part in SHIPPED else os.path.relpath(part, folder) for part in spec.split("+"))
+    return "+".join(part if part in SHIPPED_MODELS else os.path.relpath(part, folder) for part in spec.split("+"))
 
 
 def candidates_of(molecules: Path | None, train: MeasuredSpectra, exclusions: Exclusions) -> SubstructureCounts:

@@ -77,7 +77,7 @@ class TranslationTask:
             Targets.of(smiles, source, self.config, self.tokenizer)
             for smiles, source in ((own, self.config.source_token_id), (predicted, NEIMS_TOKEN))
         ]
-        self.targets = joined(*parts)
+        self.targets = joined_targets(*parts)
         self.valid_targets = Targets.of(
             self.valid.smiles.tolist(), self.config.source_token_id, self.config, self.tokenizer
         )
@@ -148,7 +148,7 @@ class TranslationTask:
         ]
         extra = Targets.of(texts, NEIMS_TOKEN, self.config, self.tokenizer)
         place = len(self.targets.lengths) + np.cumsum(np.array(chosen) < 0) - 1
-        return joined(self.targets, extra), np.where(np.array(chosen) < 0, place, rows)
+        return joined_targets(self.targets, extra), np.where(np.array(chosen) < 0, place, rows)
 
     def _cross_entropy(
         self, network: nn.Module, spectra: SpectrumBatch, labels: Tensor, smoothing: float = 0.0, given: int = 0
@@ -160,7 +160,7 @@ class TranslationTask:
         return F.cross_entropy(logits, labels, label_smoothing=smoothing)
 
 
-def joined(first: Targets, second: Targets) -> Targets:
+def joined_targets(first: Targets, second: Targets) -> Targets:
     """Return the rows of both, one after the other."""
     indptr = np.concatenate([first.indptr, first.indptr[-1] + second.indptr[1:]])
     return Targets(indptr, np.concatenate([first.tokens, second.tokens]))

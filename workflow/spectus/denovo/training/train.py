@@ -18,7 +18,7 @@ from spectus.denovo.training.settings import Stage, TrainingSettings
 from spectus.denovo.training.synthesis import Synthesizer
 from spectus.denovo.training.task import Examples, TranslationTask, nominal_masses
 from spectus.errors import InputError
-from spectus.learning.fit import Fit, FitRecord, identity
+from spectus.learning.fit import Fit, FitRecord, training_identity
 from spectus.learning.inputs import TrainingInputs
 from spectus.molecules.exclusions import Exclusions
 from spectus.molecules.reading import read_molecules
@@ -95,7 +95,7 @@ def _train(inputs: TrainingInputs, settings: TrainingSettings, stage: Stage, nam
     )
     task = TranslationTask(network, examples, stage)
     weights = synthesizer.sha256 if synthesizer else []
-    made_of = identity(
+    made_of = training_identity(
         (settings.seed, settings.model, stage, weights),
         [inputs.library, *inputs.exclude, inputs.molecules, inputs.start],
     )

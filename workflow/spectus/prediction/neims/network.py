@@ -203,7 +203,7 @@ def energy_terms(energy: Tensor) -> Tensor:
     return torch.stack([(energy - STANDARD_EV) / _EV_SCALE, (energy < _LOW_EV).to(energy.dtype)], dim=1)
 
 
-def cosine_loss(roots: Tensor, measured: Tensor) -> Tensor:
+def weighted_cosine_loss(roots: Tensor, measured: Tensor) -> Tensor:
     """Return one minus the cosine of spectra weighted I^0.5 m^0.5, (B,), both given as square roots (B, bins)."""
     weight = torch.arange(roots.shape[1], device=roots.device) ** 0.5
     return 1 - F.cosine_similarity(roots * weight + 1e-8, measured * weight, dim=1)

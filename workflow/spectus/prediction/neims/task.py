@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from spectus.learning.fit import shuffled
 from spectus.learning.measured_spectra import MeasuredSpectra
-from spectus.prediction.neims.network import Neims, NeimsConfig, cosine_loss
+from spectus.prediction.neims.network import Neims, NeimsConfig, weighted_cosine_loss
 from spectus.prediction.substructures import SubstructureCounts, count_substructures
 
 _SPECTRA_AT_ONCE = 1024
@@ -100,7 +100,7 @@ class NeimsTask:
             torch.from_numpy(self.data.molecules.mass[molecule].astype(np.int64)),
             torch.from_numpy(self.data.measured.energy[at]),
         )
-        return cosine_loss(predicted, torch.from_numpy(self.roots[at]))
+        return weighted_cosine_loss(predicted, torch.from_numpy(self.roots[at]))
 
 
 def weighted_mean(losses: Tensor, weights: NDArray[np.float32]) -> Tensor:

@@ -41,7 +41,7 @@ class Batch(NamedTuple):
     matches: Tensor  # (F, MATCHES + FORMULA_NUMBERS)
 
 
-def collate(molecules: Sequence[Prepared], energy: NDArray[np.float32]) -> Batch:
+def side_by_side(molecules: Sequence[Prepared], energy: NDArray[np.float32]) -> Batch:
     """Put molecules side by side.
 
     Parameters
@@ -123,7 +123,7 @@ def _formula_numbers(molecule: Prepared) -> NDArray[np.float32]:
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def chunks(molecules: Sequence[Prepared], rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+def groups_of_similar_size(molecules: Sequence[Prepared], rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     """Return rows of molecules in groups of about as many skeletons each, so that padding and memory are bounded."""
     ordered = rows[np.argsort([len(molecules[row].skeletons) for row in rows], kind="stable")]
     groups, start = list[NDArray[np.int64]](), 0

@@ -23,7 +23,13 @@ from torch import Tensor, nn
 
 from spectus.learning.measured_spectra import STANDARD_EV
 from spectus.prediction.neims.network import energy_terms
-from spectus.prediction.rassp.batch import FORMULA_NUMBERS, SKELETON_NUMBERS, Batch, chunks, collate
+from spectus.prediction.rassp.batch import (
+    FORMULA_NUMBERS,
+    SKELETON_NUMBERS,
+    Batch,
+    groups_of_similar_size,
+    side_by_side,
+)
 from spectus.prediction.rassp.fragments import MOST_ATOMS
 from spectus.prediction.rassp.preparation import (
     ATOM_FEATURES,
@@ -233,7 +239,7 @@ def softmax_of_groups(scores: Tensor, group: Tensor, n_groups: int) -> Tensor:
     return odds / torch.zeros_like(top).index_add(0, group, odds)[group]
 
 
-def cosine_loss(spectra: Tensor, measured: Tensor, mass_power: float = 0.5) -> Tensor:
+def mixture_loss(spectra: Tensor, measured: Tensor, mass_power: float = 0.5) -> Tensor:
     """Return one minus the cosine of square roots of intensities, weighted with a power of the mass, (B,).
 
     The published loss, the squared distance of the roots scaled to length 1, is twice this with power 0.
@@ -257,8 +263,8 @@ def predicted_mixtures(
     usable = np.flatnonzero([molecule.reason is None for molecule in molecules])
     network.eval()
     with torch.inference_mode():
-        for rows in chunks(molecules, usable):
-            batch = collate([molecules[row] for row in rows], np.full(len(rows), energy, np.float32))
+        for rows in groups_of_similar_size(molecules, usable):
+            batch = side_by_side([molecules[row] for row in rows], np.full(len(rows), energy, np.float32))
             found = network(batch).numpy()
             spectra[rows] = found / np.maximum(found.max(axis=1, keepdims=True), 1e-12)
     return spectra

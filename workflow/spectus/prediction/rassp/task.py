@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from spectus.learning.fit import shuffled
 from spectus.learning.measured_spectra import MeasuredSpectra
 from spectus.prediction.neims.task import weighted_mean
-from spectus.prediction.rassp.batch import chunks, collate
-from spectus.prediction.rassp.network import Rassp, RasspConfig, cosine_loss
+from spectus.prediction.rassp.batch import groups_of_similar_size, side_by_side
+from spectus.prediction.rassp.network import Rassp, RasspConfig, mixture_loss
 from spectus.prediction.rassp.preparation import Prepared, prepare_all
 from spectus.prediction.rassp.subformulae import Limits
 
@@ -106,10 +106,10 @@ class RasspTask:
         """Return the losses of spectra, and the spectra in the order of the losses."""
         molecules = [self.data.molecules[row] for row in self.data.row[at].tolist()]
         parts, order = list[Tensor](), list[NDArray[np.int64]]()
-        for group in chunks(molecules, np.arange(len(at))):
+        for group in groups_of_similar_size(molecules, np.arange(len(at))):
             spectra = at[group]
-            batch = collate([molecules[place] for place in group.tolist()], self.data.measured.energy[spectra])
+            batch = side_by_side([molecules[place] for place in group.tolist()], self.data.measured.energy[spectra])
             measured = torch.from_numpy(self.data.intensity[spectra])
-            parts.append(cosine_loss(network(batch), measured, self.mass_power))
+            parts.append(mixture_loss(network(batch), measured, self.mass_power))
             order.append(spectra)
         return torch.cat(parts), np.concatenate(order)
