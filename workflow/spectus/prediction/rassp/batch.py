@@ -97,10 +97,12 @@ def _skeleton_numbers(molecule: Prepared) -> NDArray[np.float32]:
     atoms = skeletons.sum(axis=1)
     without = unsaturation(skeletons, 0)
     own = without[-1]
+    # The rings and double bonds of an odd number of hydrogens can be -1/2.
+    saturated = 2 * own + 1 or 1.0
     carbons = skeletons[:, 0] / np.maximum(atoms, 1)
     columns = [
         mass / 200, mass / mass[-1], atoms / 20, atoms / atoms[-1], without / 10, (own - without) / 10,
-        carbons, carbons - carbons[-1], np.full(len(mass), molecule.hydrogens_in_all / (2 * own + 1)),
+        carbons, carbons - carbons[-1], np.full(len(mass), molecule.hydrogens_in_all / saturated),
     ]  # fmt: skip
     return np.stack(columns, axis=1).astype(np.float32)
 
