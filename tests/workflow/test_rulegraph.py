@@ -8,7 +8,9 @@ from .campaigns import ROOT, Campaign
 def test_the_diagram_is_what_snakemake_draws(campaign: Campaign) -> None:
     page = (ROOT / "docs" / "develop" / "architecture.md").read_text(encoding="utf-8")
     shown = re.search(r"```mermaid\n(.*?)```", page, re.DOTALL)
-    assert shown, "put the output of `snakemake --rulegraph mermaid-js` into the comment of docs/develop/architecture.md"
+    assert shown, (
+        "put the output of `snakemake --rulegraph mermaid-js` into the comment of docs/develop/architecture.md"
+    )
     drawn = campaign.snakemake("--rulegraph", "mermaid-js").stdout
     assert edges(shown[1]) == edges(drawn)
     assert len(edges(drawn)) > 10

@@ -1,3 +1,3 @@
 """Raw GC-MS instrument runs in, identified molecules out."""
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"

@@ -57,15 +57,15 @@ def deconvolve(run: Run | str | Path, **settings: Any) -> pd.DataFrame:
     run
         A run, or the file or folder of one.
     settings
-        Fields of `spectus.deconvolution.deconvolve.DeconvolutionSettings`, for example `min_snr=6`.
+        Fields of `spectus.deconvolution.settings.DeconvolutionSettings`, for example `min_snr=6`.
 
     Returns
     -------
     pandas.DataFrame
         The table COMPONENTS: one row for each component, with its spectrum and elution profile.
     """
-    from spectus.deconvolution.deconvolve import DeconvolutionSettings
     from spectus.deconvolution.deconvolve import deconvolve as deconvolve_run
+    from spectus.deconvolution.settings import DeconvolutionSettings
 
     name = "run" if isinstance(run, Run) else Path(run).stem
     found = deconvolve_run(run if isinstance(run, Run) else read_run(run), name, DeconvolutionSettings(**settings))

@@ -91,7 +91,7 @@ def _replace_exclusions(config: dict[str, Any], notes: list[str]) -> None:
 
 
 def checked_config(config: Mapping[str, Any], files: Sequence[Path | str] = ()) -> dict[str, Any]:
-    """The configuration with every default filled in, after the check against the schema.
+    """Check the configuration against the schema and fill in every default.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def checked_config(config: Mapping[str, Any], files: Sequence[Path | str] = ()) 
 
 
 def _typed(value: Any, rule: Mapping[str, Any]) -> Any:
-    """The value in the type the schema wants, if it has one meaning in it.
+    """Convert a value to the type that the schema wants, if it has one meaning in it.
 
     Below the first level `--config` gives every value as text; and 4 and 4.0 must not be two settings.
     """
@@ -143,7 +143,7 @@ def _with_defaults(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict
 
 
 def _unknown(error: ValidationError) -> list[str]:
-    """The key the schema does not know, if that is the complaint."""
+    """Find the key that the schema does not know, if that is the complaint."""
     if error.validator != "additionalProperties":
         return []
     return [next(str(key) for key in error.instance if key not in error.schema.get("properties", {}))]
@@ -183,7 +183,7 @@ _KINDS = {
 
 
 def _file_with(keys: Sequence[str], config: Mapping[str, Any], files: Sequence[Path | str]) -> str:
-    """The file that says what the configuration has for a key; none does if it came with `--config`."""
+    """Find the file that sets a key; none does if `--config` sets it."""
     for file in files:
         found = _at(keys, yaml.safe_load(Path(file).read_text(encoding="utf-8")))
         if found is not _ABSENT and found == _at(keys, config):
@@ -208,5 +208,5 @@ def config_hash(config: Mapping[str, Any]) -> str:
 
 
 def as_yaml(config: Mapping[str, Any]) -> str:
-    """The configuration as it stands in the report, defaults included."""
+    """Write the configuration as the report shows it, with the defaults."""
     return yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True)

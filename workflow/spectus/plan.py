@@ -57,11 +57,12 @@ def denovo_chunks(n_runs: int, settings: Mapping[str, Any]) -> int:
     int
         Number of jobs, at least 1.
     """
-    return max(1, math.ceil(n_runs * settings["features_per_run"] / settings["spectra"]))
+    features = float(settings["features_per_run"]) * n_runs
+    return max(1, math.ceil(features / int(settings["spectra"])))
 
 
 def libraries(paths: Sequence[str]) -> dict[str, str]:
-    """The libraries by name, which is the file's name without its suffix.
+    """Name the libraries by their files, without suffix.
 
     Raises
     ------
@@ -119,7 +120,7 @@ def reranker_files(spec: str | None) -> list[str]:
 
 
 def model_files(model: str) -> list[str]:
-    """The files that make up a model in a folder; none for a model named as on the hub, OWNER/NAME.
+    """List the files of a model in a folder; none for a model named as on the hub, OWNER/NAME.
 
     Raises
     ------
@@ -142,8 +143,9 @@ BUILT = "built"
 
 
 def molecule_files(path: str | None, root: Path) -> list[str]:
-    """The list of molecules to predict, in the working directory or as it ships in `root`; none if there is none, or if
-    it is to be built.
+    """Give the list of molecules to predict, in the working directory or as it ships in `root`.
+
+    There is none if the configuration names none, or if the list is to be built.
 
     Raises
     ------
@@ -157,7 +159,7 @@ def molecule_files(path: str | None, root: Path) -> list[str]:
 
 
 def named_file(key: str, path: str | None) -> list[str]:
-    """The file that a key of the configuration names, if it names one.
+    """Give the file that a key of the configuration names, if it names one.
 
     Raises
     ------
@@ -169,7 +171,7 @@ def named_file(key: str, path: str | None) -> list[str]:
 
 
 def ground_truth_files(path: str | None) -> list[str]:
-    """The table of what was simulated, if there is one.
+    """Give the table of ground truth, if there is one.
 
     Raises
     ------
@@ -226,7 +228,7 @@ def options(**values: str | Sequence[str] | None) -> list[str]:
 
 
 def raw_files(samples: Sequence[Sample], mzml: Path) -> list[str]:
-    """What Snakemake watches for changes: the file of each run, or the one inside its folder that holds the scans.
+    """List what Snakemake watches for changes: the file of each run, or the one in its folder that holds the scans.
 
     A run that is missing and was never converted is left out. One that was converted (its mzML is in the folder
     `mzml`) is named even if it is gone: Snakemake then keeps what was made of it.

@@ -133,7 +133,7 @@ def _check(path: Path, line: int, row: Mapping[str, str]) -> None:
 
 
 def _number(text: str | None) -> float | None:
-    """The finite number `text` stands for, or None. (float() alone would take "nan" and "1_000".)"""
+    """Read a finite number; None if `text` is none, also for "nan" and "1_000", which float() takes."""
     if text is None or "_" in text:
         return None
     try:
@@ -167,7 +167,8 @@ def _at(path: Path, line: int, problem: str, remedy: str) -> InputError:
 
 @cache
 def _schema() -> dict[str, Any]:
-    return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    schema: dict[str, Any] = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    return schema
 
 
 @cache

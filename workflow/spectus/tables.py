@@ -267,7 +267,7 @@ GROUND_TRUTH = pa.schema(
 
 
 def table(schema: pa.Schema, columns: Mapping[str, Sequence[Any]] | Iterable[Mapping[str, Any]]) -> pa.Table:
-    """A table of `schema` from columns (a mapping) or rows (an iterable of mappings); absent columns are null."""
+    """Make a table of `schema` from columns (a mapping) or rows (an iterable of mappings); absent columns are null."""
     if isinstance(columns, Mapping):
         n_rows = len(next(iter(columns.values()))) if columns else 0
         arrays = [
@@ -322,7 +322,7 @@ class Writer:
 
 @contextmanager
 def writing(path: Path, schema: pa.Schema, extra: Mapping[str, str] | None = None) -> Iterator[Writer]:
-    """A `Writer` for a table too long for memory; the file appears whole when the block ends, or not at all."""
+    """Open a `Writer` for a table too long for memory; the file appears whole when the block ends, or not at all."""
     with (
         replacing(path) as temporary,
         pq.ParquetWriter(temporary, schema.with_metadata(provenance(extra)), compression="zstd") as parquet,
@@ -357,7 +357,7 @@ def read_parts(path: Path, schema: pa.Schema, columns: Sequence[str] | None = No
 
 
 def _wanted(path: Path, schema: pa.Schema, columns: Sequence[str] | None) -> pa.Schema:
-    """The part of `schema` to read, once it is sure that the file has it."""
+    """Return the part of `schema` to read, once it is sure that the file has it."""
     names = list(columns or schema.names)
     try:
         found = pq.read_schema(require_file(path))

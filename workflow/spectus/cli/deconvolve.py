@@ -27,8 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> list[Path]:
     """Deconvolve the runs."""
-    from spectus.deconvolution.settings import DeconvolutionSettings
     from spectus.deconvolution.runs import deconvolve_runs
+    from spectus.deconvolution.settings import DeconvolutionSettings
 
     deconvolve_runs(
         options.runs, options.name, options.out, settings_of(DeconvolutionSettings, options), options.on_bad_run

@@ -30,6 +30,7 @@ import numpy as np
 import pyarrow as pa
 
 from spectus import tables
+from spectus.arrays import array
 from spectus.deconvolution.confidence import component_confidence
 from spectus.deconvolution.description import describe, signal_to_noise
 from spectus.deconvolution.filters import rolling_maximum
@@ -99,7 +100,8 @@ def deconvolve(run: Run, name: str, settings: DeconvolutionSettings = _DEFAULTS)
 def _with_confidence(found: pa.Table) -> pa.Table:
     """Fill the column `confidence`."""
     column = tables.COMPONENTS.get_field_index("confidence")
-    return found.set_column(column, tables.COMPONENTS.field(column), pa.array(component_confidence(found)))
+    values = array(component_confidence(found), pa.float64())
+    return found.set_column(column, tables.COMPONENTS.field(column), values)
 
 
 def stretches(folded: IonTraces, noise: Noise, fwhm: Floats, settings: DeconvolutionSettings) -> list[Stretch]:

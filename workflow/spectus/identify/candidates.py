@@ -95,7 +95,7 @@ def _merged(
     query: str, hits: Iterable[dict[str, Any]], denovo_candidates: Iterable[dict[str, Any]],
     known: dict[str, Structure | None],
 ) -> _Candidates:  # fmt: skip
-    """What was named for a query, each compound once. `known` remembers the structures of SMILES between queries."""
+    """Merge the candidates of a query, each compound once. `known` keeps the structures of SMILES between queries."""
     merged: _Candidates = {}
     for hit in (hit for hit in hits if hit["reason"] is None):
         candidate = _candidate(query, hit, known)
@@ -136,7 +136,7 @@ def _rerank(merged: Sequence[_Candidates], spectra: pa.Table, spec: str | Path) 
 
 
 def _ranked(candidates: _Candidates, settings: IdentifySettings) -> list[dict[str, Any]]:
-    """The best candidates of a query as rows of CANDIDATES, best first."""
+    """Rank the best candidates of a query, as rows of CANDIDATES."""
     ranked = sorted(candidates.values(), key=lambda candidate: _place(candidate, settings.library_score))[
         : settings.top
     ]
@@ -150,7 +150,7 @@ def _ranked(candidates: _Candidates, settings: IdentifySettings) -> list[dict[st
 def _nothing(
     query: str, hits: Iterable[dict[str, Any]], denovo_candidates: Iterable[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """The one row of a query that nothing was named for."""
+    """Make the one row of a query without candidates."""
     reasons = [
         f"{kind}: {row['reason']}" for kind, rows in (("library", hits), ("model", denovo_candidates)) for row in rows
     ]
@@ -158,7 +158,7 @@ def _nothing(
 
 
 def _candidate(query: str, row: dict[str, Any], known: dict[str, Structure | None]) -> dict[str, Any]:
-    """A row of CANDIDATES from a hit or a translation; what the structure gives goes before what a record claims."""
+    """Make a row of CANDIDATES from a hit or a de novo candidate. The structure overrules what a record claims."""
     smiles = row["smiles"]
     if smiles not in known:
         known[smiles] = structure(smiles)
@@ -181,7 +181,7 @@ def _candidate(query: str, row: dict[str, Any], known: dict[str, Structure | Non
 
 
 def _identity(candidate: dict[str, Any]) -> str:
-    """What makes two candidates the same compound: the first block of the InChIKey, else the name."""
+    """Give the key of a compound: the first block of the InChIKey, else the name."""
     return candidate["inchikey"][:14] if candidate["inchikey"] else f"name {candidate['name']}"
 
 

@@ -89,7 +89,9 @@ def search_libraries(
     key = np.where(np.isnan(posterior), both.score, posterior)
     order = np.lexsort((both.entry, -key, both.query))
     order = order[searched[both.query[order]]]
-    rows = _hit_rows(asked, records, names, n_measured, both.at(order), posterior[order], settings.min_score)
+    rows = _hit_rows(
+        asked, records.append_column("library", names), n_measured, both.at(order), posterior[order], settings.min_score
+    )
     said = {name: str(value) for name, value in asdict(settings).items()}
     tables.write(rows, out, LIBRARY_HITS, {"libraries": " ".join(map(str, libraries)), **said})
 
@@ -138,7 +140,7 @@ def _search_kind(
 
 
 def library_name(path: Path) -> str:
-    """The file name without the suffixes of its form and compression."""
+    """Return the file name without the suffixes of its format and compression."""
     return _SUFFIXES.sub("", path.name) or path.name
 
 
@@ -175,12 +177,11 @@ def _read_library(path: Path, any_ionization: bool) -> pa.Table:
 
 
 def _hit_rows(
-    queries: pa.Table, records: pa.Table, library: pa.Array, n_measured: int, hits: Hits,
-    posterior: NDArray[np.float64], min_score: float,
-) -> pa.Table:  # fmt: skip
-    """One row a hit and one a query without hits, in the order of the queries.
+    queries: pa.Table, records: pa.Table, n_measured: int, hits: Hits, posterior: NDArray[np.float64], min_score: float
+) -> pa.Table:
+    """Make one row for each hit and each query without hits, in the order of the queries.
 
-    `library`: (n_records,) the name of the library each record is of. The first `n_measured` records are measured.
+    `records` has the column `library`, the name of each record's library. The first `n_measured` records are measured.
     """
     without = np.setdiff1d(np.arange(len(queries)), hits.query)
     query = np.concatenate([hits.query, without])
@@ -200,7 +201,7 @@ def _hit_rows(
     columns = {
         "query": asked["name"],
         "rank": rank_within(query) + 1,
-        "library": library.take(entry),
+        "library": found["library"],
         **{name: found[name] for name in ("entry", "name", "smiles", "inchikey", "formula")},
         "score": of_hits(hits.score),
         "cosine": of_hits(hits.cosine),
