@@ -103,3 +103,20 @@ def _buffer(values: NDArray[Any]) -> pa.Buffer:
 
 def _bits(values: NDArray[np.bool_]) -> pa.Buffer:
     return pa.py_buffer(np.packbits(values, bitorder="little"))
+
+
+def plain_values(column: pa.Array | pa.ChunkedArray) -> np.ndarray[Any, Any]:
+    """Return a numeric Arrow array without nulls as a NumPy array, without the import of pandas that `to_numpy` makes.
+
+    Parameters
+    ----------
+    column
+        Numbers, (n,), without nulls.
+
+    Returns
+    -------
+    ndarray
+        (n,) the numbers, in the type of the column.
+    """
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return np.from_dlpack(whole)

@@ -11,6 +11,7 @@ in simulated ones.
 import numpy as np
 import pyarrow as pa
 
+from spectus.arrays import plain_values
 from spectus.nominal_mass import to_nominal_mass
 from spectus.types import Floats, Ints
 
@@ -88,7 +89,7 @@ def component_evidence(components: pa.Table) -> Floats:
     """
     if not components.num_rows:
         return np.empty((0, len(EVIDENCE)))
-    rt_s, area, snr = (components[name].to_numpy() for name in ("rt_s", "area", "snr"))
+    rt_s, area, snr = (plain_values(components[name]) for name in ("rt_s", "area", "snr"))
     width = _widths(components)
     certain, error = _certainty(components)
     similarity, decades = _parents(rt_s, area, width, _root_spectra(components))
@@ -118,11 +119,11 @@ def _certainty(components: pa.Table) -> tuple[Floats, Floats]:
 
 def _root_spectra(components: pa.Table) -> Floats:
     """Return square-root spectra (n, n_masses) of length 1."""
-    lengths = components["mz"].combine_chunks().value_lengths().to_numpy(zero_copy_only=False)
-    mass: Ints = to_nominal_mass(components["mz"].combine_chunks().flatten().to_numpy())
+    lengths = plain_values(components["mz"].combine_chunks().value_lengths())
+    mass: Ints = to_nominal_mass(plain_values(components["mz"].combine_chunks().flatten()))
     roots = np.zeros((components.num_rows, int(mass.max(initial=0)) + 1))
     row = np.repeat(np.arange(components.num_rows), lengths)
-    roots[row, mass] = np.sqrt(components["intensity"].combine_chunks().flatten().to_numpy())
+    roots[row, mass] = np.sqrt(plain_values(components["intensity"].combine_chunks().flatten()))
     return np.asarray(roots / np.maximum(np.linalg.norm(roots, axis=1, keepdims=True), 1e-12))
 
 
@@ -142,6 +143,6 @@ def _lists(components: pa.Table, *names: str) -> list[list[Floats]]:
     columns = []
     for name in names:
         column = components[name].combine_chunks()
-        ends = np.cumsum(column.value_lengths().to_numpy(zero_copy_only=False))
-        columns.append(np.split(column.flatten().to_numpy().astype(np.float64), ends[:-1]))
+        ends = np.cumsum(plain_values(column.value_lengths()))
+        columns.append(np.split(plain_values(column.flatten()).astype(np.float64), ends[:-1]))
     return columns

@@ -100,7 +100,7 @@ def deconvolve(run: Run, name: str, settings: DeconvolutionSettings = _DEFAULTS)
 def _with_confidence(found: pa.Table) -> pa.Table:
     """Fill the column `confidence`."""
     column = tables.COMPONENTS.get_field_index("confidence")
-    values = array(component_confidence(found), pa.float64())
+    values = array(component_confidence(found).tolist(), pa.float64())
     return found.set_column(column, tables.COMPONENTS.field(column), values)
 
 
