@@ -46,9 +46,11 @@ def check_the_compound_without_a_measured_spectrum(campaign: Campaign) -> None:
     assert ("predicted" in first["source"].split("+"), first["level"]) == (True, "3")  # the translator may name it too
     assert not [row for row in others if (row["name"] or "").startswith("2-piperidone")]
     results = campaign.folder / "results"
-    assert "2-piperidone CAS 675-20-7" in (results / "report" / "report.html").read_text(encoding="utf-8")
+    page = (results / "report" / "report.html").read_text(encoding="utf-8")
+    assert "2-piperidone" in page
+    assert "675-20-7" in page
     assert "predicted spectrum, tentative" in (results / "logs" / "report.log").read_text(encoding="utf-8")
-    assert "of the 4 molecules" in (results / "logs" / "search.log").read_text(encoding="utf-8")
+    assert "6 measured records of excluded compounds are left out" in (results / "logs" / "search.log").read_text(encoding="utf-8")
 
 
 def test_a_compound_without_a_measured_spectrum_is_named(finished: Campaign) -> None:
@@ -84,7 +86,8 @@ def test_every_job_left_its_log_and_its_time(finished: Campaign) -> None:
     results = finished.folder / "results"
     jobs = sum(FINISHED.values()) - 1
     assert len(list((results / "logs").rglob("*.log"))) == jobs
-    assert len(list((results / "benchmarks").rglob("*.jsonl"))) == jobs
+    cached = FINISHED["library_table"] + FINISHED["predict_chunk"]  # Snakemake times no rule whose output it may cache
+    assert len(list((results / "benchmarks").rglob("*.jsonl"))) == jobs - cached
 
 
 def test_a_second_run_does_nothing(finished: Campaign) -> None:

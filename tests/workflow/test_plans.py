@@ -138,7 +138,7 @@ def test_a_training_is_pretraining_finetuning_and_scores(campaign: Campaign) -> 
     assert campaign.planned("train") == {"pretrain": 1, "finetune": 1, "score_model": 1, "train": 1}
     plan = campaign.run("train", "--dry-run", "--printshellcmds")
     assert plan.count("--exclude held_out.txt") == 3
-    assert plan.count("/resources/models/neims-open ") == 2
+    assert plan.count("--prediction-model resources/models/neims-open ") == 2
     assert "--from results/training/pretrained" in plan
     assert campaign.planned() == EXAMPLE
 

@@ -54,4 +54,4 @@ COMMANDS = {
 def test_a_command_alone_does_what_the_campaign_does(stage: str) -> None:
     options = vars(cli.build_parser([stage]).parse_args([stage, *COMMANDS[stage]]))
     for key, rule in SCHEMA["properties"][stage]["properties"].items():
-        assert options[key] == rule["default"], key
+        assert options[key] == rule["default"] or (rule["default"] is None and not options[key]), key

@@ -35,11 +35,11 @@ try:
     PREDICTION_FILES = [local(path) for path in plan.prediction_model_files(PREDICTION_MODEL)]
     RERANKER = plan.shipped(config["identify"]["reranker"], PACKAGE.parent)
     RERANKER_FILES = [local(path) for path in plan.reranker_files(RERANKER)]
+    GROUND_TRUTH = [local(path) for path in plan.ground_truth_files(config["report"]["ground_truth"])]
     EXCLUDED_FROM_LIST = [
         plan.named_file("molecules.exclude", path) for path in config["molecules"]["exclude"]
     ]
     EXCLUDED_FROM_SEARCH = plan.named_file("search.exclude", config["search"]["exclude"])
-    GROUND_TRUTH = [local(path) for path in plan.ground_truth_files(config["report"]["ground_truth"])]
     if workflow.is_main_process:
         plan.check_runs(CHUNKS, RESULTS, config["samples"], config["on_bad_run"])
         for note in (*NOTES, *sheet_notes(Path(config["samples"]))):

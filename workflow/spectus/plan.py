@@ -103,7 +103,16 @@ def prediction_model_files(spec: str) -> list[str]:
     if unknown := [name for name in names if name not in _SHIPPED_PREDICTION_MODELS]:
         known = ", ".join(_SHIPPED_PREDICTION_MODELS)
         raise InputError(f"predict.model: {unknown[0]}", "no such folder or model", f"name a folder, or one of {known}")
-    return [file for name in names for file in model_files(str(resource(f"models/{name}-open")))]
+    return [file for name in names for file in model_files(_shipped_model(name))]
+
+
+def _shipped_model(name: str) -> str:
+    """Give the folder of a shipped model, by its relative path where there is one.
+
+    A relative path stays the same in another checkout, so that Snakemake does not repeat what is done.
+    """
+    relative = Path("resources", "models", f"{name}-open")
+    return str(relative if relative.is_dir() else resource(f"models/{name}-open"))
 
 
 def reranker_files(spec: str | None) -> list[str]:
@@ -116,7 +125,7 @@ def reranker_files(spec: str | None) -> list[str]:
     """
     if spec is None:
         return []
-    return model_files(str(resource("models/reranker-open")) if spec == "open" else spec)
+    return model_files(_shipped_model("reranker") if spec == "open" else spec)
 
 
 def model_files(model: str) -> list[str]:
