@@ -26,7 +26,7 @@ example: $(INSTALLED) ## run the example campaign, say where the report is and w
 	@cat results/logs/report.log
 
 test: $(INSTALLED) ## run the tests
-	python -m pytest
+	python -m pytest -n 2 --dist loadfile
 
 test-slow: $(INSTALLED) ## run the tests that take minutes
 	python -m pytest -m slow
