@@ -66,7 +66,7 @@ rule train_rassp:
         "train: RASSP"
     shell:
         """
-        python3 -m spectus train forward {input.library:q} --settings {input.settings:q} {params.options:q} \
+        python3 -m spectus train prediction {input.library:q} --settings {input.settings:q} {params.options:q} \
             --threads {threads} --out {params.folder:q} >{log:q} 2>&1
         """
 

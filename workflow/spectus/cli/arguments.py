@@ -68,6 +68,13 @@ def add_names(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", nargs="+", metavar="NAME", help="names of the runs, in order; else the file names")
 
 
+def add_exclude(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names compounds to leave out; it may be given several times."""
+    parser.add_argument(
+        "--exclude", action="extend", nargs="+", default=[], type=Path, metavar="FILE", help=EXCLUDE_HELP
+    )
+
+
 def add_chunk(parser: argparse.ArgumentParser, rows: str) -> None:
     """Add the option that takes a share of the rows, for jobs that work side by side."""
     parser.add_argument("--chunk", type=chunk, default=(1, 1), metavar="I/N", help=f"only every N-th of the {rows}")
@@ -82,7 +89,7 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def add_settings(parser: argparse.ArgumentParser, settings: type[Any], helps: Mapping[str, str]) -> None:
+def add_settings(parser: argparse._ActionsContainer, settings: type[Any], helps: Mapping[str, str]) -> None:
     """Add an option for some fields of a settings dataclass, which holds type and default.
 
     Parameters
@@ -100,7 +107,7 @@ def add_settings(parser: argparse.ArgumentParser, settings: type[Any], helps: Ma
         kind: Callable[[str], Any] = finite_number if isinstance(default, float) else type(default)
         parser.add_argument(
             f"--{name.replace('_', '-')}", type=kind, default=default, metavar="N",
-            help=f"{text} (default: {default:g})",
+            help=f"{text} (default: {default})",
         )  # fmt: skip
 
 

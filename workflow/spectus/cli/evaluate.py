@@ -3,13 +3,15 @@
 import argparse
 from pathlib import Path
 
-from spectus.cli.arguments import EXCLUDE_HELP, settings_of
+from spectus.cli.arguments import add_exclude, add_settings, settings_of
 
 EXAMPLE = "spectus evaluate spectus-open library.parquet --split valid --out scores.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
+    from spectus.evaluation.settings import EvaluationSettings
+
     parser.add_argument("model", metavar="MODEL", help="folder of the model, or its name on the hub")
     parser.add_argument("library", type=Path, metavar="LIBRARY", help=".msp or .parquet with structures")
     parser.add_argument("--split", help="only records with this value in the column `split`")
@@ -17,10 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--reference", type=Path, metavar="LIB", help="library to search with the same queries, for comparison"
     )
     parser.add_argument("--reference-split", metavar="SPLIT", help="only records of the reference with this `split`")
-    parser.add_argument(
-        "--exclude", action="extend", nargs="+", default=[], type=Path, metavar="FILE", help=EXCLUDE_HELP
-    )
-    parser.add_argument("--beams", type=int, default=10, help="beams, and most candidates of a query (default: 10)")
+    add_exclude(parser)
+    add_settings(parser, EvaluationSettings, {"beams": "beams, and most candidates of a query"})
     parser.add_argument(
         "--given", choices=["formula", "mass"], help="restrict the candidates to the true formula or nominal mass"
     )

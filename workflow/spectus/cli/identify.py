@@ -4,10 +4,10 @@ import argparse
 from pathlib import Path
 
 from spectus.cli.arguments import (
-    EXCLUDE_HELP,
     LIBRARY_HELP,
     QUERIES_HELP,
     add_device,
+    add_exclude,
     add_settings,
     add_table,
     settings_of,
@@ -43,9 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--reranker", default="open", metavar="MODEL",
         help="rerank predicted and de novo candidates: `open`, a folder, or `none` (default: open)",
     )  # fmt: skip
-    parser.add_argument(
-        "--exclude", action="extend", nargs="+", default=[], type=Path, metavar="FILE", help=EXCLUDE_HELP
-    )
+    add_exclude(parser)
     add_settings(
         parser, IdentifySettings,
         {

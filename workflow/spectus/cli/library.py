@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from spectus.cli.arguments import EXCLUDE_HELP, LIBRARY_HELP, add_table, finite_number
+from spectus.cli.arguments import LIBRARY_HELP, add_exclude, add_table, finite_number
 
 EXAMPLE = "spectus library nist20.msp --valid 0.1 --out nist20.parquet"
 
@@ -20,9 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--labels", type=Path, metavar="CSV",
         help="build a training library: corrected structures (accession, smiles_of_spectrum) of the first source",
     )  # fmt: skip
-    parser.add_argument(
-        "--exclude", action="extend", nargs="+", default=[], type=Path, metavar="FILE", help=EXCLUDE_HELP
-    )
+    add_exclude(parser)
 
 
 def run(options: argparse.Namespace) -> list[Path]:

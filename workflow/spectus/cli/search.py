@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from spectus.cli.arguments import EXCLUDE_HELP, LIBRARY_HELP, QUERIES_HELP, add_settings, add_table, settings_of
+from spectus.cli.arguments import LIBRARY_HELP, QUERIES_HELP, add_exclude, add_settings, add_table, settings_of
 
 EXAMPLE = "spectus search unknown.msp --library library.msp --out hits.parquet"
 
@@ -29,9 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--any-ionization", action="store_true", help="search spectra that are not from electron ionization, too"
     )
-    parser.add_argument(
-        "--exclude", action="extend", nargs="+", default=[], type=Path, metavar="FILE", help=EXCLUDE_HELP
-    )
+    add_exclude(parser)
 
 
 def run(options: argparse.Namespace) -> list[Path]:

@@ -3,13 +3,15 @@
 import argparse
 from pathlib import Path
 
-from spectus.cli.arguments import add_device, finite_number
+from spectus.cli.arguments import add_device, add_settings, finite_number, settings_of
 
 EXAMPLE = "spectus serve --model spectus-open --port 8000"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
+    from spectus.serve.limits import ServerLimits
+
     parser.add_argument(
         "--model", default="spectus-open", metavar="MODEL", help="folder of the model, or its name on the hub"
     )
@@ -17,19 +19,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=8000, help="port to listen at; 0 takes a free one (default: 8000)")
     add_device(parser)
     limits = parser.add_argument_group("limits")
-    for name, default, text in (
-        ("beams", 10, "fewest beams of a request"),
-        ("max-candidates", 50, "most candidates of a request"),
-        ("batch-size", 0, "spectra decoded together; 0 chooses by memory"),
-        ("workers", 0, "batches decoded at a time; 0: 1 on a GPU, on a CPU one for each core, up to 4"),
-        ("max-peaks", 300, "most peaks of a spectrum; the model may allow fewer"),
-        ("max-body", 131_072, "largest body of a request, bytes"),
-        ("max-waiting", 1000, "requests that may wait; further requests get HTTP 503 with Retry-After"),
-        ("max-kept", 10_000, "answers kept for clients to fetch"),
-    ):
-        limits.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{text} (default: {default})")
+    add_settings(
+        limits, ServerLimits,
+        {
+            "beams": "fewest beams of a request",
+            "max_candidates": "most candidates of a request",
+            "batch_size": "spectra decoded together; 0 chooses by memory",
+            "workers": "batches decoded at a time; 0: 1 on a GPU, on a CPU one for each core, up to 4",
+            "max_peaks": "most peaks of a spectrum; the model may allow fewer",
+            "max_body": "largest body of a request, bytes",
+            "max_waiting": "requests that may wait; further requests get HTTP 503 with Retry-After",
+            "max_kept": "answers kept for clients to fetch",
+        },
+    )  # fmt: skip
+    hours = ServerLimits.keep_s / 3600
     limits.add_argument(
-        "--keep", type=finite_number, default=4.0, metavar="HOURS", help="time an answer is kept (default: 4)"
+        "--keep",
+        type=finite_number,
+        default=hours,
+        metavar="HOURS",
+        help=f"time an answer is kept (default: {hours:g})",
     )
 
 
@@ -38,10 +47,6 @@ def run(options: argparse.Namespace) -> list[Path]:
     from spectus.serve.limits import ServerLimits
     from spectus.serve.server import serve
 
-    limits = ServerLimits(
-        beams=options.beams, max_candidates=options.max_candidates, batch_size=options.batch_size,
-        workers=options.workers, max_peaks=options.max_peaks, max_body=options.max_body,
-        max_waiting=options.max_waiting, max_kept=options.max_kept, keep_s=3600 * options.keep,
-    )  # fmt: skip
+    limits = settings_of(ServerLimits, options, keep_s=3600 * options.keep)
     serve(options.model, options.host, options.port, options.device, options.precision, limits)
     return []

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from spectus.cli.arguments import EXCLUDE_HELP
+from spectus.cli.arguments import add_exclude
 
 EXAMPLE = "spectus train prediction library.parquet --settings config/training/rassp-open.yaml --out model"
 
@@ -27,9 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         command.add_argument(
             "--settings", required=True, type=Path, metavar="YAML", help="sizes and schedule; see config/training"
         )
-        command.add_argument(
-            "--exclude", action="extend", nargs="+", default=[], type=Path, metavar="FILE", help=EXCLUDE_HELP
-        )
+        add_exclude(command)
         command.add_argument(
             "--out", required=True, type=Path, metavar="FOLDER",
             help="folder for checkpoints and the model; a training that was stopped goes on there",
