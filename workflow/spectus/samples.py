@@ -1,15 +1,20 @@
 """The sample sheet: which raw runs a campaign has, and what each of them is.
 
-Snakemake reads the sheet at the start of every job, so this module imports neither pandas nor numpy.
+Snakemake reads the sheet at the start of every job, so this module imports neither pandas nor numpy. Only a workbook
+loads a library, openpyxl.
 """
 
 import csv
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import yaml
 from jsonschema import Draft202012Validator
@@ -31,7 +36,10 @@ class Sample:
     path: raw file or folder, as given; a relative path starts at the working directory.
     type: sample, blank, ladder, calibrator, qc or pooled_qc.
     amount: known amount of a calibrator or QC sample, in the sheet's one unit.
-    batch: runs of one batch share their ladder.
+    batch: runs of one batch share their ladder, calibration curve and blanks.
+    injection: place in the order of injection; None if the sheet does not say.
+    dilution: factor on the amount found; None if the sheet does not say.
+    extra: cells of the columns that only the user knows, by column; empty cells are left out.
     """
 
     run: str
@@ -39,30 +47,62 @@ class Sample:
     type: str
     amount: float | None = None
     batch: str | None = None
+    injection: float | None = None
+    dilution: float | None = None
+    extra: Mapping[str, str] = field(default_factory=dict)
 
 
 TYPES = {"check": "qc", "pool": "pooled_qc"}
 """Old name (until version 0.3) of each type that has a new one."""
 
+_NUMBERS = ("amount", "injection", "dilution")
+"""Columns that hold numbers."""
+
+_SIMILAR = 0.75
+"""Similarity (difflib) from which a column name counts as a misspelling. Chosen: "amout" has 0.91, "year" 0.40."""
+
+_ZIP_MAGIC = b"PK\x03\x04"
+"""First bytes of a workbook, which is a ZIP archive."""
+
+
+class _Row(NamedTuple):
+    """Number of a line or row in the file, and its cells by column."""
+
+    line: int
+    cells: dict[str, str]
+
 
 def sheet_notes(path: Path) -> list[str]:
-    """Give one line for each old name of a type that a sheet uses.
+    """Give one line for each old name of a type that a sheet uses, and for each column that looks misspelled.
 
     Parameters
     ----------
     path
         A sheet that `read_samples` reads.
     """
-    used = {cells.get("type", "").lower() for _, cells in _rows(path)}
-    return [f"{path}: the type {old} is now called {new}" for old, new in TYPES.items() if old in used]
+    rows = list(_rows(path))
+    used = {row.cells.get("type", "").lower() for row in rows}
+    notes = [f"{path}: the type {old} is now called {new}" for old, new in TYPES.items() if old in used]
+    for name in rows[0].cells if rows else ():
+        near = [] if name in _columns() else get_close_matches(name.lower(), _columns(), n=1, cutoff=_SIMILAR)
+        if near and near[0] not in rows[0].cells:
+            notes.append(f"{path}: the column {name!r} is carried as text; write {near[0]!r} if it is meant")
+    return notes
 
 
 def read_samples(path: Path) -> list[Sample]:
-    """Read a tab-separated sample sheet, in its order, against workflow/spectus/schemas/samples.schema.yaml.
+    """Read a sample sheet, in its order, against workflow/spectus/schemas/samples.schema.yaml.
+
+    Parameters
+    ----------
+    path
+        Text separated by tabs, commas or semicolons, or a workbook (.xlsx), of which the first worksheet is read. The
+        content decides, not the name.
 
     Raises
     ------
-    InputError: the first thing wrong with the sheet, with its line.
+    InputError
+        The first thing wrong with the sheet, with its line.
     """
     samples: list[Sample] = []
     line_of: dict[str, int] = {}
@@ -70,77 +110,128 @@ def read_samples(path: Path) -> list[Sample]:
         row = {name: cell for name, cell in cells.items() if cell}
         if "type" in row:
             row["type"] = TYPES.get(row["type"].lower(), row["type"].lower())
-        _check(path, line, row)
-        if row["run"] in line_of:
-            problem = f"run name {row['run']!r} is already on line {line_of[row['run']]}"
-            raise _at(path, line, problem, "give every run its own name")
-        line_of[row["run"]] = line
-        samples.append(Sample(row["run"], Path(row["path"]), row["type"], _number(row.get("amount")), row.get("batch")))
+        numbers = _checked_numbers(path, line, row)
+        known = line_of.setdefault(row["run"].casefold(), line)
+        if known != line:
+            raise _at(path, line, f"run name {row['run']!r} is already on line {known}", "give every run its own name")
+        extra = {name: cell for name, cell in row.items() if name not in _columns()}
+        samples.append(
+            Sample(row["run"], Path(row["path"]), row["type"], batch=row.get("batch"), extra=extra, **numbers)
+        )
     if not samples:
         raise InputError(path, "the sheet names no run", "add a line for each run below the header")
     return samples
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Line number and cells by column, for each line below the header that is not blank."""
-    try:
-        with require_file(path).open(encoding="utf-8-sig", newline="") as handle:
-            reader = csv.DictReader(handle, delimiter="\t", strict=True)
-            reader.fieldnames = _header(path, reader.fieldnames or [])
-            for cells in reader:
-                values = list(cells.values())
-                if None in cells or None in values:
-                    found = len(values) - values.count(None) - (None in cells) + len(cells.get(None) or [])
-                    problem = f"has {found} cells where the header has {len(reader.fieldnames)}"
-                    raise _at(
-                        path,
-                        reader.line_num,
-                        problem,
-                        "separate cells by single tabs and leave unknown cells empty",
-                    )
-                stripped = {name: cell.strip() for name, cell in cells.items()}
-                if any(stripped.values()):
-                    yield reader.line_num, stripped
-    except UnicodeDecodeError as error:
-        raise InputError(path, "is not UTF-8 text", "save the sheet as tab-separated text in UTF-8") from error
-    except csv.Error as error:
-        raise InputError(
-            path, f"is not a tab-separated table ({error})", "save the sheet as tab-separated text"
-        ) from error
+def number_in(text: str) -> float | None:
+    """Read a finite number as a person writes it in a sheet; None if the text is none.
 
-
-def _header(path: Path, names: Sequence[str]) -> list[str]:
-    header = [name.strip() for name in names]
-    columns = list(_schema()["properties"])
-    for name in header:
-        if name not in columns:
-            problem = f"unknown column {name!r}"
-            raise _at(path, 1, problem, f"use tab-separated columns among {', '.join(columns)}")
-        if header.count(name) > 1:
-            raise _at(path, 1, f"column {name!r} appears twice", "keep one of them")
-    missing = [name for name in _schema()["required"] if name not in header]
-    if missing:
-        raise _at(path, 1, f"lacks the columns {', '.join(missing)}", "add them to the header, separated by tabs")
-    return header
-
-
-def _check(path: Path, line: int, row: Mapping[str, str]) -> None:
-    typed: dict[str, Any] = dict(row)
-    if (amount := _number(row.get("amount"))) is not None:
-        typed["amount"] = amount
-    for error in _validator().iter_errors(typed):
-        raise _at(path, line, *_said_plainly(error))
-
-
-def _number(text: str | None) -> float | None:
-    """Read a finite number; None if `text` is none, also for "nan" and "1_000", which float() takes."""
-    if text is None or "_" in text:
+    Parameters
+    ----------
+    text
+        A cell. A decimal comma is read as a decimal point, but not in "1,000", which may be a thousand or one. The
+        words and digit separators that `float` takes ("nan", "1_000") are no numbers.
+    """
+    if re.fullmatch(r"[+-]?\d+,\d+", text) and not re.fullmatch(r"[+-]?\d{1,3},\d{3}", text):
+        text = text.replace(",", ".")
+    if "_" in text:
         return None
     try:
         number = float(text)
     except ValueError:
         return None
     return number if math.isfinite(number) else None
+
+
+def _rows(path: Path) -> Iterator[_Row]:
+    """Line number and cells by column, for each line below the header that is not blank."""
+    with require_file(path).open("rb") as handle:
+        workbook = handle.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC
+    lines = _workbook_lines(path) if workbook else _text_lines(path)
+    _, first = next(lines, (1, []))
+    names = _header(path, first)
+    for line, found in lines:
+        cells = [cell.strip() for cell in found]
+        if not any(cells):
+            continue
+        if len(cells) != len(names):
+            problem = f"has {len(cells)} cells where the header has {len(names)}"
+            remedy = "separate cells by one delimiter as in the header and leave unknown cells empty"
+            raise _at(path, line, problem, remedy)
+        yield _Row(line, {name: cell for name, cell in zip(names, cells, strict=True) if name})
+
+
+def _text_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Line numbers and cells of a text file."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as handle:
+            first = handle.readline()
+            handle.seek(0)
+            reader = csv.reader(handle, delimiter=_delimiter(first), strict=True)
+            for cells in reader:
+                yield reader.line_num, cells
+    except UnicodeDecodeError as error:
+        raise InputError(path, "is not UTF-8 text", "save the sheet as text in UTF-8, or as .xlsx") from error
+    except csv.Error as error:
+        problem = f"is not a table of text with one delimiter ({error})"
+        raise InputError(path, problem, "save the sheet as tab-separated text, .csv or .xlsx") from error
+
+
+def _delimiter(header: str) -> str:
+    """Return the delimiter that the header has: tab, else the more frequent of semicolon and comma."""
+    if "\t" in header:
+        return "\t"
+    return max(";,", key=header.count) if {";", ","} & set(header) else "\t"
+
+
+def _workbook_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Row numbers and cells of the first worksheet of a workbook, without the empty columns at its right."""
+    from openpyxl import load_workbook  # type: ignore[import-untyped]
+    from openpyxl.utils.exceptions import InvalidFileException  # type: ignore[import-untyped]
+
+    try:
+        with path.open("rb") as handle:
+            book = load_workbook(handle, read_only=True, data_only=True)
+            rows = [[_cell_text(value) for value in row] for row in book.worksheets[0].iter_rows(values_only=True)]
+            book.close()
+    except (BadZipFile, InvalidFileException, KeyError, IndexError, ValueError, OSError) as error:
+        raise InputError(path, f"is no workbook that can be read ({error})", "save the sheet as .xlsx again") from error
+    width = max((place for row in rows for place, cell in enumerate(row, 1) if cell.strip()), default=0)
+    for number, row in enumerate(rows, 1):
+        yield number, [*row, *[""] * width][:width]
+
+
+def _cell_text(value: Any) -> str:
+    """Return a workbook's cell as it is read in text; a whole number has no decimal point."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else repr(value)
+    return value.isoformat() if isinstance(value, date | datetime | time) else str(value)
+
+
+def _header(path: Path, cells: Sequence[str]) -> list[str]:
+    """Return the names of the columns; the known ones in lower case, an empty one at the right end as ''."""
+    header = [name.strip() for name in cells]
+    header = [name.lower() if name.lower() in _columns() else name for name in header]
+    for place, name in enumerate(header, 1):
+        if not name and any(header[place:]):
+            raise _at(path, 1, f"column {place} has no name", "name it, or delete the column")
+        if name and header.count(name) > 1:
+            raise _at(path, 1, f"column {name!r} appears twice", "keep one of them")
+    missing = [name for name in _schema()["required"] if name not in header]
+    if missing:
+        remedy = "add them to the header, separated by tabs, commas or semicolons"
+        raise _at(path, 1, f"lacks the columns {', '.join(missing)}", remedy)
+    return header
+
+
+def _checked_numbers(path: Path, line: int, row: Mapping[str, str]) -> dict[str, float]:
+    """Check a row against the schema and return the numbers that it holds."""
+    numbers = {name: number for name in _NUMBERS if name in row and (number := number_in(row[name])) is not None}
+    for error in _validator().iter_errors({**row, **numbers}):
+        raise _at(path, line, *_said_plainly(error))
+    return numbers
 
 
 def _said_plainly(error: ValidationError) -> tuple[str, str]:
@@ -153,16 +244,25 @@ def _said_plainly(error: ValidationError) -> tuple[str, str]:
     if error.validator == "enum":
         return f"unknown {column} {value!r}", f"use one of {', '.join(rule)}"
     if error.validator == "pattern":
-        return f"{column} {value!r} does not match {rule}", "use letters, digits, '_', '.' and '-' only"
+        remedy = "use letters, digits, '_', '.' and '-' only, and none of '.' and '-' at the start"
+        return f"{column} {value!r} does not match {rule}", remedy
     if error.validator == "type":
         return f"{column} {value!r} is not a {rule}", "write for example 2.5, or leave the cell empty"
     if error.validator == "minimum":
         return f"{column} {value} is below {rule}", f"write a number from {rule} up, or leave the cell empty"
+    if error.validator == "exclusiveMinimum":
+        return f"{column} {value} is not above {rule}", f"write a number above {rule}, or leave the cell empty"
     return f"{column}: {error.message}", f"see {SCHEMA.name}"
 
 
 def _at(path: Path, line: int, problem: str, remedy: str) -> InputError:
     return InputError(f"{path}, line {line}", problem, remedy)
+
+
+@cache
+def _columns() -> tuple[str, ...]:
+    """Return the names of the columns that the schema knows."""
+    return tuple(_schema()["properties"])
 
 
 @cache
