@@ -141,11 +141,19 @@ SPECTRA = pa.schema(
         _field("smiles", pa.string(), "structure, as the file says, or from its InChI"),
         _field("inchikey", pa.string(), "as the file says, or from its InChI"),
         _field("formula", pa.string(), "molecular formula"),
+        _field("cas", pa.string(), "CAS registry number, as the file says, if its check digit is right"),
         _field("ri", pa.float64(), "retention index"),
         _field("ri_scale", pa.string(), "scale of the index: 'alkane', 'fame'; null if nothing tells it"),
         _field("ri_extrapolated", pa.bool_(), "the index lies outside the ladder; null if not known"),
         _field("ionization", pa.string(), "'EI', or for example 'ESI MS2 negative'; null if the file does not say"),
         _field("contradiction", pa.string(), "fields for the structure that contradict each other; null if none do"),
+        _field(
+            "derivative", pa.string(), "derivative of `smiles` that was measured: '3 TMS', '1 MeOx, 5 TMS'; else null"
+        ),
+        _field("smiles_measured", pa.string(), "structure of that derivative; null if it is `smiles`, or not known"),
+        _field(
+            "excluded", pa.string(), "why the spectrum is neither of `smiles` nor of a derivative; null if it may be"
+        ),
         _field("source", pa.string(), "accession, identifier or contributor of the record"),
         _field("license", pa.string(), "license of the record, as the file says"),
         *_SPECTRUM,
@@ -163,11 +171,21 @@ LIBRARY_HITS = pa.schema(
         _field("smiles", pa.string(), "structure as SMILES"),
         _field("inchikey", pa.string(), "structure as InChIKey"),
         _field("formula", pa.string(), "molecular formula"),
+        _field("cas", pa.string(), "CAS registry number, as the file says, if its check digit is right"),
         _field("score", pa.float64(), "cosine with the RI penalty, 0-1"),
         _field("cosine", pa.float64(), "weighted cosine, 0-1"),
         _field("ri_delta", pa.float64(), "query's RI minus the library's; null unless they can be compared"),
         _field("ri_basis", pa.string(), "what ri_delta rests on: 'same scale', 'converted', 'extrapolated'"),
         _field("contradiction", pa.string(), "fields for the record's structure that contradict each other"),
+        _field(
+            "derivative", pa.string(), "derivative of `smiles` that was measured: '3 TMS', '1 MeOx, 5 TMS'; else null"
+        ),
+        _field("smiles_measured", pa.string(), "structure of that derivative; null if it is `smiles`, or not known"),
+        _field(
+            "excluded", pa.string(), "why the spectra are neither of `smiles` nor of a derivative; null if it may be"
+        ),
+        _field("source", pa.string(), "accession, identifier or contributor of the record"),
+        _field("license", pa.string(), "license of the record, as the library says"),
         _field(
             "posterior",
             pa.float64(),
@@ -194,25 +212,40 @@ DENOVO_CANDIDATES = pa.schema(
 CANDIDATES = pa.schema(
     [
         _field("query", pa.string(), "feature, or the record's name", nullable=False),
-        _field("rank", pa.int32(), "from 1", nullable=False),
-        _field("smiles", pa.string(), "null where the library record has no structure"),
+        _field("rank", pa.int32(), "from 1, by probability; 'none of these' is last", nullable=False),
+        _field("smiles", pa.string(), "null where the library record has no structure, and for 'none of these'"),
         _field("inchikey", pa.string(), "structure as InChIKey"),
         _field("formula", pa.string(), "molecular formula"),
-        _field("name", pa.string(), "of the library record, if there is one"),
-        _field("source", pa.string(), "what named it, joined by +: 'library', 'model', 'predicted'"),
+        _field("name", pa.string(), "of the library record, if there is one; 'none of these' in the last row"),
+        _field("cas", pa.string(), "CAS number, as the library says"),
+        _field(
+            "source",
+            pa.string(),
+            "what named it, joined by +: 'library', 'predicted', 'model', 'edit'; or 'none' in the last row",
+        ),
+        _field("probability", pa.float64(), "calibrated probability that the structure is right, 0-1"),
+        _field("formula_probability", pa.float64(), "the same of its molecular formula, 0-1"),
+        _field("scaffold_probability", pa.float64(), "the same of its Murcko scaffold, or that it has no ring, 0-1"),
+        _field(
+            "in_set_80", pa.bool_(), "one of the smallest set that holds the right answer with a probability of 80 %"
+        ),
+        _field("in_set_90", pa.bool_(), "the same for 90 %"),
+        _field("level", pa.string(), "identification level (Schymanski 2014): 2a, 2b, 3, 4, 5"),
         _field(
             "library_score",
             pa.float64(),
             "score of the best hit in a measured library: cosine with the RI penalty, 0-1",
         ),
-        _field("predicted_score", pa.float64(), "the same of the best hit in a predicted library, 0-1"),
-        _field("posterior", pa.float64(), "reranker's probability of the candidate among those of the query, 0-1"),
+        _field("predicted_score", pa.float64(), "weighted cosine with the predicted spectrum, 0-1"),
+        _field("explained", pa.float64(), "share of the ion current that subformulae of the candidate explain, 0-1"),
         _field("log_prob", pa.float64(), "natural logarithm of the de novo model's probability of the structure"),
-        _field("ri_delta", pa.float64(), "query's RI minus the candidate's"),
-        _field(
-            "probability", pa.float64(), "calibrated probability that the structure is right; null until calibrated"
-        ),
-        _field("level", pa.string(), "identification level (Schymanski 2014): 2a, 2b, 3, 5"),
+        _field("ri_delta", pa.float64(), "query's RI minus the library record's; null unless they can be compared"),
+        _field("ri_predicted", pa.float64(), "retention index that the structure is predicted to have, n-alkane scale"),
+        _field("derivative", pa.string(), "derivative whose spectrum the library record holds, e.g. '3 TMS'"),
+        _field("excluded", pa.string(), "why the spectrum excludes the structure; null if it does not"),
+        _field("suspects", pa.string(), "suspect lists that name the compound, joined by ;"),
+        _field("explained_mz", pa.list_(pa.float64()), "m/z of peaks that subformulae of the candidate explain"),
+        _field("explained_formula", pa.list_(pa.string()), "the most abundant subformula predicted at each of them"),
         _field("reason", pa.string(), "why the query has no candidate; null otherwise"),
     ]
 )

@@ -33,6 +33,7 @@ def run(options: argparse.Namespace) -> list[Path]:
         )
         return [options.out]
     from spectus.library.build import build_library
+    from spectus.molecules.measured_form import with_measured_forms
 
-    build_library(options.sources, options.out, options.valid)
+    build_library(options.sources, options.out, options.valid, with_measured_forms)
     return [options.out]

@@ -28,6 +28,7 @@ from spectus.library.similarity import (
     weighted_matrix,
 )
 from spectus.molecules.exclusions import Exclusions, leave_out_records
+from spectus.molecules.measured_form import excluded_by_ions, with_measured_forms
 from spectus.tables import LIBRARY_HITS, SPECTRA
 
 _LOG = logging.getLogger("spectus")
@@ -73,7 +74,7 @@ def search_libraries(
     if exclude:
         measured = [predicted_by(library) is None for library in ordered]
         parts = leave_out_records(parts, measured, Exclusions.read(exclude))
-    records = pa.concat_tables([part.drop_columns(["mz", "intensity"]) for part in parts])
+    records = pa.concat_tables(parts)
     names = pa.chunked_array(
         [pa.repeat(library_name(path), len(part)) for path, part in zip(ordered, parts, strict=True)]
     )
@@ -192,8 +193,7 @@ def _hit_rows(
     def of_hits(values: NDArray[np.generic]) -> pa.Array:
         return pa.array(np.concatenate([values, np.zeros(len(without), values.dtype)]), mask=~is_hit)
 
-    entry = of_hits(hits.entry)
-    found = records.take(entry)
+    found = _with_forms(records, hits, n_measured).take(of_hits(np.arange(len(hits.entry))))
     comparison = RiComparison.of(queries, records)
     none = [None] * len(without)
     deltas = np.concatenate([comparison.deltas(hits.query, hits.entry), np.full(len(without), np.nan)])
@@ -202,17 +202,45 @@ def _hit_rows(
         "query": asked["name"],
         "rank": rank_within(query) + 1,
         "library": found["library"],
-        **{name: found[name] for name in ("entry", "name", "smiles", "inchikey", "formula")},
+        **{name: found[name] for name in ("entry", "name", "smiles", "inchikey", "formula", "cas")},
         "score": of_hits(hits.score),
         "cosine": of_hits(hits.cosine),
         "ri_delta": pa.array(deltas, from_pandas=True),
         "ri_basis": pa.array(bases, pa.string()),
         "contradiction": found["contradiction"],
+        "derivative": found["derivative"],
+        "smiles_measured": found["smiles_measured"],
+        "excluded": pc.coalesce(found["excluded"], _excluded(asked, found)),
+        "source": found["source"],
+        "license": found["license"],
         "posterior": pa.array([*posterior, *[np.nan] * len(without)], pa.float64(), from_pandas=True),
         "predicted": of_hits(hits.entry >= n_measured),
         "reason": pc.if_else(is_hit, pa.scalar(None, pa.string()), reasons),
     }
     return pa.table(columns).take(np.argsort(query, kind="stable"))
+
+
+def _with_forms(records: pa.Table, hits: Hits, n_measured: int) -> pa.Table:
+    """Return the record of each hit, (n_hits,), with what it was measured of where the record is measured."""
+    used, place = np.unique(hits.entry, return_inverse=True)
+    is_measured = used < n_measured
+    told = [
+        with_measured_forms(records.take(pa.array(used[is_measured]))),
+        records.take(pa.array(used[~is_measured])),
+    ]
+    return pa.concat_tables(told).drop_columns(["mz", "intensity"]).take(pa.array(place))
+
+
+def _excluded(queries: pa.Table, records: pa.Table) -> pa.Array:
+    """Tell why the query's ions exclude the molecule that each record was measured of, (n_rows,); null where not."""
+    molecules = pc.coalesce(records["smiles_measured"], records["smiles"]).to_pylist()
+    is_known = pc.or_(pc.is_null(records["derivative"]), pc.is_valid(records["smiles_measured"])).to_pylist()
+    reasons = []
+    for molecule, known, mz, intensity in zip(
+        molecules, is_known, queries["mz"].to_pylist(), queries["intensity"].to_pylist(), strict=True
+    ):
+        reasons.append(excluded_by_ions(molecule, mz, intensity) if molecule and known and mz else None)
+    return pa.array(reasons, pa.string())
 
 
 def _check(libraries: Sequence[Path], settings: SearchSettings) -> None:

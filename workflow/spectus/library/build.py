@@ -1,7 +1,7 @@
 """Joining several files into one library, in the format that loads fastest."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,11 +16,16 @@ from spectus.library.structure_fields import count_below_peaks
 from spectus.structures import quiet_rdkit
 from spectus.tables import SPECTRA
 
+Completion = Callable[[pa.Table], pa.Table]
+"""Fills columns of a table of schema SPECTRA."""
+
 _LOG = logging.getLogger("spectus")
 _SPLIT = pa.field("split", pa.string(), metadata={"about": "'train' or 'valid', by compound"})
 
 
-def build_library(sources: Sequence[Path], out: Path, valid_share: float = 0.0) -> None:
+def build_library(
+    sources: Sequence[Path], out: Path, valid_share: float = 0.0, complete: Completion | None = None
+) -> None:
     """Write the records of all files, in order, as one Parquet library (schema SPECTRA), and print what it holds.
 
     Records that cannot be used keep their row with the reason. Names are made unique over all files. Libraries of
@@ -36,6 +41,9 @@ def build_library(sources: Sequence[Path], out: Path, valid_share: float = 0.0) 
         Add the column `split`, `valid` for about this share of the compounds and `train` for the others. All records of
         a compound are in one split, the same in every library; the column is null for records without a structure.
         0: no column.
+    complete
+        Fills the columns `derivative`, `smiles_measured` and `excluded` of measured records, such as
+        `molecules.measured_form.with_measured_forms`. None: they stay null, and a search fills them for its hits.
 
     Raises
     ------
@@ -52,8 +60,12 @@ def build_library(sources: Sequence[Path], out: Path, valid_share: float = 0.0) 
             predicted, "holds predicted spectra, another library measured ones", "keep them in libraries of their own"
         )
     parts = [read_spectra(path) for path in sources]
+    if complete is None:
+        _tell_derivatives(sources, parts)
+    else:
+        parts = [part if made_by[path] else complete(part) for path, part in zip(sources, parts, strict=True)]
+        _tell_forms(sources, parts)
     spectra = pa.concat_tables(parts)
-    _tell_derivatives(sources, parts)
     n_unusable = len(spectra) - spectra["reason"].null_count
     why = f" ({reason_counts(spectra)})" if n_unusable else ""
     if n_unusable == len(spectra):
@@ -86,4 +98,20 @@ def _tell_derivatives(sources: Sequence[Path], parts: Sequence[pa.Table]) -> Non
             _LOG.warning(
                 "%s: %s of %s records have peaks above the mass of their structure, as spectra of derivatives do",
                 path, f"{n:,}", f"{len(spectra):,}",
+            )  # fmt: skip
+
+
+def _tell_forms(sources: Sequence[Path], parts: Sequence[pa.Table]) -> None:
+    """Log how many records of each file are of a derivative of their structure, and how many contradict it."""
+    for path, spectra in zip(sources, parts, strict=True):
+        n_derivatives, n_excluded = (len(spectra) - spectra[name].null_count for name in ("derivative", "excluded"))
+        if n_derivatives:
+            _LOG.warning(
+                "%s: %s of %s records are of derivatives of their structure; see the column derivative",
+                path, f"{n_derivatives:,}", f"{len(spectra):,}",
+            )  # fmt: skip
+        if n_excluded:
+            _LOG.warning(
+                "%s: the spectra of %s of %s records exclude their structure; see the column excluded",
+                path, f"{n_excluded:,}", f"{len(spectra):,}",
             )  # fmt: skip

@@ -34,7 +34,11 @@ _MEANINGS = {
     "accession": "accession", "db#": "accession", "dbno": "accession", "spectrumid": "accession",
     "nist#": "nist number", "usi": "usi", "contributor": "contributor", "author": "contributor",
     "authors": "contributor", "datacollector": "contributor",
-    "mstn": "golm name",
+    "mstn": "golm name", "focusedion": "massbank",
+    "cas": "cas", "casno": "cas", "casno.": "cas", "cas#": "cas", "casrn": "cas", "casnumber": "cas",
+    "casregistryno": "cas", "casregistrynumber": "cas", "casid": "cas",
+    "derivative": "derivative", "derivativetype": "derivative", "derivatization": "derivative",
+    "derivatisation": "derivative", "derivatizationtype": "derivative", "derivatisationtype": "derivative",
 }  # fmt: skip
 """What a field's name means, without blanks, `_`, `-`, `.` and the prefixes of MassBank's record format."""
 
@@ -54,6 +58,10 @@ _NO_NAME = frozenset({"", "-", "n/a", "na", "none", "null", "nan"})
 _INCHIKEY = re.compile(r"(?<![A-Za-z])[A-Z]{14}-[A-Z]{10}-[A-Z](?![A-Za-z])", re.IGNORECASE)
 _KEY_BLOCKS = re.compile(r"[A-Z]{14}(?:-[A-Z]{10})?", re.IGNORECASE)
 """An InChIKey cut after its first or second block; only a field for keys holds one."""
+
+_CAS = re.compile(r"\d{2,7}-\d{2}-\d(?!\d)|\d{5,10}(?![\d.-])")
+_CAS_DIGITS = 5
+"""Digits of the shortest CAS number, 50-00-0."""
 
 _INCHI = re.compile(r"(?:InChI=)?(1S?/[A-Z0-9.]+(?:/\S*)?)", re.IGNORECASE)
 _QUOTED_PAIR = re.compile(r'"\s*([\w .]+?)\s*=([^"]*)"')
@@ -83,6 +91,10 @@ class Identity(NamedTuple):
         From `describe_ionization`.
     source, license : str or None
         Accession, identifier or contributor, and license.
+    cas : str or None
+        CAS registry number.
+    derivative : str or None
+        What the record says of the derivative that was measured.
     """
 
     name: str | None = None
@@ -96,6 +108,8 @@ class Identity(NamedTuple):
     ionization: str | None = None
     source: str | None = None
     license: str | None = None
+    cas: str | None = None
+    derivative: str | None = None
 
 
 class Record(NamedTuple):
@@ -166,7 +180,32 @@ def identity(pairs: Iterable[tuple[str | bytes, str | bytes]]) -> Identity:
         describe_ionization(found),
         _first(found, "accession", "usi", "nist number", "contributor", "comment accession", "comment contributor"),
         _first(found, "license", "comment license"),
+        cas_number(_first(found, "cas", "comment cas")),
+        _first(found, "derivative", "comment derivative"),
     )
+
+
+def cas_number(text: str | None) -> str | None:
+    """Read a CAS registry number, with or without hyphens.
+
+    Parameters
+    ----------
+    text
+        The value of a field, which may go on: NIST writes `50-00-0;  NIST#: 229`.
+
+    Returns
+    -------
+    str or None
+        Such as "50-00-0"; None where there is none, or its check digit is wrong (a typing error).
+    """
+    found = _CAS.match((text or "").strip())
+    if found is None:
+        return None
+    digits = re.sub(r"\D", "", found[0]).lstrip("0")
+    total = sum(place * int(digit) for place, digit in enumerate(reversed(digits[:-1]), start=1))
+    if len(digits) < _CAS_DIGITS or total % 10 != int(digits[-1]):
+        return None
+    return f"{digits[:-3]}-{digits[-3:-1]}-{digits[-1]}"
 
 
 def structure_fields(

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from spectus import tables
 from spectus.errors import InputError
-from spectus.library.fields import PLACEHOLDERS, Identity, index_of_field, structure_fields
+from spectus.library.fields import PLACEHOLDERS, Identity, cas_number, index_of_field, structure_fields
 from spectus.library.ionization import describe_ionization
 from spectus.library.peaks import Peaks
 from spectus.library.ri_scales import RiScale, scale_named
@@ -25,6 +25,7 @@ _OPTIONAL = {
     "inchi": ("inchi",),
     "inchikey": ("inchikey",),
     "formula": ("formula",),
+    "cas": ("cas", "cas_number", "casrn"),
     "ri": ("ri", "retention_index"),
     "ri_scale": ("ri_scale", "ri_type"),
     "ri_extrapolated": ("ri_extrapolated",),
@@ -184,6 +185,7 @@ def _identities(rows: pa.Table, ri: str | None, texts: dict[str, list[str | None
                 ionizations[place],
                 texts.get("source", nothing)[place] or None,
                 texts.get("license", nothing)[place] or None,
+                cas_number(texts.get("cas", nothing)[place]),
             )
         )
     return found

@@ -10,6 +10,7 @@ Rare products are not made: TMS on secondary amides and guanidines, enol forms o
 decarboxylated or dehydrated products.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -44,6 +45,7 @@ _AZOLE = Chem.MolFromSmarts("[nX3H1]")  # one group on N, or on the O of a carbo
 _RING_CARBONYL = Chem.MolFromSmarts("[nX3H1][cX3]=[OX1]")
 # Aldehydes and ketones: no acid, ester or amide, and no ring that is aromatic with its carbonyl (pyrones, pyridones).
 _CARBONYL = Chem.MolFromSmarts("[$([CX3H2]),$([CX3H1][#6]),$([CX3]([#6])[#6])]=[OX1]")
+_RARE = Chem.MolFromSmarts("[$([NX3;H1,H2]),$([NX2H1]=[#6])]")  # any other hydrogen on nitrogen
 _HEMIACETAL = Chem.MolFromSmarts("[OX2H1][CX4;R;$([CH1][#6]),$([CH0]([#6])[#6])]@[OX2;$(O([CX4])[CX4])]")
 
 
@@ -126,6 +128,74 @@ def derivatives(
     return list(found.values())
 
 
+class Groups(NamedTuple):
+    """How many groups of a molecule react, by readiness.
+
+    Attributes
+    ----------
+    carbonyls : int
+        Aldehydes and ketones, those in cyclic hemiacetals included: each takes a MeOx group.
+    ready : int
+        Hydrogen atoms that TMS replaces fully: of hydroxyl and thiol groups, and of the NH of lactams.
+    amino : int
+        Amino groups on saturated carbons; each takes one TMS group readily and a second one slowly.
+    reluctant : int
+        Hydrogen atoms that are also seen without TMS: of other amines, primary amides, imides and azoles.
+    rare : int
+        Further hydrogen atoms on nitrogen, of secondary amides, ureas and guanidines for example, which TMS rarely
+        replaces.
+    """
+
+    carbonyls: int
+    ready: int
+    amino: int
+    reluctant: int
+    rare: int
+
+
+def reactive_groups(molecule: Chem.Mol) -> Groups:
+    """Count the groups of a molecule that take MeOx and TMS groups."""
+    sites = _sites(molecule)
+    n_sites = len(sites.ready) + len(sites.lactim), len(sites.amino), len(sites.reluctant)
+    return Groups(len(_opened(molecule).GetSubstructMatches(_CARBONYL)), *n_sites, len(_rare_sites(molecule, sites)))
+
+
+def derivative_with(molecule: Chem.Mol, n_meox: int, n_tms: int) -> str | None:
+    """Make the derivative with given numbers of groups; those that react most readily come first.
+
+    Parameters
+    ----------
+    molecule
+        The molecule before derivatization.
+    n_meox, n_tms
+        Numbers of methoxime and trimethylsilyl groups.
+
+    Returns
+    -------
+    str or None
+        Canonical SMILES; None if the molecule does not have that many groups.
+    """
+    made = molecule
+    if n_meox:
+        made, n_made = _methoximated(molecule, n_meox)
+        if n_made != n_meox:
+            return None
+    sites = _sites(made)
+    lactims = [oxygen for _, _, oxygen in sites.lactim]
+    places = [*sites.ready, *lactims, *sites.amino, *sites.reluctant, *sites.amino, *_rare_sites(made, sites)]
+    if len(places) < n_tms:
+        return None
+    silylated = _with_tms(made, sites.lactim, places[:n_tms]) if n_tms else made
+    return None if silylated is None else Chem.MolToSmiles(silylated)
+
+
+def _rare_sites(molecule: Chem.Mol, sites: _Sites) -> list[int]:
+    """Return a nitrogen atom for each of its hydrogen atoms that no other group of sites has."""
+    used = Counter([*sites.amino, *sites.amino, *sites.reluctant, *(nitrogen for nitrogen, _, _ in sites.lactim)])
+    found = (molecule.GetAtomWithIdx(match[0]) for match in molecule.GetSubstructMatches(_RARE))
+    return [atom.GetIdx() for atom in found for _ in range(atom.GetTotalNumHs() - used[atom.GetIdx()])]
+
+
 def check_kinds(kinds: Sequence[str]) -> None:
     """Raise an `InputError` for a kind that is none of `KINDS`."""
     for kind in kinds:
@@ -138,10 +208,10 @@ def _suffix(n_meox: int, n_tms: int) -> str:
     return " ".join(name if n == 1 else f"{n} {name}" for n, name in counted if n)
 
 
-def _methoximated(molecule: Chem.Mol) -> tuple[Chem.Mol, int]:
-    """Open hemiacetals, make every aldehyde and ketone a methoxime, and count the methoximes."""
+def _methoximated(molecule: Chem.Mol, most: int | None = None) -> tuple[Chem.Mol, int]:
+    """Open hemiacetals, make aldehydes and ketones (the first `most`; None: all) methoximes, and count these."""
     opened = _opened(molecule)
-    carbonyls = opened.GetSubstructMatches(_CARBONYL)
+    carbonyls = opened.GetSubstructMatches(_CARBONYL)[:most]
     edited = Chem.RWMol(opened)
     for _, oxygen in carbonyls:
         edited.GetAtomWithIdx(oxygen).SetAtomicNum(7)
