@@ -1,9 +1,13 @@
 """Reading a page back the way a browser would."""
 
+import base64
 import json
+import zlib
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 _VOID = {"meta", "input", "br", "img", "link", "hr"}
 
@@ -17,6 +21,7 @@ class Page(HTMLParser):
         self.open: list[str] = []
         self.texts: dict[str, list[str]] = {}
         self.document: dict[str, Any] = {}
+        self.parts: dict[str, bytes] = {}
         self.feed(html)
         self.close()
         assert not self.open, f"never closed: {self.open}"
@@ -35,11 +40,41 @@ class Page(HTMLParser):
             self.texts.setdefault(self.open[-1], []).append(data)
         if self.open and self.open[-1] == "script" and self.elements[-1][1].get("type") == "application/json":
             self.document = json.loads(data)
+        if self.open and self.open[-1] == "script" and self.elements[-1][1].get("type") == "application/octet-stream":
+            self.parts[self.elements[-1][1]["id"] or ""] = zlib.decompress(base64.b64decode(data))
 
     @property
     def text(self) -> str:
         """What a reader sees without the script."""
         return " ".join(part for tag, parts in self.texts.items() if tag not in ("script", "style") for part in parts)
+
+    def part(self, name: str) -> Any:
+        """A part of the page as the script reads it."""
+        return json.loads(self.parts[name])
+
+    @property
+    def details(self) -> list[dict[str, Any]]:
+        """The details of all features, each with the drawings and spectra of its part."""
+        found = []
+        for number in range(sum(name.startswith("part-") for name in self.parts)):
+            part = self.part(f"part-{number}")
+            found += [detail | {"drawings": part["drawings"], "spectra": part["spectra"]} for detail in part["details"]]
+        return found
+
+    def areas(self) -> np.ndarray:
+        """The areas as the script reads them, shape (n_features, n_runs); NaN where there is none."""
+        codes = np.frombuffer(self.parts["areas"], "<u2").reshape(-1, len(self.document["axis"])) >> 1
+        scale = self.document["areas"]
+        return np.where(
+            codes == 0,
+            np.nan,
+            np.where(codes == 32767, 0, np.exp(scale["low"] + (codes.astype(float) - 1) * scale["step"])),
+        )
+
+    def gap_filled(self) -> np.ndarray:
+        """Which areas are gap-filled."""
+        codes = np.frombuffer(self.parts["areas"], "<u2").reshape(-1, len(self.document["axis"]))
+        return (codes & 1).astype(bool)
 
 
 def read_page(out: Path) -> Page:

@@ -64,6 +64,15 @@ SCHEMAS: dict[str, pa.Schema] = {
 }
 
 
+EVIDENCE: dict[int, dict[str, Any]] = {
+    0: {"explained_mz": [91.0, 65.0], "explained_formula": ["C7H7", "C5H5"], "suspects": "river list; PFAS"},
+    1: {"cas": "91-20-3"},
+    2: {"derivative": "2 TMS", "formula_probability": 0.8, "scaffold_probability": 0.9},
+    5: {"excluded": "m/z 47 has no formula within C2H6O"},
+}
+"""What the first candidate of a feature says besides, by the feature's kind."""
+
+
 def make_rows(folder: Path, n_features: int = 12, seed: int = 3) -> Rows:
     """A campaign's rows; its mzML files are written to `folder`."""
     rng = np.random.default_rng(seed)
@@ -171,6 +180,10 @@ def _add_feature(rows: Rows, i: int, rt_s: float, spectrum: Spectrum, tall: dict
         rows.candidates.append({"query": feature, "rank": 1, "level": "5", "reason": why})
     else:
         _add_denovo_candidates(rows, feature, i, first)
+        rows.candidates.append(
+            {"query": feature, "rank": first + 3, "name": "none of these", "source": "none", "probability": 0.1,
+             "in_set_80": False, "in_set_90": kind == 3}
+        )  # fmt: skip
     if kind == 4:
         rows.library_hits.append({"query": feature, "rank": 1, "reason": "no library spectrum scores 0.5 or more"})
 
@@ -185,8 +198,11 @@ def _add_hit(rows: Rows, feature: str, i: int) -> int:
     )
     known: dict[str, Any] = {"smiles": None, "inchikey": None} if i % 6 == 2 else {}
     rows.candidates.append(
-        hit | known | {"source": "library+model" if both else "library", "library_score": 0.91,
-                       "log_prob": -0.7 if both else None, "ri_delta": -2.1, "level": "2b" if both else "2a"}
+        hit | known | EVIDENCE[i % 6] | {
+            "source": "library+model" if both else "library", "library_score": 0.91, "probability": 0.62,
+            "log_prob": -0.7 if both else None, "ri_delta": -2.1, "level": "2b" if both else "2a",
+            "in_set_80": False, "in_set_90": True, "explained": 0.83, "ri_predicted": 1003.6,
+        }
     )  # fmt: skip
     return 2
 
@@ -195,11 +211,14 @@ def _add_predicted_hit(rows: Rows, feature: str, i: int) -> int:
     """A hit in a library of predicted spectra, which is a tentative candidate. Returns the next rank."""
     name, smiles, formula, inchikey = COMPOUNDS[i % len(COMPOUNDS)]
     hit = {"query": feature, "rank": 1, "name": f"{name} (50-78-2)#2", "smiles": smiles, "inchikey": inchikey}
-    hit |= {"formula": formula, "posterior": 0.62, "ri_delta": None}
+    hit |= {"formula": formula, "ri_delta": None}
     rows.library_hits.append(
         hit | {"library": "predicted", "entry": i, "score": 0.71, "cosine": 0.71, "predicted": True}
     )
-    rows.candidates.append(hit | {"source": "predicted", "predicted_score": 0.71, "level": "3"})
+    rows.candidates.append(
+        hit | {"source": "predicted", "predicted_score": 0.71, "level": "3", "probability": 0.4, "in_set_80": True,
+               "in_set_90": True}
+    )  # fmt: skip
     return 2
 
 
@@ -209,5 +228,5 @@ def _add_denovo_candidates(rows: Rows, feature: str, i: int, first: int) -> None
         guess = {"query": feature, "rank": rank, "smiles": smiles, "log_prob": -1.2 * rank}
         rows.denovo_candidates.append(guess | {"n_invalid": 1, "model": "tiny"})
         place = {"rank": first + rank - 1, "formula": formula, "inchikey": inchikey, "source": "model", "level": "3"}
-        place["posterior"] = 0.2 / rank
+        place["probability"] = 0.2 / rank
         rows.candidates.append(guess | place)

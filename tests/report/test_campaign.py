@@ -5,7 +5,7 @@ import pytest
 from spectus import tables
 from spectus.cli import main
 from spectus.errors import InputError
-from spectus.report.campaign import CampaignResults, evidence_of_features, summary_lines
+from spectus.report.campaign import CampaignResults, best_candidate_first, evidence_of_features, summary_lines
 from spectus.report.write import write_report
 
 from .conftest import Made
@@ -92,3 +92,14 @@ def test_only_the_spectra_of_the_best_hits_are_kept(made: Made) -> None:
     assert len(campaign.spectra) == sum(row.get("library") == "known" for row in made.rows.library_hits)
     assert campaign.libraries[0].records == len(made.rows.features)
     assert campaign.libraries[0].name == "known"
+
+
+def test_the_hit_of_the_best_candidate_is_shown_first() -> None:
+    """A predicted spectrum's score is on another scale, so its hit may stand behind one that ranking put last."""
+    hits = [
+        {"name": "weak", "inchikey": "AAAAAAAAAAAAAA-X"}, {"name": "none", "inchikey": None},
+        {"name": "best", "inchikey": "BBBBBBBBBBBBBB-Y"}, {"name": "best again", "inchikey": "BBBBBBBBBBBBBB-Z"},
+    ]  # fmt: skip
+    ordered = best_candidate_first(hits, "BBBBBBBBBBBBBB")
+    assert [hit["name"] for hit in ordered] == ["best", "best again", "weak", "none"]
+    assert best_candidate_first(hits, "") == hits

@@ -1,6 +1,4 @@
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -116,14 +114,13 @@ def test_the_runs_have_the_columns_of_the_sheet(made: Made, tmp_path: Path) -> N
 
 
 def test_columns_that_only_the_user_knows_are_kept(made: Made) -> None:
-    @dataclass(frozen=True)
-    class Extended(Sample):
-        extra: Mapping[str, str] = field(default_factory=dict)
-
-    sheet = [Extended("river_up", Path("x"), "sample", 2.5, "b1", {"site": "km 12", "path": "P", "run": "R"})]
+    extra = {"site": "km 12", "path": "P", "run": "R"}
+    sheet = [Sample("river_up", Path("x"), "sample", 2.5, "b1", dilution=10.0, extra=extra)]
     runs = merge_tables(made.files, sheet)["runs"].rows
-    assert runs.column_names[-6:] == ["type", "amount", "batch", "site", "sheet_path", "sheet_run"]
+    own = ["type", "amount", "batch", "injection", "dilution", "site", "sheet_path", "sheet_run"]
+    assert runs.column_names[-8:] == own
     row = next(row for row in runs.to_pylist() if row["run"] == "river_up")
+    assert (row["dilution"], row["injection"]) == (10.0, None)
     assert (row["amount"], row["site"], row["sheet_path"], row["path"]) == (2.5, "km 12", "P", "raw/river_up.cdf")
     assert [row["site"] for row in runs.to_pylist() if row["run"] != "river_up"] == [None] * 4
 

@@ -8,7 +8,6 @@ from spectus.report import figures
 from spectus.report.figures import (
     PeakAreaMatrix,
     apexes,
-    chromatogram,
     decimals,
     decimate,
     rounded_spectrum,
@@ -26,36 +25,13 @@ def test_thinning_keeps_every_tall_peak_and_the_order(n: int) -> None:
     y = rng.normal(0, 1, n)
     peaks = rng.choice(n, size=min(n, 20), replace=False)
     y[peaks] = 100 + np.arange(len(peaks))
-    thin_x, thin_y = decimate(x, y)
-    assert len(thin_x) == len(thin_y) <= figures.TIC_POINTS
+    thin_x, thin_y = decimate(x, y, 1500)
+    assert len(thin_x) == len(thin_y) <= 1500
     assert np.all(np.diff(thin_x) > 0)
     assert y.max() in thin_y and y.min() in thin_y
     assert np.isin(thin_x, x).all()
-    if n <= figures.TIC_POINTS:
+    if n <= 1500:
         assert np.array_equal(thin_y, y)
-
-
-def test_a_chromatogram_can_be_rebuilt(made: Made) -> None:
-    from spectus.raw.read import read_run
-
-    path = made.rows.runs[1]["mzml"]
-    run = read_run(Path(path))
-    thin = chromatogram(path)
-    at = np.cumsum(thin["t"]) / 100
-    height = np.array(thin["y"]) / 9999 * thin["top"]
-    assert thin["scans"] == run.n_scans
-    assert at[0] == pytest.approx(run.rt_s[0], abs=0.01) and at[-1] == pytest.approx(run.rt_s[-1], abs=1.0)
-    assert height.max() == pytest.approx(run.tic.max(), rel=1e-3)
-    assert at[height.argmax()] == pytest.approx(run.rt_s[run.tic.argmax()], abs=0.01)
-
-
-def test_a_chromatogram_that_cannot_be_read_says_why(tmp_path: Path) -> None:
-    assert chromatogram(None) == {"missing": "no mzML was made of this run"}
-    gone = tmp_path / "gone.mzML"
-    assert str(gone) in chromatogram(str(gone))["missing"]
-    broken = tmp_path / "broken.mzML"
-    broken.write_text("<mzML>")
-    assert str(broken) in chromatogram(str(broken))["missing"]
 
 
 def test_apexes_know_their_feature(made: Made) -> None:

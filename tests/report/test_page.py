@@ -1,3 +1,4 @@
+import copy
 import re
 import shutil
 import subprocess
@@ -7,8 +8,9 @@ from typing import Any
 import pytest
 
 from spectus.report import content as content_module
+from spectus.report import details as details_module
 from spectus.report.campaign import CampaignResults
-from spectus.report.content import CANDIDATE_FIELDS, HIT_FIELDS
+from spectus.report.candidate_rows import CANDIDATE_FIELDS, HIT_FIELDS
 from spectus.report.page import render_report
 from spectus.report.write import write_report
 
@@ -41,11 +43,12 @@ def test_the_document_has_every_feature(page: Page, made: Made) -> None:
 
 
 def test_every_structure_is_drawn_once(page: Page, made: Made) -> None:
-    drawings = page.document["drawings"]
+    details = page.details
+    drawings = details[0]["drawings"]
     assert len(set(drawings)) == len(drawings)
     smiles = {row["smiles"] for row in made.rows.candidates if row.get("smiles")}
     drawn = {}
-    for detail in page.document["details"]:
+    for detail in details:
         for candidate in detail["candidates"]:
             structure, place = candidate[C["smiles"]], candidate[C["drawing"]]
             if structure is not None:
@@ -58,10 +61,10 @@ def test_every_structure_is_drawn_once(page: Page, made: Made) -> None:
 
 
 def test_a_feature_is_shown_with_its_hit_candidates_areas_and_profile(page: Page, made: Made) -> None:
-    detail, feature = page.document["details"][1], made.rows.features[1]
+    detail, feature = page.details[1], made.rows.features[1]
     assert detail["spectrum"][0] == feature["mz"]
     hit = dict(zip(HIT_FIELDS, detail["hits"][0], strict=True))
-    assert page.document["spectra"][hit.pop("spectrum")][0] == feature["mz"]
+    assert detail["spectra"][hit.pop("spectrum")][0] == feature["mz"]
     assert hit == {
         "library": "known", "entry": 1, "name": "Naphthalene", "cas": None, "score": 0.91, "cosine": 0.93,
         "riDelta": -2.1, "predicted": 0, "why": None,
@@ -69,21 +72,69 @@ def test_a_feature_is_shown_with_its_hit_candidates_areas_and_profile(page: Page
     first = dict(zip(CANDIDATE_FIELDS, detail["candidates"][0], strict=True))
     assert isinstance(first.pop("drawing"), int)
     assert first == {
-        "rank": 1, "name": "Naphthalene", "cas": None, "formula": "C10H8", "source": "library+model",
-        "probability": None, "posterior": None, "libraryScore": 0.91, "predictedScore": None, "logProb": -0.7,
-        "riDelta": -2.1, "level": "2b", "smiles": "c1ccc2ccccc2c1", "inchikey": "UFWIBTONFRDIAS-UHFFFAOYSA-N",
+        "rank": 1, "name": "Naphthalene", "cas": "91-20-3", "formula": "C10H8", "source": "library+model",
+        "probability": 0.62, "formulaProbability": None, "scaffoldProbability": None, "set": 90, "libraryScore": 0.91,
+        "predictedScore": None, "explained": 0.83, "logProb": -0.7, "riDelta": -2.1, "riPredicted": 1004,
+        "level": "2b", "smiles": "c1ccc2ccccc2c1", "inchikey": "UFWIBTONFRDIAS-UHFFFAOYSA-N", "derivative": None,
+        "excluded": None, "suspects": None, "peaks": None, "hit": 0,
     }  # fmt: skip
-    assert [candidate[0] for candidate in detail["candidates"]] == [1, 2, 3, 4]
+    assert [candidate[0] for candidate in detail["candidates"]] == [1, 2, 3, 4, 5]
     areas = [row["area"] for row in made.rows.peak_areas if row["feature"] == feature["feature"]]
-    assert detail["areas"] == pytest.approx(areas, rel=0.005)
-    assert detail["gapFilled"] == "001"
+    assert page.areas()[1] == pytest.approx(areas, rel=0.001)
+    assert page.gap_filled()[1].tolist() == [False, False, True]
     assert page.document["runs"][detail["elution"][0][0]]["name"] == "river_up"
     assert len(detail["elution"]) == 2 and max(detail["elution"][0][2]) == 1000
 
 
+def test_traces_are_of_the_most_intense_ions_in_the_best_run_first(page: Page, made: Made) -> None:
+    """The synthetic runs hold the ion m/z 100 only, so only features that have it among their four have a trace."""
+    rows = make_rows_with_base_peak(made, 100.0)
+    run, ions, steps, top, heights = rows["traces"][0]
+    assert page.document["runs"][run]["name"] == "river_up"
+    assert ions[0] == 100 and len(heights) == len(ions) and {len(line) for line in heights} == {len(steps)}
+    assert max(heights[0]) == 999 and top > 0
+    assert {page.document["runs"][line[0]]["name"] for line in rows["traces"]} == set(MEASURED)
+    assert all(len(line[1]) == 1 for line in rows["traces"][1:])
+
+
+def make_rows_with_base_peak(made: Made, mz: float) -> dict[str, Any]:
+    rows = copy.deepcopy(made.rows)
+    rows.features[0] |= {"mz": [50.0, mz], "intensity": [0.2, 1.0]}
+    return page_of(rows, made.library.parent / "traces").details[0]
+
+
+def test_marks_of_candidates(page: Page) -> None:
+    """Exclusion, derivative, suspect lists, explained peaks and "none of these" reach the page."""
+    first = [detail["candidates"][0] if detail["candidates"] else None for detail in page.details[:6]]
+    assert first[0][C["peaks"]] == [[91, 65], ["C7H7", "C5H5"]] and first[0][C["suspects"]] == "river list, PFAS"
+    assert first[2][C["derivative"]] == "2 TMS" and first[2][C["formulaProbability"]] == 0.8
+    assert first[5][C["excluded"]].startswith("m/z 47")
+    last = page.details[3]["candidates"][-1]
+    assert (last[C["source"]], last[C["smiles"]], last[C["probability"]], last[C["set"]]) == ("none", None, 0.1, 90)
+    assert page.document["features"]["set"][3] == 2
+    assert page.document["features"]["suspects"][:2] == ["river list, PFAS", None]
+    assert "candidates" in page.text
+
+
+def test_columns_without_a_value_are_not_shown(tmp_path: Path) -> None:
+    rows = make_rows(tmp_path, 3)
+    for row in rows.candidates:
+        for key in ("probability", "explained", "in_set_80", "in_set_90", "cas", "ri_predicted"):
+            row.pop(key, None)
+    shown = page_of(rows, tmp_path).document["candidateColumns"]
+    assert not {"probability", "explained", "set", "cas", "riPredicted"} & set(shown)
+    assert {"libraryScore", "logProb", "level"} <= set(shown)
+
+
+def test_the_text_filter_searches_all_candidates(page: Page) -> None:
+    text, formulas = page.part("words")[0]
+    assert "toluene" in text and "c1ccc2ccccc2c1" in text and "ufwibtonfrdias" in text
+    assert {"c7h8", "c10h8"} <= set(formulas)
+
+
 def test_reasons_are_given(page: Page) -> None:
-    assert page.document["details"][4]["reasons"] == ["no library hit and no de novo candidate"]
-    assert page.document["details"][0]["reasons"] == []
+    assert page.details[4]["reasons"] == ["no library hit and no de novo candidate"]
+    assert page.details[0]["reasons"] == []
 
 
 def test_hostile_names_are_only_text(page: Page) -> None:
@@ -92,7 +143,8 @@ def test_hostile_names_are_only_text(page: Page) -> None:
     assert page.texts["title"] == [f"Campaign {HOSTILE}"]
     assert HOSTILE in page.document["features"]["name"]
     assert "<b>bold</b>" in page.text
-    assert sum(tag == "script" for tag, _ in page.elements) == 2
+    kinds = [attributes.get("type") for tag, attributes in page.elements if tag == "script"]
+    assert kinds[:2] == ["application/json", None] and set(kinds[2:]) == {"application/octet-stream"}
 
 
 def test_hostile_run_names_and_errors_are_only_text(tmp_path: Path) -> None:
@@ -112,7 +164,7 @@ def test_nothing_is_fetched(page: Page, made: Made) -> None:
         assert "src" not in attributes
         assert (attributes.get("href") or "#").startswith("#")
     policy = [attributes["content"] for tag, attributes in page.elements if "http-equiv" in attributes]
-    assert policy == ["default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"]
+    assert policy == ["default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data: blob:"]
     html = render_report(made.read(), "A campaign")
     assert "url(http" not in html and "@import" not in html and "fetch(" not in html
 
@@ -147,8 +199,8 @@ def test_zero_features(tmp_path: Path) -> None:
     rows.features, rows.peak_areas, rows.library_hits, rows.denovo_candidates, rows.candidates = [], [], [], [], []
     page = page_of(rows, tmp_path)
     assert "No feature was found in any run." in page.text
-    assert page.document["features"]["id"] == [] and page.document["details"] == []
-    assert "tic" in page.document["runs"][1]
+    assert page.document["features"]["id"] == [] and page.details == []
+    assert page.document["runs"][1]["drawn"] and "y" in page.part("tic")[1]["tic"]
 
 
 def test_nothing_at_all(tmp_path: Path) -> None:
@@ -193,7 +245,7 @@ def test_null_and_broken_structures(tmp_path: Path) -> None:
         {"query": "F0001", "rank": 1, "name": "no structure", "source": "library", "library_score": 0.9, "level": "2b"},
         {"query": "F0001", "rank": 2, "smiles": "C1CC(", "source": "model", "log_prob": -1.0, "level": "3"},
     ]
-    candidates = page_of(rows, tmp_path).document["details"][0]["candidates"]
+    candidates = page_of(rows, tmp_path).details[0]["candidates"]
     assert [candidate[C["drawing"]] for candidate in candidates] == [None, None]
 
 
@@ -203,7 +255,7 @@ def test_accurate_masses_stand_beside_the_spectrum(tmp_path: Path) -> None:
     for row in rows.components:
         if (row["run"], row["component"]) == best:
             row |= {"accurate_mz": [57.0335, 57.0699], "accurate_intensity": [1.0, 0.4], "mass_error_ppm": 2.0}
-    first, second, _ = page_of(rows, tmp_path).document["details"]
+    first, second, _ = page_of(rows, tmp_path).details
     assert first["accurate"] == [[57, 57], [57.0335, 57.0699]]
     assert "accurate" not in second
 
@@ -219,34 +271,39 @@ def test_features_without_a_row_of_candidates(tmp_path: Path) -> None:
 def test_hits_whose_library_is_absent_or_has_changed(made: Made, tmp_path: Path) -> None:
     rows = make_rows(tmp_path, 3)
     page = page_of(rows, tmp_path)
-    assert page.document["details"][0]["hits"][0][-2:] == [None, "the library was not given to the report"]
+    assert page.details[0]["hits"][0][-2:] == [None, "the library was not given to the report"]
     rows.library_hits[0]["name"] = "Xylene"
     rows.library_hits[1]["entry"] = 4000
     page = page_of(rows, tmp_path, libraries=[made.library])
-    why = [detail["hits"][0][-2:] for detail in page.document["details"]]
+    why = [detail["hits"][0][-2:] for detail in page.details]
     assert why[0] == [None, "the library now has another record at this position"]
     assert why[1] == [None, "the library no longer has this record"]
     assert why[2][1] is None
 
 
 def test_what_is_left_out_of_a_large_campaign_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(content_module, "MOST_FEATURES", 4)
+    monkeypatch.setattr(content_module, "MOST_TRACED", 4)
     monkeypatch.setattr(content_module, "MOST_CHROMATOGRAMS", 2)
     rows = make_rows(tmp_path, 9)
     page = page_of(rows, tmp_path)
-    assert "for the 4 features of largest area. The other 5 are in the table only" in page.text
+    assert "for the 4 of 9 features with the largest area" in page.text
     assert "for the first 2 of 4 runs" in page.text
     largest: dict[str, float] = {}
     for row in rows.peak_areas:
         largest[row["feature"]] = max(row["area"], largest.get(row["feature"], 0.0))
     expected = sorted(largest, key=lambda feature: -largest[feature])[:4]
-    shown = [
-        feature
-        for feature, detail in zip(page.document["features"]["id"], page.document["details"], strict=True)
-        if detail
-    ]
-    assert shown == sorted(expected)
-    assert ["tic" in run for run in page.document["runs"]] == [True, True, False, False, False]
+    ids = page.document["features"]["id"]
+    assert [ids[place] for place, detail in enumerate(page.details) if detail["elution"]] == sorted(expected)
+    assert all(detail["candidates"] or detail["reasons"] for detail in page.details)
+    assert [run["drawn"] for run in page.document["runs"]] == [True, True, False, False, False]
+
+
+def test_details_are_split_into_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (content_module, details_module):
+        monkeypatch.setattr(module, "FEATURES_PER_PART", 4)
+    page = page_of(make_rows(tmp_path, 9), tmp_path)
+    assert page.document["partSize"] == 4
+    assert [len(page.part(f"part-{number}")["details"]) for number in range(3)] == [4, 4, 1]
 
 
 def test_runs_of_the_sheet_that_no_table_has(made: Made, tmp_path: Path) -> None:

@@ -42,6 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--ground-truth", type=Path, metavar="PARQUET", help="ground truth of simulated runs, to say what was found"
     )
     parser.add_argument("--settings", type=Path, metavar="YAML", help="configuration to show with the provenance")
+    parser.add_argument(
+        "--curation",
+        type=Path,
+        metavar="JSON",
+        help="decisions of an analyst, exported from the page of an earlier report",
+    )
     parser.add_argument("--title", default="GC-MS campaign", help="heading of the page (default: GC-MS campaign)")
     parser.add_argument("--out", required=True, type=Path, metavar="FOLDER", help="folder for the data set and page")
 
@@ -53,5 +59,7 @@ def run(options: argparse.Namespace) -> list[Path]:
 
     files = {table: getattr(options, option) or [] for option, table in TABLES.items()}
     campaign = CampaignResults.read(files, options.samples, options.library, options.ground_truth, options.settings)
+    if options.curation:
+        campaign = campaign.curated(options.curation)
     print(write_report(campaign, options.out, options.title))
     return []

@@ -1,9 +1,9 @@
 """The results of a whole campaign in memory, and what a reader wants to know first."""
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,17 @@ from spectus.errors import InputError
 from spectus.files import require_file
 from spectus.identify.search import library_name
 from spectus.library.records import read_spectra
+from spectus.report.curation import Curation, Decision
 from spectus.report.dataset import CampaignTable, merge_tables
-from spectus.report.terms import FINDINGS, IDENTIFIED_BY, evidence, finding
+from spectus.report.terms import FINDINGS, IDENTIFIED_BY, NONE_OF_THESE, evidence, finding
 from spectus.samples import Sample, read_samples
 from spectus.simulation.recovery import Recovery, recovered
 
-HITS_PER_FEATURE = 3
-"""Library hits of a feature that the page shows with their spectra. Chosen: they fit beside the structures."""
+_HITS_BY_FEATURES = ((2_000, 10), (5_000, 5))
+"""Largest number of features, and library hits of each that the page shows with their spectra, 0.2 kB each. Chosen: the
+page of 10,000 features stays below 40 MB."""
+_FEWEST_HITS = 3
+"""The same above these numbers of features."""
 
 
 @dataclass(frozen=True)
@@ -58,20 +62,26 @@ class CampaignResults:
         The rows of the sample sheet; empty without one.
     libraries : sequence of LibraryFile
         The libraries given for the mirror plots.
+    hits : mapping of str to list of dict
+        The library hits of each feature that the page shows, those of its first candidate first.
     spectra : mapping of (str, int) to mapping
-        The spectra of the best library hits by library and entry: name, mz, intensity.
+        The spectra of these hits by library and entry: name, mz, intensity.
     ground_truth : pyarrow.Table or None
         The simulated compounds, schema GROUND_TRUTH; None for real runs.
     settings : str or None
         The text of the configuration.
+    curation : Curation
+        The decisions of an analyst.
     """
 
     parts: Mapping[str, CampaignTable]
     samples: Sequence[Sample]
     libraries: Sequence[LibraryFile]
+    hits: Mapping[str, list[dict[str, Any]]]
     spectra: Mapping[tuple[str, int], Mapping[str, Any]]
     ground_truth: pa.Table | None
     settings: str | None
+    curation: Curation = field(default_factory=Curation)
 
     @classmethod
     def read(
@@ -104,11 +114,13 @@ class CampaignResults:
         """
         sheet = read_samples(samples) if samples else []
         parts = merge_tables(files, sheet)
-        found, spectra = _read_libraries(libraries, parts["library_hits"].rows)
+        hits = _shown_hits(parts)
+        found, spectra = _read_libraries(libraries, hits)
         return cls(
             parts,
             sheet,
             found,
+            hits,
             spectra,
             tables.read(ground_truth, tables.GROUND_TRUTH) if ground_truth else None,
             _settings_text(settings) if settings else None,
@@ -117,6 +129,25 @@ class CampaignResults:
     def table(self, name: str) -> pa.Table:
         """Return the rows of one table of the data set; no rows if the campaign has no such table."""
         return self.parts[name].rows
+
+    def curated(self, path: Path) -> "CampaignResults":
+        """Return the results with the decisions of a file: in the table of features, and in what counts as identified.
+
+        Parameters
+        ----------
+        path : Path
+            A file that the page exported.
+
+        Raises
+        ------
+        InputError
+            The file cannot be read, or is of another campaign.
+        """
+        curation = Curation.read(path)
+        features = self.parts["features"]
+        curation.require_features(features.rows["feature"])
+        changed = {"features": replace(features, rows=curation.applied(features.rows))}
+        return replace(self, parts={**self.parts, **changed}, curation=curation)
 
     def types(self) -> dict[str, str]:
         """Return the type of each run of the sheet: sample, blank, ladder ..."""
@@ -143,8 +174,8 @@ def findings_line(campaign: CampaignResults) -> str:
 
 def candidate_count(campaign: CampaignResults) -> int:
     """Return the number of candidates; rows that only give a reason do not count."""
-    candidates = campaign.table("candidates")
-    return int(candidates.num_rows - candidates["source"].null_count)
+    sources = campaign.table("candidates")["source"].drop_null()
+    return len(sources) - int(pc.sum(pc.equal(sources, NONE_OF_THESE)).as_py() or 0)
 
 
 def recovery(campaign: CampaignResults) -> Recovery | None:
@@ -166,26 +197,69 @@ def finding_of_features(campaign: CampaignResults) -> list[str]:
 
 
 def first_candidates(campaign: CampaignResults) -> list[dict[str, Any]]:
-    """Return for each feature its first row of candidates; an empty dict if it has none."""
+    """Return for each feature its first row of candidates, or the one that an analyst accepted.
+
+    A feature without candidates, or one that an analyst rejected, has an empty dict.
+    """
+    decisions = campaign.curation.decisions
     first: dict[str, dict[str, Any]] = {}
+    accepted: dict[str, dict[str, Any]] = {}
     for row in campaign.table("candidates").to_pylist():
-        first.setdefault(row["query"], row)
-    return [first.get(feature, {}) for feature in campaign.table("features")["feature"].to_pylist()]
+        query = row["query"]
+        first.setdefault(query, row)
+        decision = decisions.get(query)
+        if decision and decision.verdict == "accepted" and query not in accepted and is_accepted(row, decision):
+            accepted[query] = row
+    rejected = {feature for feature, decision in decisions.items() if decision.verdict == "rejected"}
+    features = campaign.table("features")["feature"].to_pylist()
+    return [{} if feature in rejected else accepted.get(feature) or first.get(feature, {}) for feature in features]
+
+
+def is_accepted(row: Mapping[str, Any], decision: Decision) -> bool:
+    """Tell whether a row of candidates is the one that a decision accepts: the same structure, or none in both."""
+    if row.get("inchikey") and decision.inchikey:
+        return bool(row["inchikey"] == decision.inchikey)
+    return bool(row.get("source")) and row.get("smiles") == decision.smiles
+
+
+def _shown_hits(parts: Mapping[str, CampaignTable]) -> dict[str, list[dict[str, Any]]]:
+    """Return the best hits of each feature, those of its first candidate first."""
+    n_features = parts["features"].rows.num_rows
+    shown = next((hits for most, hits in _HITS_BY_FEATURES if n_features <= most), _FEWEST_HITS)
+    first: dict[str, str] = {}
+    candidates = parts["candidates"].rows.select(["query", "inchikey"])
+    for query, inchikey in zip(*(column.to_pylist() for column in candidates), strict=True):
+        first.setdefault(query, (inchikey or "")[:14])
+    of_query: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in parts["library_hits"].rows.to_pylist():
+        if row["library"]:
+            of_query[row["query"]].append(row)
+    return {query: best_candidate_first(rows, first.get(query, ""))[:shown] for query, rows in of_query.items()}
+
+
+def best_candidate_first(hits: Sequence[dict[str, Any]], inchikey14: str) -> list[dict[str, Any]]:
+    """Return hits in their order, but those of a compound first, so that a page that shows few shows its spectrum."""
+    if not inchikey14:
+        return list(hits)
+    return sorted(hits, key=lambda hit: not (hit["inchikey"] or "").startswith(inchikey14))
 
 
 def _read_libraries(
-    paths: Sequence[Path], hits: pa.Table
+    paths: Sequence[Path], hits: Mapping[str, list[dict[str, Any]]]
 ) -> tuple[list[LibraryFile], dict[tuple[str, int], Mapping[str, Any]]]:
-    """Read the libraries, and keep those of their spectra that the best hits name."""
-    best = hits.filter(pc.less_equal(hits["rank"], HITS_PER_FEATURE))
+    """Read the libraries, and keep those of their spectra that the hits name."""
+    entries: defaultdict[str, set[int]] = defaultdict(set)
+    for rows in hits.values():
+        for row in rows:
+            entries[row["library"]].add(row["entry"])
     found: list[LibraryFile] = []
     spectra: dict[tuple[str, int], Mapping[str, Any]] = {}
     for path in paths:
         records = read_spectra(path)
         name = library_name(path)
         found.append(LibraryFile(name, path, _file_sha256(path), records.num_rows))
-        entries = best.filter(pc.equal(best["library"], name))["entry"].drop_null().unique()
-        chosen = records.select(["entry", "name", "mz", "intensity"]).filter(pc.is_in(records["entry"], entries))
+        wanted = pa.array(sorted(entries[name]), records["entry"].type)
+        chosen = records.select(["entry", "name", "mz", "intensity"]).filter(pc.is_in(records["entry"], wanted))
         for row in chosen.to_pylist():
             spectra[name, row["entry"]] = row
     return found, spectra

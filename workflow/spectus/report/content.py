@@ -1,147 +1,206 @@
-"""What the page shows of runs and features: one JSON document, as short as it can be.
+"""What the page shows of runs and features: a JSON document, and parts that the page unpacks when it needs them.
 
 Times are hundredths of a second, intensities thousandths of the base peak. Rows of tables are lists; the document
 names their fields in `candidateFields` and `hitFields`.
 """
 
+import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from spectus.export.compound_names import name_and_cas
-from spectus.report import figures
-from spectus.report.campaign import (
-    HITS_PER_FEATURE,
-    CampaignResults,
-    evidence_of_features,
-    finding_of_features,
-    first_candidates,
+from spectus.report import figures, traces
+from spectus.report.campaign import CampaignResults, evidence_of_features, finding_of_features, first_candidates
+from spectus.report.candidate_rows import CANDIDATE_FIELDS, HIT_FIELDS, suspect_lists
+from spectus.report.details import (
+    FEATURES_PER_PART,
+    FeatureData,
+    detail_parts,
+    reason_of_query,
+    rows_by_query,
+    search_words,
 )
 from spectus.report.figures import decimals, significant
-from spectus.report.terms import FINDINGS, IDENTIFIED_BY, LEVELS, SOURCES, TERMS
-from spectus.web.structure_drawing import draw_structure
+from spectus.report.packing import packed_areas, packed_json
+from spectus.report.terms import FINDINGS, IDENTIFIED_BY, LEVELS, NONE_OF_THESE, SOURCES, TERMS, VERDICTS
 
-STRUCTURES_PER_FEATURE = 5
-"""Structures drawn for a feature. Chosen: they fit beside the spectrum."""
-CANDIDATES_PER_FEATURE = 20
-"""Candidates listed for a feature: as many as `spectus identify` keeps by default."""
 IONS_PER_FEATURE = 10
 """Most intense peaks of a feature that the m/z filter searches. Chosen: 40 bytes of the page per feature."""
 MOST_CHROMATOGRAMS = 200
-"""Runs with a chromatogram on the page, about 10 kB each. Chosen: 2 MB."""
+"""Runs with a chromatogram on the page. Chosen: reading a run takes about a second."""
 MOST_MODELLED = 40
 """Runs with model peaks on the page, about 20 kB each. Chosen: 1 MB."""
-MOST_FEATURES = 3_000
-"""Features with spectrum, candidates and areas on the page, about 6 kB each. Chosen: below 20 MB."""
-MOST_AREAS = 2_000_000
-"""Areas (features x runs) on the page, about 5 bytes each. Chosen: 10 MB."""
-
-CANDIDATE_FIELDS = (
-    "rank", "name", "cas", "formula", "source", "probability", "posterior", "libraryScore", "predictedScore", "logProb",
-    "riDelta", "level", "smiles", "inchikey", "drawing",
-)  # fmt: skip
-"""Order of the fields of a candidate. `drawing` is a place among the drawings, null where the structure cannot be
-drawn, and -1 where the drawing was left out."""
-
-HIT_FIELDS = (
-    "library", "entry", "name", "cas", "score", "cosine", "riDelta", "predicted", "spectrum", "why",
-)  # fmt: skip
-"""Order of the fields of a library hit. `spectrum` is a place among the spectra; `why` says why there is none."""
+MOST_TRACED = 3_000
+"""Features with elution profiles and traces of ions on the page, about 1 kB each. Chosen: 3 MB."""
+_FINGERPRINT_DIGITS = 16
+"""Digits of the campaign's fingerprint. Chosen: 64 bits, so that no two campaigns on one computer share it."""
 
 
-def page_document(campaign: CampaignResults) -> tuple[dict[str, Any], list[str]]:
-    """Make the document of the page.
+@dataclass(frozen=True)
+class PageContent:
+    """What the page's script reads.
 
-    Parameters
+    Attributes
     ----------
-    campaign : CampaignResults
-        The results.
-
-    Returns
-    -------
     document : dict
-        What the page's script reads.
+        Runs, columns of the features, words: what the page needs at once.
+    parts : dict of str to str
+        Packed parts by name: `tic`, `areas`, `words`, and `part-0` ... with the details of features.
     notes : list of str
         One sentence on each thing that was left out to keep the page small.
     """
+
+    document: dict[str, Any]
+    parts: dict[str, str]
+    notes: list[str]
+
+
+def page_content(campaign: CampaignResults) -> PageContent:
+    """Make what the page's script reads."""
     notes: list[str] = []
     runs = campaign.table("runs")["run"].to_pylist()
-    features = _feature_columns(campaign)
-    areas = figures.PeakAreaMatrix.of(campaign.table("peak_areas"), features["id"], runs)
-    features["area"] = _largest_areas(areas)
-    detailed = _detailed_features(areas, notes)
-    drawings = _Drawings()
-    details = _details(campaign, detailed, areas, drawings)
+    table = campaign.table("features")
+    areas = figures.PeakAreaMatrix.of(campaign.table("peak_areas"), table["feature"].to_pylist(), runs)
+    blanks = _columns_of(campaign, areas.runs, "blank")
+    traced = _traced_features(areas, notes)
+    elutions = _elutions(campaign, traced, areas)
+    chromatograms = _chromatograms(campaign, areas, elutions, traced, notes)
+    best = list(zip(table["best_run"].to_pylist(), table["best_component"].to_pylist(), strict=True))
+    read = FeatureData(
+        hits=campaign.hits,
+        candidates=rows_by_query(campaign.table("candidates")),
+        denovo_reasons=reason_of_query(campaign.table("denovo_candidates")),
+        accurate=figures.accurate_masses(
+            campaign.parts["components"].files, [pair for pair in best if None not in pair]
+        ),
+        elutions=elutions,
+        traces=_placed_traces(chromatograms.traces, runs),
+    )
+    area_scale = packed_areas(areas.area, areas.filled)
+    parts = {"tic": packed_json(_tic_part(campaign, areas, chromatograms)), "areas": area_scale.pop("codes")}
+    parts["words"] = packed_json(search_words(campaign))
+    parts |= {f"part-{number}": packed_json(part) for number, part in enumerate(detail_parts(campaign, read))}
     document = {
-        "runs": _run_rows(campaign, areas, notes),
+        "campaign": _fingerprint(campaign),
+        "runs": _run_rows(campaign, chromatograms),
         "axis": [runs.index(run) for run in areas.runs],
+        "areas": area_scale,
+        "partSize": FEATURES_PER_PART,
         "evidence": IDENTIFIED_BY,
         "findings": FINDINGS,
         "levels": LEVELS,
         "sources": SOURCES,
+        "verdicts": VERDICTS,
+        "noneOfThese": NONE_OF_THESE,
         "terms": {key: list(term) for key, term in TERMS.items()},
         "candidateFields": CANDIDATE_FIELDS,
         "hitFields": HIT_FIELDS,
-        "features": features,
-        "details": details,
-        "otherWords": _other_words(campaign, details),
-        "drawings": drawings.found,
-        "spectra": [figures.rounded_spectrum(row["mz"], row["intensity"]) for row in campaign.spectra.values()],
+        "candidateColumns": _used_fields(campaign),
+        "features": _feature_columns(campaign, areas, blanks),
         "ladders": _ladder_rows(campaign),
+        "curation": _decisions(campaign),
     }
-    return document, notes
+    return PageContent(document, parts, notes)
 
 
-class _Drawings:
-    """The drawings of the page, one for each distinct structure."""
-
-    def __init__(self) -> None:
-        self.found: list[str] = []
-        self._place: dict[str, int | None] = {}
-
-    def place(self, smiles: str | None, inchikey: str | None) -> int | None:
-        """Return the place of the drawing of a structure, or None if it cannot be drawn."""
-        if not smiles:
-            return None
-        key = inchikey or smiles
-        if key not in self._place:
-            drawing = draw_structure(smiles)
-            self._place[key] = None if drawing is None else len(self.found)
-            self.found += [drawing] if drawing else []
-        return self._place[key]
+def _fingerprint(campaign: CampaignResults) -> str:
+    """Return a name under which a browser keeps the decisions about this campaign, also when it is reported again."""
+    runs = campaign.table("runs")
+    keys = zip(runs["run"].to_pylist(), runs["sha256"].to_pylist(), strict=True)
+    return hashlib.sha256(repr(sorted(map(str, keys))).encode()).hexdigest()[:_FINGERPRINT_DIGITS]
 
 
-def _run_rows(campaign: CampaignResults, areas: figures.PeakAreaMatrix, notes: list[str]) -> list[dict[str, Any]]:
-    rows = campaign.table("runs").select(["run", "status", "mzml"]).to_pylist()
+def _decisions(campaign: CampaignResults) -> dict[str, dict[str, str | None]]:
+    return {feature: dict(vars(decision)) for feature, decision in campaign.curation.decisions.items()}
+
+
+def _columns_of(campaign: CampaignResults, runs: Sequence[str], kind: str) -> list[int]:
     types = campaign.types()
-    drawn = [row["run"] for row in rows if row["status"] == "ok"][:MOST_CHROMATOGRAMS]
-    n_ok = sum(row["status"] == "ok" for row in rows)
-    if len(drawn) < n_ok:
-        notes.append(
-            f"Chromatograms are drawn for the first {len(drawn):,} of {n_ok:,} runs. "
-            "The mzML files have those of the others."
-        )
-    models = figures.model_peaks(campaign.parts["components"].files, drawn[:MOST_MODELLED])
-    marks = figures.apexes(campaign.table("components"), areas, drawn, models)
-    chosen = set(drawn)
+    return [column for column, run in enumerate(runs) if types.get(run) == kind]
+
+
+def _run_rows(campaign: CampaignResults, chromatograms: traces.Chromatograms) -> list[dict[str, Any]]:
+    types = campaign.types()
+    batches = {sample.run: sample.batch for sample in campaign.samples}
     return [
         {
-            "name": row["run"],
-            "type": types.get(row["run"]),
-            **({"tic": figures.chromatogram(row["mzml"]), "apexes": marks[row["run"]]} if row["run"] in chosen else {}),
+            "name": run,
+            "type": types.get(run),
+            "batch": batches.get(run),
+            "drawn": "y" in chromatograms.tic.get(run, {}),
+            "missing": chromatograms.tic.get(run, {}).get("missing"),
         }
-        for row in tqdm(rows, desc="chromatograms", unit="run", disable=None)
+        for run in campaign.table("runs")["run"].to_pylist()
     ]
 
 
-def _feature_columns(campaign: CampaignResults) -> dict[str, list[Any]]:
+def _chromatograms(
+    campaign: CampaignResults, areas: figures.PeakAreaMatrix, elutions: dict[int, list[list[Any]]],
+    traced: NDArray[np.int64], notes: list[str],
+) -> traces.Chromatograms:  # fmt: skip
+    """Read the chromatograms of the runs, and the traces of the ions of the traced features."""
+    rows = campaign.table("runs").select(["run", "status", "mzml"]).to_pylist()
+    usable = [row for row in rows if row["status"] == "ok"]
+    drawn = {row["run"]: row["mzml"] for row in usable[:MOST_CHROMATOGRAMS]}
+    if len(drawn) < len(usable):
+        notes.append(
+            f"Chromatograms are drawn for the first {len(drawn):,} of {len(usable):,} runs. "
+            "The mzML files have those of the others."
+        )
+    return traces.read_chromatograms(drawn, _trace_requests(campaign, areas, elutions, traced))
+
+
+def _trace_requests(
+    campaign: CampaignResults, areas: figures.PeakAreaMatrix, elutions: dict[int, list[list[Any]]],
+    traced: NDArray[np.int64],
+) -> dict[str, list[traces.TraceRequest]]:  # fmt: skip
+    """Return the traces to read in each run: several ions in the best run of a feature, its base peak in the others."""
+    requests: defaultdict[str, list[traces.TraceRequest]] = defaultdict(list)
+    column_of = {run: column for column, run in enumerate(areas.runs)}
+    blanks = _columns_of(campaign, areas.runs, "blank")
+    rows = campaign.table("features").select(["rt_s", "best_run", "mz", "intensity"])
+    for place in traced.tolist():
+        row = rows.slice(place, 1).to_pylist()[0]
+        ions = traces.most_intense_ions(row["mz"] or [], row["intensity"] or [])
+        if not ions:
+            continue
+        profile = elutions[place][0][1:] if elutions.get(place) else None
+        low, high = traces.window_of(profile, row["rt_s"])
+        best = column_of.get(row["best_run"])
+        for number, column in enumerate(traces.traced_runs(areas.area[place], best, blanks)):
+            shown = ions if number == 0 else ions[:1]
+            requests[areas.runs[column]].append(traces.TraceRequest(place, low, high, shown))
+    return requests
+
+
+def _placed_traces(found: dict[int, list[list[Any]]], runs: Sequence[str]) -> dict[int, list[list[Any]]]:
+    """Return the traces with the places of the runs, that with the most ions (of the best run) first."""
+    places = {run: place for place, run in enumerate(runs)}
+    ordered = {feature: sorted(lines, key=lambda line: -len(line[1])) for feature, lines in found.items()}
+    return {feature: [[places[line[0]], *line[1:]] for line in lines] for feature, lines in ordered.items()}
+
+
+def _tic_part(
+    campaign: CampaignResults, areas: figures.PeakAreaMatrix, chromatograms: traces.Chromatograms
+) -> list[dict[str, Any]]:
+    """Return for each run its chromatogram (or nothing) and the apexes of its components."""
+    table = campaign.table("runs")
+    runs = table.filter(pc.equal(table["status"], "ok"))["run"].to_pylist()
+    drawn = [run for run in runs if "y" in chromatograms.tic.get(run, {})]
+    models = figures.model_peaks(campaign.parts["components"].files, drawn[:MOST_MODELLED])
+    marks = figures.apexes(campaign.table("components"), areas, runs, models)
+    return [{"tic": chromatograms.tic.get(run), "apexes": marks.get(run)} for run in table["run"].to_pylist()]
+
+
+def _feature_columns(
+    campaign: CampaignResults, areas: figures.PeakAreaMatrix, blanks: Sequence[int]
+) -> dict[str, list[Any]]:
     """Return the columns of the table of features, and of their first candidates."""
     table = campaign.table("features")
     best = first_candidates(campaign)
@@ -150,30 +209,66 @@ def _feature_columns(campaign: CampaignResults) -> dict[str, list[Any]]:
         _most_intense(mz or [], intensity or [])
         for mz, intensity in zip(table["mz"].to_pylist(), table["intensity"].to_pylist(), strict=True)
     ]
-    return {
-        "id": table["feature"].to_pylist(),
+    ratio = _blank_ratios(campaign, areas, blanks)
+    sets, suspects = _sets_and_suspects(campaign)
+    ids = table["feature"].to_pylist()
+    columns = {
+        "id": ids,
         "rt": [decimals(value, 2) for value in table["rt_s"].to_pylist()],
         "ri": [decimals(value, 1) for value in table["ri"].to_pylist()],
         "extrapolated": [int(bool(value)) for value in table["ri_extrapolated"].to_pylist()],
         "n": table["n_runs"].to_pylist(),
         "snr": [significant(value, 3) for value in table["snr"].to_pylist()],
         "purity": [decimals(value, 2) for value in table["purity"].to_pylist()],
+        "confidence": [decimals(value, 2) for value in table["confidence"].to_pylist()],
+        "area": _largest_areas(areas),
+        "blankRatio": [significant(value, 2) for value in ratio.tolist()],
+        "inBlank": _detected_in(areas, blanks),
         "ions": ions,
         "bestRun": table["best_run"].to_pylist(),
         "evidence": evidence_of_features(campaign),
         "finding": finding_of_features(campaign),
         "name": [found.name for found in names],
         "cas": [found.cas for found in names],
-        "smiles": [row.get("smiles") for row in best],
-        "formula": [row.get("formula") for row in best],
-        "source": [row.get("source") for row in best],
-        "level": [row.get("level") for row in best],
-        "libraryScore": [decimals(row.get("library_score"), 3) for row in best],
-        "predictedScore": [decimals(row.get("predicted_score"), 3) for row in best],
-        "posterior": [decimals(row.get("posterior"), 3) for row in best],
-        "logProb": [decimals(row.get("log_prob"), 2) for row in best],
-        "probability": [decimals(row.get("probability"), 3) for row in best],
+        "set": [sets.get(feature) for feature in ids],
+        "suspects": [suspects.get(feature) for feature in ids],
     }
+    for key in ("smiles", "formula", "source", "level", "derivative", "excluded"):
+        columns[key] = [row.get(key) for row in best]
+    scores = {"probability": 3, "library_score": 3, "predicted_score": 3, "explained": 2, "log_prob": 2, "ri_delta": 1}
+    for key, digits in scores.items():
+        columns[_camel(key)] = [decimals(row.get(key), digits) for row in best]
+    return columns
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.title() for word in rest)
+
+
+def _sets_and_suspects(campaign: CampaignResults) -> tuple[dict[str, int], dict[str, str]]:
+    """Return for each feature the size of its 90 % prediction set, and the suspect lists that name a candidate."""
+    sets: dict[str, int] = {}
+    suspects: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for row in campaign.table("candidates").to_pylist():
+        if row.get("in_set_90"):
+            sets[row["query"]] = sets.get(row["query"], 0) + 1
+        for name in suspect_lists(row):
+            suspects[row["query"]][name] = None
+    return sets, {feature: ", ".join(names) for feature, names in suspects.items()}
+
+
+def _used_fields(campaign: CampaignResults) -> list[str]:
+    """Return the fields of candidates that have a value anywhere, so that no column of the page is always empty."""
+    rows = campaign.table("candidates").to_pylist()
+    columns = {key: [key] for key in ("formula", "source", "level", "derivative", "excluded", "suspects")}
+    columns |= {"set": ["in_set_80", "in_set_90"], "probability": ["probability"], "explained": ["explained"]}
+    for name in ("formula_probability", "scaffold_probability", "library_score", "predicted_score", "log_prob",
+                 "ri_delta", "ri_predicted"):  # fmt: skip
+        columns[_camel(name)] = [name]
+    used = [key for key, names in columns.items() if any(row.get(name) is not None for row in rows for name in names)]
+    named = any(name_and_cas(row.get("name"), row.get("cas")).cas for row in rows)
+    return [*used, *(["cas"] if named else [])]
 
 
 def _most_intense(mz: Sequence[float], intensity: Sequence[float]) -> list[float | int | None]:
@@ -189,152 +284,47 @@ def _largest_areas(areas: figures.PeakAreaMatrix) -> list[float | int | None]:
     return [significant(value, 3) for value in largest.tolist()]
 
 
-def _detailed_features(areas: figures.PeakAreaMatrix, notes: list[str]) -> NDArray[np.int64]:
-    """Return the places of the features that get all details: all, or those of largest area if there are too many."""
-    n_features, n_runs = areas.area.shape
-    most = min(MOST_FEATURES, MOST_AREAS // max(n_runs, 1))
-    if n_features <= most:
+def _blank_ratios(
+    campaign: CampaignResults, areas: figures.PeakAreaMatrix, blanks: Sequence[int]
+) -> NDArray[np.float64]:
+    """Return the largest area in a blank over the largest in a sample, shape (n_features,); NaN if one is missing."""
+    samples = _columns_of(campaign, areas.runs, "sample")
+    if not blanks or not samples:
+        return np.full(len(areas.area), np.nan)
+    largest = [np.nan_to_num(areas.area[:, columns]).max(axis=1) for columns in (blanks, samples)]
+    ratios: NDArray[np.float64] = np.full(len(areas.area), np.nan)
+    np.divide(largest[0], largest[1], out=ratios, where=largest[1] > 0)
+    return ratios
+
+
+def _detected_in(areas: figures.PeakAreaMatrix, columns: Sequence[int]) -> list[int]:
+    """Tell for each feature whether it was detected as a component in one of the runs: 1 or 0."""
+    detected: NDArray[np.bool_] = ~np.isnan(areas.area[:, columns]) & ~areas.filled[:, columns]
+    found: list[int] = detected.any(axis=1).astype(int).tolist()
+    return found
+
+
+def _traced_features(areas: figures.PeakAreaMatrix, notes: list[str]) -> NDArray[np.int64]:
+    """Return the places of the features with profiles and traces: all, or those of largest area if there are many."""
+    n_features = len(areas.area)
+    if n_features <= MOST_TRACED:
         return np.arange(n_features)
     notes.append(
-        f"Spectra, candidates and areas are shown for the {most:,} features of largest area. The other "
-        f"{n_features - most:,} are in the table only. The data set has all details."
+        f"Elution profiles and ion traces are drawn for the {MOST_TRACED:,} of {n_features:,} features with the "
+        "largest area."
     )
     largest = np.nan_to_num(areas.area, nan=0.0).max(axis=1, initial=0.0)
-    return np.sort(np.argsort(-largest, kind="stable")[:most])
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """The rows of the tables by feature."""
-
-    hits: Mapping[str, list[dict[str, Any]]]
-    candidates: Mapping[str, list[dict[str, Any]]]
-    denovo_reasons: Mapping[str, str]
-
-    def reasons(self, feature: str) -> list[str]:
-        """Return why a feature has no candidate, or none of a kind."""
-        found = [row["reason"] for row in self.candidates[feature] if row["reason"]]
-        if not found:
-            found = [f"library: {row['reason']}" for row in self.hits[feature] if row["reason"]]
-            found += [f"de novo: {self.denovo_reasons[feature]}"] if feature in self.denovo_reasons else []
-        return list(dict.fromkeys(found))
-
-
-def _details(
-    campaign: CampaignResults, detailed: NDArray[np.int64], areas: figures.PeakAreaMatrix, drawings: _Drawings
-) -> list[dict[str, Any] | None]:
-    """Return for each feature what is shown when it is chosen; null where that was left out."""
-    features = campaign.table("features")["feature"].to_pylist()
-    wanted = {features[place] for place in detailed}
-    rows = _Rows(
-        _by_query(campaign.table("library_hits"), wanted),
-        _by_query(campaign.table("candidates"), wanted),
-        _reason_of_query(campaign.table("denovo_candidates")),
-    )
-    spectra = campaign.table("features").select(["mz", "intensity"])
-    best = list(
-        zip(*(campaign.table("features")[name].to_pylist() for name in ("best_run", "best_component")), strict=True)
-    )
-    shown = [best[place] for place in detailed.tolist() if None not in best[place]]
-    accurate = figures.accurate_masses(campaign.parts["components"].files, shown)
-    elutions = _elutions(campaign, detailed, areas)
-    place_of_spectrum = {key: place for place, key in enumerate(campaign.spectra)}
-    details: list[dict[str, Any] | None] = [None] * len(features)
-    for place in tqdm(detailed.tolist(), desc="features", unit="feature", disable=None):
-        feature = features[place]
-        found = [row for row in rows.candidates[feature] if row["source"]]
-        row = spectra.slice(place, 1)
-        details[place] = {
-            "spectrum": figures.rounded_spectrum(row["mz"][0].as_py(), row["intensity"][0].as_py()),
-            "hits": [
-                _hit_row(hit, place_of_spectrum, campaign)
-                for hit in _best_candidate_first(rows.hits[feature], found)[:HITS_PER_FEATURE]
-                if hit["library"]
-            ],
-            "candidates": [
-                _candidate_row(candidate, drawings if number < STRUCTURES_PER_FEATURE else None)
-                for number, candidate in enumerate(found[:CANDIDATES_PER_FEATURE])
-            ],
-            "more": max(0, len(found) - CANDIDATES_PER_FEATURE),
-            "reasons": rows.reasons(feature),
-            "areas": [significant(value, 3) for value in areas.area[place].tolist()],
-            "gapFilled": "".join("1" if filled else "0" for filled in areas.filled[place]),
-            "elution": elutions.get(place, []),
-            **({"accurate": accurate[best[place]]} if best[place] in accurate else {}),
-        }
-    return details
-
-
-def _other_words(campaign: CampaignResults, details: Sequence[dict[str, Any] | None]) -> dict[str, str]:
-    """Return the names, formulas and structures of candidates that the details lack, by the place of the feature.
-
-    The text filter of the page searches them beside those of the details.
-    """
-    features = {feature: place for place, feature in enumerate(campaign.table("features")["feature"].to_pylist())}
-    words: defaultdict[str, list[str]] = defaultdict(list)
-    for row in campaign.table("candidates").to_pylist():
-        place = features[row["query"]]
-        if details[place] is None or row["rank"] > CANDIDATES_PER_FEATURE:
-            words[str(place)] += filter(None, (row["name"], row["formula"], row["smiles"]))
-    return {place: " ".join(dict.fromkeys(found)).lower() for place, found in words.items()}
-
-
-def _by_query(table: pa.Table, wanted: set[str]) -> defaultdict[str, list[dict[str, Any]]]:
-    rows: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in table.to_pylist():
-        if row["query"] in wanted:
-            rows[row["query"]].append(row)
-    return rows
-
-
-def _best_candidate_first(hits: Sequence[dict[str, Any]], found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the hits in their order, but those of the best candidate first, so that the page shows its spectrum."""
-    if not found or not found[0]["inchikey"]:
-        return list(hits)
-    inchikey14 = found[0]["inchikey"][:14]
-    return sorted(hits, key=lambda hit: not (hit["inchikey"] or "").startswith(inchikey14))
-
-
-def _reason_of_query(table: pa.Table) -> dict[str, str]:
-    rows = table.filter(pc.is_valid(table["reason"]))
-    return dict(zip(rows["query"].to_pylist(), rows["reason"].to_pylist(), strict=True))
-
-
-def _hit_row(row: dict[str, Any], places: dict[tuple[str, int], int], campaign: CampaignResults) -> list[Any]:
-    """Return a library hit in the order of HIT_FIELDS."""
-    place = places.get((row["library"], row["entry"]))
-    why = None
-    if place is None:
-        known = row["library"] in {library.name for library in campaign.libraries}
-        why = "the library no longer has this record" if known else "the library was not given to the report"
-    elif campaign.spectra[row["library"], row["entry"]]["name"] != row["name"]:
-        place, why = None, "the library now has another record at this position"
-    name, cas = name_and_cas(row["name"], row.get("cas"))
-    return [
-        row["library"], row["entry"], name, cas, decimals(row["score"], 3), decimals(row["cosine"], 3),
-        decimals(row["ri_delta"], 1), int(bool(row["predicted"])), place, why,
-    ]  # fmt: skip
-
-
-def _candidate_row(row: dict[str, Any], drawings: _Drawings | None) -> list[Any]:
-    """Return a candidate in the order of CANDIDATE_FIELDS."""
-    name, cas = name_and_cas(row["name"], row.get("cas"))
-    return [
-        row["rank"], name, cas, row["formula"], row["source"], decimals(row["probability"], 3),
-        decimals(row["posterior"], 3), decimals(row["library_score"], 3), decimals(row["predicted_score"], 3),
-        decimals(row["log_prob"], 2), decimals(row["ri_delta"], 1), row["level"], row["smiles"], row["inchikey"],
-        drawings.place(row["smiles"], row["inchikey"]) if drawings else -1,
-    ]  # fmt: skip
+    return np.sort(np.argsort(-largest, kind="stable")[:MOST_TRACED])
 
 
 def _elutions(
-    campaign: CampaignResults, detailed: NDArray[np.int64], areas: figures.PeakAreaMatrix
+    campaign: CampaignResults, traced: NDArray[np.int64], areas: figures.PeakAreaMatrix
 ) -> dict[int, list[list[Any]]]:
-    """Return for each detailed feature [place of the run, times, heights], the best run first, then by area."""
+    """Return for each traced feature [place of the run, times, heights], the best run first, then by area."""
     places = {run: place for place, run in enumerate(campaign.table("runs")["run"].to_pylist())}
     best_runs = campaign.table("features")["best_run"].to_pylist()
     chosen: dict[int, list[tuple[str, int]]] = {}
-    for place in detailed.tolist():
+    for place in traced.tolist():
         columns = np.flatnonzero(areas.component[place])
         best = np.array([areas.runs[column] == best_runs[place] for column in columns], dtype=bool)
         order = np.lexsort([-np.nan_to_num(areas.area[place, columns]), ~best])

@@ -59,6 +59,8 @@ _SHEET_COLUMNS = {
     "type": (pa.string(), "type of the run in the sample sheet: sample, blank, ladder, ..."),
     "amount": (pa.float64(), "known amount in the sample sheet, in the unit of the sheet"),
     "batch": (pa.string(), "batch in the sample sheet; runs of one batch share their ladder"),
+    "injection": (pa.float64(), "place in the order of injection, in the sample sheet"),
+    "dilution": (pa.float64(), "factor on the amount found, in the sample sheet"),
 }
 """Columns of the sample sheet that every data set's `runs` table has."""
 

@@ -10,7 +10,7 @@ const C = Object.fromEntries(data.candidateFields.map((name, place) => [name, pl
 const H = Object.fromEntries(data.hitFields.map((name, place) => [name, place]));
 let chosen = -1;
 
-const svgNames = new Set(["svg", "g", "path", "line", "rect", "circle", "text", "title", "defs", "pattern"]);
+const svgNames = new Set(["svg", "g", "path", "line", "rect", "circle", "text", "title", "defs", "pattern", "image"]);
 
 /** An element with attributes; children are elements or text, never markup. */
 function el(tag, attributes = {}, ...children) {
@@ -34,6 +34,33 @@ const plural = (n, noun) => `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "
 /** Nominal mass: an accurate m/z is at most 0.3 below and 0.7 above it. */
 const nominal = mass => Math.floor(mass + 0.3);
 const runName = place => data.runs[place].name;
+/** A run with its type, unless it is a sample or its name says the type. */
+const runTitle = place => {
+  const {name, type} = data.runs[place];
+  return type && type !== "sample" && !name.toLowerCase().includes(type) ? `${name} (${type.replace("_", " ")})` : name;
+};
+/** Runs are told apart by color and, in print and for the color-blind, by dashes. */
+const palette = ["#0a6b78", "#c2571a", "#6a4fb3", "#3c7d2c", "#b0285d", "#7a6a00", "#2f6fb5", "#8a4b2a"];
+const dashes = ["none", "7 3", "2 3", "9 3 2 3", "none", "7 3", "2 3", "9 3 2 3"];
+const lineStyle = number => ({stroke: palette[number % palette.length], "stroke-dasharray": dashes[number % dashes.length]});
+const cut = (text, most) => text.length > most ? text.slice(0, most - 1) + "\u2026" : text;
+
+/** Nominal mass of a molecular formula by the most abundant isotopes; null if it has another element. */
+function nominalMass(formula) {
+  const masses = {C: 12, H: 1, N: 14, O: 16, F: 19, Si: 28, P: 31, S: 32, Cl: 35, Br: 79, I: 127, B: 11, Se: 80, D: 2};
+  let sum = 0;
+  for (const [, element, count] of formula.matchAll(/([A-Z][a-z]?)(\d*)/g)) {
+    if (!(element in masses)) return null;
+    sum += masses[element] * Number(count || 1);
+  }
+  return sum;
+}
+
+/** A line below colored samples that says what each of them is. */
+function legend(entries) {
+  return el("ul", {class: "lines"}, entries.map(([style, text]) => el("li", {},
+    el("svg", {viewBox: "0 0 26 8", width: 26, height: 8, "aria-hidden": "true", class: "sample"}, el("path", {d: "M0 4H26", fill: "none", "stroke-width": 2, ...style})), text)));
+}
 
 /** Times in minutes from differences in hundredths of a second. */
 function times(steps) {

@@ -13,52 +13,71 @@ function nameCell(i) {
   return features.smiles[i] ? el("span", {class: "smiles"}, features.smiles[i]) : el("span", {class: "soft"}, "\u2013");
 }
 
-const sourceText = source => (source || "").split("+").map(name => name === "model" ? "de novo" : name).join(", ");
+const sourceText = source => (source || "").split("+").filter(Boolean).map(name => data.sources[name] || name).join(", ");
 
 /** The area over the runs, one bar per run, as many as fit. */
 function sparkline(i) {
-  const detail = data.details[i];
-  if (!detail) return "";
-  const n = detail.areas.length, bins = Math.min(n, 40), step = n > 24 ? 2 : n > 8 ? 4 : 9;
-  const top = Math.max(...detail.areas.map(area => area || 0));
+  if (!areas.codes) return "";
+  const shown = areas.of(i), gaps = areas.filled(i);
+  const n = shown.length, bins = Math.min(n, 40), step = n > 24 ? 2 : n > 8 ? 4 : 9;
+  const top = Math.max(...shown.map(area => area || 0));
   let seen = "", filled = "";
   for (let bin = 0; bin < bins; bin++) {
     const first = Math.floor(bin * n / bins), last = Math.floor((bin + 1) * n / bins);
     let best = first;
-    for (let run = first; run < last; run++) if ((detail.areas[run] || 0) > (detail.areas[best] || 0)) best = run;
-    const height = top > 0 ? 15 * (detail.areas[best] || 0) / top : 0;
+    for (let run = first; run < last; run++) if ((shown[run] || 0) > (shown[best] || 0)) best = run;
+    const height = top > 0 ? 15 * (shown[best] || 0) / top : 0;
     const path = height > 0 ? `M${bin * step} 16h${step - 1}v${(-Math.max(height, 0.6)).toFixed(1)}h${1 - step}z` : "";
-    if (detail.gapFilled[best] === "1") filled += path; else seen += path;
+    if (gaps[best]) filled += path; else seen += path;
   }
-  const said = detail.areas.map((area, run) => `${runName(data.axis[run])} ${known(area) ? amount(area) : "none"}`);
+  const said = shown.map((area, run) => `${runName(data.axis[run])} ${known(area) ? amount(area) : "none"}`);
   return el("svg", {class: "spark", viewBox: `0 0 ${bins * step} 16`, width: bins * step, height: 16, role: "img",
     "aria-label": n > 24 ? `areas in ${n} runs` : `areas: ${said.join(", ")}`},
     el("path", {class: "bar", d: seen}), el("path", {class: "bar", d: filled, opacity: 0.4}));
 }
 
-const scoreColumn = (key, width) => ({head: term(key), width, number: true, value: i => features[key][i], cell: i => fixed(features[key][i], 2)});
+function decisionMark(i) {
+  const {verdict, comment} = curation.of(i);
+  const sign = {accepted: "\u2713", rejected: "\u2717"}[verdict];
+  return verdict || comment ? el("span", {class: verdict || "commented"}, [sign ? `${sign} ${data.verdicts[verdict]}` : null, comment && !verdict ? "comment" : null].filter(Boolean).join(", ")) : "";
+}
+
+features.nominal = features.formula.map(formula => formula ? nominalMass(formula) : null);
+
+const numberColumn = (key, width, digits) => ({head: term(key), width, number: true, value: i => features[key][i], cell: i => fixed(features[key][i], digits)});
 
 // Widths in em; the column without a width takes what is left. Columns without any value are left out.
 const columns = [
-  {head: "Feature", width: 6, value: i => i, cell: i => features.id[i]},
-  {head: "RT, min", width: 5, number: true, value: i => features.rt[i], cell: i => minutes(features.rt[i])},
+  {head: "Feature", width: 6, value: i => i, text: i => features.id[i], cell: i => features.id[i]},
+  {head: "RT, min", width: 5, number: true, value: i => features.rt[i], text: i => minutes(features.rt[i]), cell: i => minutes(features.rt[i])},
   {head: "RI", width: 4.6, number: true, value: i => features.ri[i], cell: i => fixed(features.ri[i], 0) + (features.extrapolated[i] ? "*" : "")},
   {head: "Best candidate", value: i => features.name[i] || features.smiles[i], cell: nameCell},
   {head: "CAS", width: 6.6, value: i => features.cas[i], cell: i => features.cas[i] || ""},
   {head: "Formula", width: 7, value: i => features.formula[i], cell: i => features.formula[i] || ""},
   {head: "Level", width: 4, value: i => features.level[i], cell: i => levelMark(features.level[i])},
-  scoreColumn("probability", 6.4),
-  scoreColumn("posterior", 5.6),
-  scoreColumn("libraryScore", 4.8),
-  scoreColumn("predictedScore", 5.4),
+  numberColumn("probability", 6.4, 2),
+  {head: "90 % set", width: 3.8, number: true, value: i => features.set[i], cell: i => known(features.set[i]) ? String(features.set[i]) : ""},
+  numberColumn("libraryScore", 4.8, 2),
+  numberColumn("predictedScore", 5.4, 2),
+  numberColumn("explained", 6, 2),
   {head: "Area", width: 5, number: true, value: i => features.area[i], cell: i => amount(features.area[i])},
-  {head: "Area by run", width: 6.6, value: i => features.area[i], cell: sparkline},
-  {head: "Source", width: 8.4, value: i => features.source[i], cell: i => sourceText(features.source[i])},
+  {head: "Area by run", width: 6.6, value: i => features.area[i], text: () => null, cell: sparkline},
+  {head: term("blankRatio"), width: 4.4, number: true, value: i => features.blankRatio[i], cell: i => ratioText(features.blankRatio[i])},
+  {head: "Source", width: 9.4, value: i => features.source[i] && sourceText(features.source[i]), cell: i => sourceText(features.source[i])},
+  {head: "Suspect list", width: 7, value: i => features.suspects[i], cell: i => features.suspects[i] || ""},
   {head: "Base peak", width: 4.2, number: true, value: i => features.ions[i][0], cell: i => known(features.ions[i][0]) ? String(features.ions[i][0]) : ""},
+  {head: "M", width: 3.6, number: true, value: i => features.nominal[i], cell: i => known(features.nominal[i]) ? String(features.nominal[i]) : ""},
   {head: "S/N", width: 4.4, number: true, value: i => features.snr[i], cell: i => amount(features.snr[i])},
   {head: "Purity", width: 4.6, number: true, value: i => features.purity[i], cell: i => fixed(features.purity[i], 2)},
+  {head: term("confidence"), width: 6.2, number: true, value: i => features.confidence[i], cell: i => fixed(features.confidence[i], 2)},
   {head: "Runs", width: 3.8, number: true, value: i => features.n[i], cell: i => String(features.n[i])},
-].filter(column => features.id.some((id, i) => known(column.value(i))));
+  {head: "Decision", width: 7, always: true, value: i => curation.of(i).verdict || (curation.of(i).comment ? "comment" : null), cell: decisionMark},
+].filter(column => column.always || features.id.some((id, i) => known(column.value(i))));
+
+function ratioText(value) {
+  if (!known(value)) return "";
+  return value >= 100 ? ">100" : value >= 0.01 || value === 0 ? value.toFixed(2) : "<0.01";
+}
 
 const rowsBeyondView = 12;
 
@@ -89,8 +108,26 @@ const table = {
     window.addEventListener("afterprint", () => { this.printing = false; this.view(); });
     document.getElementById("extrapolated").hidden = !features.extrapolated.some(Boolean);
     filters.start(() => this.draw());
+    curation.start();
     this.draw();
     this.choose(this.order[0], false);
+    areas.load().then(() => { this.elements.clear(); this.view(); });
+    document.addEventListener("keydown", event => this.hotkey(event));
+  },
+
+  /** The rows that are listed, with every column and the comment, as text. */
+  csv() {
+    const shown = columns.filter(column => column.head !== "Area by run");
+    const value = (column, i) => column.text ? column.text(i) : column.value(i);
+    return [[...shown.map(column => column.head), "SMILES", "Comment"],
+      ...this.rows.map(i => [...shown.map(column => value(column, i)), features.smiles[i], curation.of(i).comment])];
+  },
+
+  /** Draw a row again, and the details if they are of the same feature. */
+  refresh(i) {
+    this.elements.delete(i);
+    this.view();
+    if (i === chosen) detail.decisions();
   },
 
   sort(number) {
@@ -105,7 +142,12 @@ const table = {
 
   /** List the features that fit the filters. */
   draw() {
-    this.rows = filters.matching(this.order);
+    const found = filters.matching(this.order);
+    if (found instanceof Promise) {
+      found.then(() => this.draw());
+      return;
+    }
+    this.rows = found;
     this.heads.forEach((head, number) => {
       if (number === this.sorted) head.setAttribute("aria-sort", this.down ? "descending" : "ascending");
       else head.removeAttribute("aria-sort");
@@ -116,6 +158,7 @@ const table = {
     this.elements.clear();
     this.host.scrollTop = 0;
     this.view();
+    if (heatMap.body) heatMap.zoom(null);
   },
 
   rowHeight() {
@@ -177,8 +220,23 @@ const table = {
     if (after) after.setAttribute("aria-selected", "true");
     this.focusable();
     detail.draw();
-    if (chromatograms.body) chromatograms.draw();
+    chromatograms.draw();
+    overview.mark();
     if (scroll) address.put("feature", features.id[i]);
+  },
+
+  /** Keys that work anywhere but in a field: next, previous, accept, reject, comment, search. */
+  hotkey(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
+    const at = this.rows.indexOf(chosen), key = event.key.toLowerCase();
+    if (key === "j") this.choose(this.rows[Math.min(at + 1, this.rows.length - 1)], true);
+    else if (key === "k") this.choose(this.rows[Math.max(at - 1, 0)], true);
+    else if (key === "a") detail.accept();
+    else if (key === "r") curation.decide(chosen, "rejected");
+    else if (key === "c") detail.comment && detail.comment.focus();
+    else if (key === "/") document.getElementById("q").focus();
+    else return;
+    event.preventDefault();
   },
 
   clicked(event) {

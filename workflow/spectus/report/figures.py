@@ -13,19 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from spectus.errors import InputError
 from spectus.raw.mass_accuracy import nominal_mass
-from spectus.raw.read import read_run
 from spectus.tables import COMPONENTS, read_parts
 
-TIC_POINTS = 1500
-"""Points of a chromatogram. Chosen: more than the pixels of its width on a large screen."""
 PROFILES_PER_FEATURE = 6
 """Elution profiles of a feature, one per run. Chosen: more lines cannot be told apart."""
 MODEL_POINTS = 24
 """Points of a model peak. Chosen: a Gaussian over six standard deviations keeps its shape within 1 % of the apex."""
-_TIC_SCALE = 9999
-"""Highest number of a chromatogram: four digits, 0.01 % of the highest scan."""
 _LEAST_ION = 0.0005
 """Least intensity of an ion of accurate mass, share of the largest: it rounds to one thousandth, as in spectra."""
 _PLACE_BITS = 32
@@ -33,7 +27,7 @@ _PLACE_BITS = 32
 
 
 def decimate(
-    x: NDArray[np.float64], y: NDArray[np.float64], points: int = TIC_POINTS
+    x: NDArray[np.float64], y: NDArray[np.float64], points: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Thin a curve, keeping the lowest and the highest point of each stretch, so that no peak is lost.
 
@@ -59,35 +53,6 @@ def decimate(
     return x[keep], y[keep]
 
 
-def chromatogram(mzml: str | None) -> dict[str, Any]:
-    """Return the total ion current of a run.
-
-    Parameters
-    ----------
-    mzml : str or None
-        The run's mzML file.
-
-    Returns
-    -------
-    dict
-        `t`: times in steps of 0.01 s; `y`: 0-9999 of `top`; `top`: counts; `scans`. Or `missing`: why there is none.
-    """
-    if not mzml:
-        return {"missing": "no mzML was made of this run"}
-    try:
-        run = read_run(Path(mzml))
-    except InputError as error:
-        return {"missing": f"{error}"}
-    rt_s, counts = decimate(run.rt_s, run.tic)
-    top = float(counts.max(initial=0.0))
-    return {
-        "t": _steps(rt_s),
-        "y": np.rint(counts * (_TIC_SCALE / top if top > 0 else 0)).astype(int).tolist(),
-        "top": significant(top, 4),
-        "scans": run.n_scans,
-    }
-
-
 def apexes(
     components: pa.Table, areas: "PeakAreaMatrix", runs: Sequence[str], models: Mapping[str, Mapping[int, list[int]]]
 ) -> dict[str, Any]:
@@ -107,7 +72,7 @@ def apexes(
     Returns
     -------
     dict
-        By run: `t`, apex times as in `chromatogram`; `f`, the place of the feature of each component, or -1; for runs
+        By run: `t`, apex times in steps of 0.01 s; `f`, the place of the feature of each component, or -1; for runs
         with model peaks also `h`, heights in counts, and `m`, the model peaks.
     """
     place = _places(components["run"], runs)
@@ -123,7 +88,7 @@ def apexes(
     edges = np.searchsorted(place[by_time], np.arange(len(runs) + 1))
     for number, run in enumerate(runs):
         group = by_time[edges[number] : edges[number + 1]]
-        found[run] = {"t": _steps(times[group]), "f": features[group].tolist()}
+        found[run] = {"t": steps(times[group]), "f": features[group].tolist()}
         if run in models:
             numbers, heights = (components[name].to_numpy()[group] for name in ("component", "height"))
             found[run]["h"] = [significant(height, 3) for height in heights.tolist()]
@@ -184,7 +149,7 @@ def rounded_spectrum(mz: Sequence[float] | None, intensity: Sequence[float] | No
 def rounded_profile(rt_s: Sequence[float], heights: Sequence[float]) -> list[list[float]]:
     """Return an elution profile as times (steps of 0.01 s) and heights in thousandths of its apex."""
     return [
-        _steps(np.asarray(rt_s, dtype=np.float64)),
+        steps(np.asarray(rt_s, dtype=np.float64)),
         np.rint(np.asarray(heights) * 1000).astype(int).tolist(),
     ]
 
@@ -312,7 +277,7 @@ def decimals(value: float | None, digits: int) -> float | int | None:
     return int(rounded) if rounded.is_integer() else rounded
 
 
-def _steps(rt_s: NDArray[np.float64]) -> list[int]:
+def steps(rt_s: NDArray[np.float64]) -> list[int]:
     """Return times in units of 0.01 s: the first one, then differences, which need half the digits."""
     hundredths = np.rint(rt_s * 100).astype(np.int64)
     steps: list[int] = np.diff(hundredths, prepend=0).tolist()

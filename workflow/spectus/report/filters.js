@@ -4,16 +4,20 @@ const numericFilters = {
   rt: i => features.rt[i] / 60,
   ri: i => features.ri[i],
   base: i => features.ions[i][0],
+  nominal: i => features.nominal[i],
   snr: i => features.snr[i],
   purity: i => features.purity[i],
+  confidence: i => features.confidence[i],
+  blankRatio: i => features.blankRatio[i],
+  probability: i => features.probability[i],
   area: i => features.area[i],
   runs: i => features.n[i],
 };
 
 const filters = {
-  ids: ["q", "mz", "level", "source", "not-in-blank", ...Object.keys(numericFilters).flatMap(key => [`${key}-from`, `${key}-to`])],
+  ids: ["q", "mz", "level", "source", "suspect", "decision", "not-in-blank", ...Object.keys(numericFilters).flatMap(key => [`${key}-from`, `${key}-to`])],
   controls: {},
-  text: [],
+  words: null,
 
   start(changed) {
     for (const id of this.ids) {
@@ -23,7 +27,6 @@ const filters = {
       control.addEventListener("input", () => { this.toAddress(); changed(); });
     }
     document.getElementById("clear").addEventListener("click", () => { this.set(new URLSearchParams()); this.toAddress(); changed(); });
-    this.blanks = data.axis.map((run, column) => data.runs[run].type === "blank" ? column : -1).filter(column => column >= 0);
   },
 
   value(id) {
@@ -50,34 +53,40 @@ const filters = {
     address.write(parameters);
   },
 
-  /** Everything in words about all candidates of a feature, and their formulas. */
-  words(i) {
-    if (this.text[i]) return this.text[i];
-    const found = [features.id[i], features.name[i], features.cas[i], features.smiles[i], data.otherWords[i]];
-    const formulas = [features.formula[i]];
-    for (const candidate of data.details[i] ? data.details[i].candidates : []) {
-      found.push(...["name", "cas", "smiles", "inchikey"].map(name => candidate[C[name]]));
-      formulas.push(candidate[C.formula]);
-    }
-    const lower = list => list.filter(known).map(text => text.toLowerCase());
-    return this.text[i] = {text: lower(found).join("\n"), formulas: new Set(lower(formulas))};
+  /** Unpack the words about all candidates. */
+  load() {
+    return packed.value("words").then(found => {
+      this.words = found.map(([text, formulas], i) => ({text: `${features.id[i].toLowerCase()}\n${text}`, formulas: new Set(formulas)}));
+    });
   },
 
+  suspected(i, wanted) {
+    const names = features.suspects[i];
+    return wanted === "*" ? Boolean(names) : (names || "").split(", ").includes(wanted);
+  },
+
+  decided(i, wanted) {
+    const {verdict, comment} = curation.of(i);
+    return wanted === "open" ? !verdict : wanted === "comment" ? Boolean(comment) : verdict === wanted;
+  },
+
+  /** The features of a list that fit; a promise if the words are not unpacked yet. */
   matching(order) {
     const words = this.value("q").toLowerCase().split(/\s+/).filter(Boolean);
+    if (words.length && !this.words) return this.load();
     const masses = this.value("mz").split(/[\s,;]+/).filter(Boolean).map(Number).filter(mass => mass > 0);
-    const level = this.value("level"), source = this.value("source");
+    const [level, source, suspect, decision] = ["level", "source", "suspect", "decision"].map(id => this.value(id));
     const ranges = Object.entries(numericFilters).map(([key, value]) => [value, this.value(`${key}-from`), this.value(`${key}-to`)])
       .filter(([, from, to]) => from || to).map(([value, from, to]) => [value, from ? Number(from) : -Infinity, to ? Number(to) : Infinity]);
     const hasMass = (i, mass) => features.ions[i].some(ion => Number.isInteger(mass) ? nominal(ion) === mass : Math.abs(ion - mass) < 0.02);
-    const inBlank = i => data.details[i] && this.blanks.some(run => known(data.details[i].areas[run]) && data.details[i].gapFilled[run] !== "1");
+    const free = this.value("not-in-blank");
     return order.filter(i =>
       (!level || features.finding[i] === level || features.level[i] === level) &&
       (!source || (features.source[i] || "").split("+").includes(source)) &&
+      (!suspect || this.suspected(i, suspect)) && (!decision || this.decided(i, decision)) &&
       ranges.every(([value, from, to]) => known(value(i)) && value(i) >= from && value(i) <= to) &&
-      masses.every(mass => hasMass(i, mass)) &&
-      !(this.value("not-in-blank") && inBlank(i)) &&
-      words.every(word => this.words(i).text.includes(word) || this.words(i).formulas.has(word)));
+      masses.every(mass => hasMass(i, mass)) && !(free && features.inBlank[i]) &&
+      words.every(word => this.words[i].text.includes(word) || this.words[i].formulas.has(word)));
   },
 };
 

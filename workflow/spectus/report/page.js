@@ -23,7 +23,7 @@ function drawLadder(host) {
       el("title", {}, missing ? `C${carbon}: missing` : `C${carbon}: ${at.toFixed(3)} min`)));
     if (missing) root.append(el("text", {class: "value", x: x(at) + 9, y: y(ri) + 12}, `C${carbon} missing`));
   }
-  host.append(root);
+  host.append(root, el("p", {class: "tools hover"}, saveButtons(() => root, `ladder ${ladder.run}`)));
 }
 
 /** The time of a missing RI standard on the line between its neighbors. */
@@ -40,7 +40,9 @@ function drawLadders() {
 
 chromatograms.start();
 if (nFeatures) table.start();
+overview.start();
 drawLadders();
+addCsvButtons();
 address.follow();
 window.addEventListener("hashchange", () => address.follow());
 document.querySelectorAll("details").forEach(part => part.addEventListener("toggle", drawLadders));
@@ -51,11 +53,12 @@ window.addEventListener("resize", () => {
   width = document.body.clientWidth;
   cancelAnimationFrame(waiting);
   waiting = requestAnimationFrame(() => {
-    if (chromatograms.body) chromatograms.draw();
+    chromatograms.draw();
     if (nFeatures) {
       table.height = 0;
       table.view();
       detail.draw();
+      overview.draw();
     }
     drawLadders();
   });

@@ -6,6 +6,7 @@ the figures from the document of `spectus.report.content`.
 
 import json
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,18 @@ from spectus.report.campaign import (
     finding_of_features,
     recovery,
 )
-from spectus.report.content import page_document
-from spectus.report.markup import count_text, html_table, minutes_text, names_text, number_text, range_text
+from spectus.report.content import PageContent, page_content
+from spectus.report.markup import html_table, minutes_text, number_text, range_text
+from spectus.report.notices import notices
 from spectus.report.provenance import provenance_section
-from spectus.report.terms import FINDINGS, IDENTIFIED_BY, LEVELS, SOURCES, TERMS
+from spectus.report.terms import FINDINGS, IDENTIFIED_BY, LEVELS, NONE_OF_THESE, SOURCES, TERMS, VERDICTS
 from spectus.web.template import fill_template, shared_style
 
 _FOLDER = Path(__file__).parent
-_SCRIPTS = ("elements.js", "chromatograms.js", "filters.js", "features.js", "feature.js", "spectra.js", "page.js")
+_SCRIPTS = (
+    "elements.js", "packing.js", "saving.js", "chromatograms.js", "filters.js", "curation.js", "features.js",
+    "feature.js", "candidates.js", "spectra.js", "traces.js", "overview.js", "page.js",
+)  # fmt: skip
 _SERIES = {"alkane": "n-alkanes", "fame": "fatty acid methyl esters"}
 
 
@@ -39,22 +44,23 @@ def render_report(campaign: CampaignResults, title: str) -> str:
     title : str
         Heading of the page.
     """
-    document, notes = page_document(campaign)
+    content = page_content(campaign)
     parts = {
         "title": escape(title),
         "version": escape(__version__),
         "subtitle": escape(_subtitle(campaign)),
         "facts": _facts(campaign),
         "findings": _findings(campaign),
-        "notes": "".join(f'<p class="note">{escape(note)}</p>' for note in [*_warnings(campaign), *notes]),
-        "runs": _runs_section(campaign, document),
-        "features": _features_section(campaign),
+        "notes": "".join(f'<p class="note">{escape(note)}</p>' for note in [*notices(campaign), *content.notes]),
+        "runs": _runs_section(campaign, content),
+        "features": _features_section(campaign, content),
         "terms": _terms_section(),
         "ladder": _ladder_section(campaign),
         "provenance": provenance_section(campaign),
         "css": shared_style() + _file_text("page.css"),
         "script": "\n".join(_file_text(name) for name in _SCRIPTS),
-        "content": _json(document),
+        "content": _json(content.document),
+        "parts": "".join(_packed_part(name, text) for name, text in content.parts.items()),
     }
     return fill_template(_FOLDER / "page.html", parts)
 
@@ -67,6 +73,10 @@ def _json(document: dict[str, Any]) -> str:
     """Return JSON that cannot end its script element, whatever names are in it."""
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _packed_part(name: str, text: str) -> str:
+    return f'<script type="application/octet-stream" id="{name}">{text}</script>\n'
 
 
 def _subtitle(campaign: CampaignResults) -> str:
@@ -120,40 +130,13 @@ def _findings(campaign: CampaignResults) -> str:
     )
 
 
-def _warnings(campaign: CampaignResults) -> list[str]:
-    """Return what a reader should know before the results."""
-    runs = campaign.table("runs")
-    names = runs["run"].to_pylist()
-    failed = [name for name, status in zip(names, runs["status"].to_pylist(), strict=True) if status != "ok"]
-    absent = [sample.run for sample in campaign.samples if sample.run not in set(names)]
-    problems = []
-    if campaign.ground_truth is not None:
-        problems.append(
-            "These runs are simulated, so their compounds are known. The number of compounds found is no measure of "
-            "accuracy on real samples, least of all if the library has the spectra from which the runs were made."
-        )
-    if failed:
-        problems.append(
-            f"{count_text(failed, 'run')} could not be used: {names_text(failed)}. The table of runs gives the reason."
-        )
-    if absent:
-        problems.append(f"{count_text(absent, 'run')} of the sample sheet missing in the tables: {names_text(absent)}.")
-    if not campaign.table("ri_standards").num_rows:
-        problems.append("No ladder was found, so there are no retention indices and no identifications at level 2a.")
-    if not campaign.parts["candidates"].files:
-        problems.append("The report was given no table of candidates, so every feature is shown as unknown.")
-    if not campaign.table("features").num_rows:
-        problems.append("No feature was found in any run.")
-    return problems
-
-
-def _runs_section(campaign: CampaignResults, document: dict[str, Any]) -> str:
+def _runs_section(campaign: CampaignResults, content: PageContent) -> str:
     types = campaign.types()
     components = Counter(campaign.table("components")["run"].to_pylist())
     rows = []
     for place, run in enumerate(campaign.table("runs").to_pylist()):
         name = escape(run["run"])
-        if "y" in document["runs"][place].get("tic", {}):
+        if content.document["runs"][place]["drawn"]:
             name = f'<label class="show"><input type="checkbox" data-run="{place}">{name}</label>'
         else:
             name = f'<span class="unshown">{name}</span>'
@@ -166,7 +149,7 @@ def _runs_section(campaign: CampaignResults, document: dict[str, Any]) -> str:
                 range_text(run["rt_min_s"], run["rt_max_s"], 60, "{:.2f}"),
                 range_text(run["mz_min"], run["mz_max"], 1, "{:.0f}"),
                 f"{components[run['run']]:,}" if run["status"] == "ok" else "",
-                _run_status(run, document["runs"][place].get("tic", {}).get("missing")),
+                _run_status(run, content.document["runs"][place]["missing"]),
             ]
         )
     if not rows:
@@ -184,46 +167,69 @@ def _run_status(run: dict[str, Any], missing: str | None) -> str:
     return "ok" + (f'; no chromatogram: <span class="break">{escape(missing)}</span>' if missing else "")
 
 
-def _features_section(campaign: CampaignResults) -> str:
+def _features_section(campaign: CampaignResults, content: PageContent) -> str:
     if not campaign.table("features").num_rows:
         return '<p class="empty">No feature was found, so there is nothing to show here.</p>'
-    findings = "".join(f'<option value="{key}">{escape(words)}</option>' for key, words in FINDINGS.items())
-    levels = "".join(f'<option value="{level}">level {level}</option>' for level in LEVELS)
+    columns = content.document["features"]
     sources = {source for text in campaign.table("candidates")["source"].drop_null().unique().to_pylist()
-               for source in text.split("+")}  # fmt: skip
-    named = "".join(
-        f'<option value="{escape(source)}">{escape(SOURCES.get(source, source))}</option>' for source in sorted(sources)
-    )
+               for source in text.split("+")} - {NONE_OF_THESE}  # fmt: skip
+    suspects = {name for names in columns["suspects"] if names for name in names.split(", ")}
+    selects = [
+        _select("level", "Level", {**FINDINGS, **{level: f"level {level}" for level in LEVELS}}),
+        _select("source", "Source", {source: SOURCES.get(source, source) for source in sorted(sources)}),
+        _select("suspect", "Suspect list", {"*": "any list", **{name: name for name in sorted(suspects)}})
+        if suspects
+        else "",
+        _select("decision", "Decision", {**VERDICTS, "open": "not decided", "comment": "with a comment"}),
+    ]
     blanks = "blank" in campaign.types().values()
     box = '<label><input type="checkbox" id="not-in-blank"> not detected in a blank</label>' if blanks else ""
-    ranges = "".join(
-        f'<fieldset><legend>{escape(name)}</legend><input type="number" step="any" id="{key}-from" '
-        f'aria-label="{escape(name)}, lowest" placeholder="from"> <input type="number" step="any" id="{key}-to" '
-        f'aria-label="{escape(name)}, highest" placeholder="to"></fieldset>'
-        for key, name in _RANGES.items()
-    )
+    ranges = "".join(_range(key, name) for key, name in _RANGES.items() if _has_values(columns, key))
     return f"""<div class="controls">
 <input type="search" id="q" aria-label="Search all candidates"
  placeholder="Name, formula, CAS, SMILES, InChIKey, feature">
 <label>m/z <input type="search" id="mz" placeholder="73 147" aria-label="m/z among the ten most intense peaks"></label>
-<label>Level <select id="level"><option value="">any</option>{findings}{levels}</select></label>
-<label>Source <select id="source"><option value="">any</option>{named}</select></label>
-{box}<button type="button" id="clear">Clear filters</button><output id="count" aria-live="polite"></output></div>
+{"".join(selects)}{box}<button type="button" id="clear">Clear filters</button>
+<output id="count" aria-live="polite"></output></div>
 <details class="ranges"><summary>Filter by numbers</summary><div class="controls">{ranges}</div></details>
 <div class="scroll tall" id="feature-table"></div>
 <p class="reading"><span id="extrapolated" hidden>* extrapolated beyond the ladder. </span>
-<span class="hover">Keys: \u2191 \u2193 Page Up, Page Down, Home, End.</span>
+<span class="hover">Keys in the table: \u2191 \u2193 Page Up, Page Down, Home, End. Anywhere: J next, K previous,
+A accept, R reject, C comment, / search.</span>
 The section <a href="#terms">Terms</a> explains columns, levels and abbreviations.</p>
+<div class="controls hover" id="feature-tools"></div>
 <article class="detail" id="detail" aria-label="The chosen feature"></article>"""
+
+
+def _select(name: str, label: str, choices: Mapping[str, str]) -> str:
+    options = "".join(f'<option value="{escape(key)}">{escape(words)}</option>' for key, words in choices.items())
+    return f'<label>{label} <select id="{name}"><option value="">any</option>{options}</select></label>\n'
+
+
+def _range(key: str, name: str) -> str:
+    return (
+        f'<fieldset><legend>{escape(name)}</legend><input type="number" step="any" id="{key}-from" '
+        f'aria-label="{escape(name)}, lowest" placeholder="from"> <input type="number" step="any" id="{key}-to" '
+        f'aria-label="{escape(name)}, highest" placeholder="to"></fieldset>'
+    )
+
+
+def _has_values(columns: Mapping[str, Sequence[Any]], key: str) -> bool:
+    """Tell whether the column that a numeric filter reads has a value; `base` and some others have no such column."""
+    return key not in columns or any(value is not None for value in columns[key])
 
 
 _RANGES = {
     "rt": "RT, min",
     "ri": "RI",
     "base": "Base peak m/z",
+    "nominal": "M of the first candidate",
     "snr": "S/N",
     "purity": "Purity, 0 to 1",
+    "confidence": "Confidence, 0 to 1",
     "area": "Area",
+    "blankRatio": "Blank ratio",
+    "probability": "Probability, 0 to 1",
     "runs": "Runs",
 }
 """Numeric filters: key and name."""

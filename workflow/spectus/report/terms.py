@@ -30,35 +30,55 @@ IDENTIFIED_BY = {
 }
 """The evidence for the first candidate of a feature."""
 
+NONE_OF_THESE = "none"
+"""Source of the row that stands for all structures that are not listed."""
+
 SOURCES = {
     "library": "measured library",
     "predicted": "predicted library",
     "model": "de novo",
     "denovo": "de novo",
+    "edit": "edited structure",
     "edited": "edited structure",
+    "suspect": "suspect list",
 }
 """What proposed a candidate: the value in the tables, and the words on the page."""
+
+VERDICTS = {"accepted": "accepted", "rejected": "rejected"}
+"""What an analyst decided about a feature: the value in the file of decisions, and the words on the page."""
 
 TERMS = {
     "rt": ("RT", "retention time, minutes"),
     "ri": ("RI", "retention index, from the ladder run; an asterisk marks an extrapolated index"),
-    "riDelta": ("ΔRI", "retention index of the feature minus that of the candidate, index units"),
+    "riDelta": ("ΔRI", "retention index of the feature minus that of the library record, index units"),
+    "riPredicted": ("RI predicted", "retention index predicted from the structure"),
     "basePeak": ("Base peak", "m/z of the most intense peak of the spectrum"),
+    "nominal": ("M", "nominal mass of the first candidate, Da: m/z of its molecular ion"),
     "snr": ("S/N", "signal-to-noise ratio: height of the peak over the noise of its trace"),
     "purity": ("Purity", "share of the ion current under the peak that this component explains, 0 to 1"),
+    "confidence": ("Confidence", "probability that the component is a compound and not an artifact, 0 to 1"),
     "area": ("Area", "largest peak area over the runs, counts × s"),
+    "blankRatio": ("Blank ratio", "largest area in a blank divided by the largest area in a sample"),
     "runs": ("Runs", "number of runs in which the feature was detected as a component"),
     "cas": ("CAS", CAS_EXPLANATION),
     "source": (
         "Source",
-        "what proposed the candidate: a library of measured spectra, a library of predicted spectra, or de novo "
-        "elucidation from the spectrum alone",
+        "what proposed the candidate: a library of measured spectra, a library of predicted spectra, de novo "
+        "elucidation from the spectrum alone, or the edit of a similar structure",
     ),
-    "probability": ("Probability", "calibrated probability that the structure is right, 0 to 1"),
-    "posterior": (
-        "Posterior",
-        "posterior probability that the reranker gives to the candidate among all candidates of the feature, 0 to 1; "
-        "it is not calibrated",
+    "probability": (
+        "Probability",
+        "calibrated probability that the structure is right, 0 to 1. The candidates of a feature and the line “none of "
+        "these” together have the probability 1",
+    ),
+    "formulaProbability": ("Formula p", "calibrated probability that the molecular formula is right, 0 to 1"),
+    "scaffoldProbability": (
+        "Scaffold p",
+        "calibrated probability that the ring system of the structure (Murcko scaffold) is right, 0 to 1",
+    ),
+    "set": (
+        "Prediction set",
+        "the fewest candidates that together contain the right structure with a probability of 80 or 90 %",
     ),
     "libraryScore": (
         "Library score",
@@ -67,16 +87,29 @@ TERMS = {
     ),
     "predictedScore": (
         "Predicted score",
-        "similarity to the best predicted library spectrum: weighted cosine, lowered if the retention indices differ, "
-        "0 to 1",
+        "similarity to the best predicted spectrum: weighted cosine, lowered if the retention indices differ, 0 to 1",
+    ),
+    "explained": (
+        "Explained",
+        "share of the ion current that subformulas of the candidate explain, 0 to 1",
     ),
     "logProb": ("ln p", "natural logarithm of the probability that the de novo model gives to the structure"),
     "level": ("Level", "identification level after Schymanski et al. 2014, explained below"),
+    "derivative": (
+        "as 3 TMS",
+        "the library spectrum is of a derivative, for example with three trimethylsilyl (TMS) groups or methoximated "
+        "(MeOx); name and structure are those of the compound itself",
+    ),
+    "excluded": ("Excluded", "the spectrum contradicts the structure, for the reason that is given"),
+    "suspects": ("Suspect list", "a list of the campaign that names the compound"),
+    "decision": ("Decision", "what an analyst decided: accepted or rejected"),
     "gapFilled": (
         "Gap-filled",
         "no component was detected in this run; the area was integrated at the expected retention time",
     ),
     "tic": ("TIC", "total ion current: the sum of all intensities of a scan"),
+    "eic": ("EIC", "extracted ion chromatogram: the intensity of one m/z over the retention time"),
+    "qc": ("QC", "quality control sample"),
 }
 """Column or figure: its short name on the page, and what that means."""
 
@@ -91,7 +124,7 @@ def finding(level: str | None) -> str:
 def evidence(source: str | None, level: str | None) -> str:
     """Return the key of IDENTIFIED_BY for the source and level of a first candidate."""
     found = finding(level)
-    if not source or found == "unknown":
+    if not source or source == NONE_OF_THESE or found == "unknown":
         return "nothing"
     if found == "identified" and level in IDENTIFIED_BY:
         return level

@@ -5,6 +5,7 @@ from pathlib import Path
 from spectus.files import replacing
 from spectus.report.campaign import CampaignResults, findings_line, summary_lines
 from spectus.report.dataset import write_dataset
+from spectus.report.notices import silylation_notice
 from spectus.report.page import render_report
 
 
@@ -31,4 +32,6 @@ def write_report(campaign: CampaignResults, out: Path, title: str) -> str:
     path = out / "report.html"
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
-    return "\n".join([*summary_lines(campaign), f"{findings_line(campaign)}; report: {path.resolve()}"])
+    silylated = silylation_notice(campaign)
+    lines = [*summary_lines(campaign), *([silylated] if silylated else [])]
+    return "\n".join([*lines, f"{findings_line(campaign)}; report: {path.resolve()}"])
