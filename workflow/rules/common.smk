@@ -25,16 +25,17 @@ try:
     SETTINGS = configuration.checked_config(CURRENT, workflow.configfiles)
     config.clear()
     config.update(SETTINGS)
+    plan.check_paths(config)
     SAMPLES = read_samples(Path(config["samples"]))
     CHUNKS = plan.chunks(SAMPLES, config["chunks"]["runs"])
     LIBRARIES = plan.libraries([plan.shipped(path, PACKAGE.parent) for path in config["libraries"]])
     MODEL = plan.shipped(config["model"], PACKAGE.parent)
-    MODEL_FILES = [local(path) for path in plan.model_files(MODEL)]
+    MODEL_FILES = plan.model_files(MODEL)
     MOLECULES = plan.molecule_files(config["predict"]["molecules"], PACKAGE.parent)
     PREDICTION_MODEL = plan.shipped(config["predict"]["model"], PACKAGE.parent)
-    PREDICTION_FILES = [local(path) for path in plan.prediction_model_files(PREDICTION_MODEL)]
+    PREDICTION_FILES = plan.prediction_model_files(PREDICTION_MODEL)
     RERANKER = plan.shipped(config["identify"]["reranker"], PACKAGE.parent)
-    RERANKER_FILES = [local(path) for path in plan.reranker_files(RERANKER)]
+    RERANKER_FILES = plan.reranker_files(RERANKER)
     GROUND_TRUTH = [local(path) for path in plan.ground_truth_files(config["report"]["ground_truth"])]
     EXCLUDED_FROM_LIST = [
         plan.named_file("molecules.exclude", path) for path in config["molecules"]["exclude"]
@@ -42,10 +43,14 @@ try:
     EXCLUDED_FROM_SEARCH = plan.named_file("search.exclude", config["search"]["exclude"])
     if workflow.is_main_process:
         plan.check_runs(CHUNKS, RESULTS, config["samples"], config["on_bad_run"])
+        plan.mark_incomplete(plan.damaged_chunks(CHUNKS, RESULTS))
         for note in (*NOTES, *sheet_notes(Path(config["samples"]))):
             print(note, file=sys.stderr)
 except InputError as error:
     raise WorkflowError(str(error)) from None
+
+
+SEARCH_RERANKER = RERANKER_FILES if config["predict"]["molecules"] else []
 
 
 scattergather:
@@ -69,9 +74,48 @@ def raw_files(wildcards):
     ]
 
 
+def own(paths):
+    """The files among `paths` that belong to the campaign, as inputs."""
+    return [local(path) for path in plan.own_files(paths, PACKAGE.parent)]
+
+
+def shipped_files(paths):
+    """The files that ship with the workflow, as a param that reruns nothing: their place is no setting."""
+    return lambda wildcards, output: plan.shipped_files(paths, PACKAGE.parent)
+
+
+def shipped_content(paths):
+    """The content of the files that ship with the workflow, as a param."""
+    return lambda wildcards: plan.shipped_hashes(paths, PACKAGE.parent)
+
+
+def model_path(path):
+    """A model for the command line, as a param. The place of a model that ships is no setting."""
+    if plan.shipped_files([path], PACKAGE.parent):
+        return lambda wildcards, output: path
+    return lambda wildcards: path
+
+
+def own_library(wildcards):
+    return own([LIBRARIES[wildcards.library]])
+
+
+def shipped_library(wildcards, output):
+    return plan.shipped_files([LIBRARIES[wildcards.library]], PACKAGE.parent)
+
+
+def library_content(wildcards):
+    return plan.shipped_hashes([LIBRARIES[wildcards.library]], PACKAGE.parent)
+
+
 def runs(attribute):
     """One attribute of each run of a chunk, as a param."""
     return lambda wildcards: [str(getattr(sample, attribute)) for sample in CHUNKS[wildcards.chunk]]
+
+
+def raw_stamps(wildcards):
+    """Size and time of the raw runs of a chunk that cannot be inputs."""
+    return plan.raw_stamps(CHUNKS[wildcards.chunk])
 
 
 def unrecorded(section, key=None):

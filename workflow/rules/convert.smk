@@ -18,12 +18,12 @@ rule convert_chunk:
         rerun_if_version_changes=__version__,
         paths=runs("path"),
         names=runs("run"),
+        stamps=raw_stamps,
         on_bad_run=unrecorded("on_bad_run"),
     message:
         "convert: raw runs of chunk {wildcards.chunk} to mzML"
     shell:
         """
-        python3 -m spectus convert {params.paths:q} --name {params.names:q} \
-            --out {output.mzml:q} --runs-table {output.table:q} --on-bad-run {params.on_bad_run} \
-            >{log:q} 2>&1
+        python3 -m spectus convert --name {params.names:q} --out {output.mzml:q} --runs-table {output.table:q} \
+            --on-bad-run {params.on_bad_run} -- {params.paths:q} >{log:q} 2>&1
         """

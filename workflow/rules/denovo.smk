@@ -1,7 +1,7 @@
 rule denovo_chunk:
     input:
         features=rules.align.output.features,
-        model=MODEL_FILES,
+        model=own(MODEL_FILES),
     output:
         ensure("<results>/denovo/{scatteritem}.parquet", non_empty=True),
     log:
@@ -18,7 +18,8 @@ rule denovo_chunk:
         runtime=minutes(240),
     params:
         rerun_if_version_changes=__version__,
-        model=lambda wildcards: MODEL,
+        model=model_path(MODEL),
+        model_content=shipped_content(MODEL_FILES),
         beams=lookup("denovo/beams", within=config),
         precision=lookup("denovo/precision", within=config),
         batch_size=unrecorded("denovo", "batch_size"),

@@ -3,7 +3,7 @@ rule identify:
         features=rules.align.output.features,
         hits=rules.search.output,
         denovo=gather.denovo("<results>/denovo/{scatteritem}.parquet"),
-        reranker=RERANKER_FILES,
+        reranker=own(RERANKER_FILES),
     output:
         ensure("<results>/candidates.parquet", non_empty=True),
     log:
@@ -21,7 +21,8 @@ rule identify:
         top=lookup("identify/top", within=config),
         library_score=lookup("identify/library_score", within=config),
         ri_window=lookup("identify/ri_window", within=config),
-        reranker=lambda wildcards: RERANKER or "none",
+        reranker=model_path(RERANKER or "none"),
+        reranker_content=shipped_content(RERANKER_FILES),
     message:
         "identify: library hits and de novo candidates to one ranked list"
     shell:

@@ -1,7 +1,7 @@
 rule predict_chunk:
     input:
-        molecules=[local(path) for path in MOLECULES] or rules.molecule_list.output,
-        model=PREDICTION_FILES,
+        molecules=own(MOLECULES) if MOLECULES else rules.molecule_list.output,
+        model=own(PREDICTION_FILES),
     output:
         ensure("<results>/predicted/predicted-{scatteritem}.parquet", non_empty=True),
     log:
@@ -15,11 +15,13 @@ rule predict_chunk:
         runtime=minutes(240),
     params:
         rerun_if_version_changes=__version__,
-        model=lambda wildcards: PREDICTION_MODEL,
+        model=model_path(PREDICTION_MODEL),
+        shipped=shipped_files(MOLECULES),
+        shipped_content=shipped_content([*MOLECULES, *PREDICTION_FILES]),
     message:
         "predict: chunk {wildcards.scatteritem} of the molecules to a library of predicted spectra"
     shell:
         """
-        python3 -m spectus predict {input.molecules:q} --model {params.model:q} \
+        python3 -m spectus predict {input.molecules:q} {params.shipped:q} --model {params.model:q} \
             --chunk {wildcards.scatteritem} --threads {threads} --out {output:q} >{log:q} 2>&1
         """

@@ -28,9 +28,9 @@ rule report:
         runtime=minutes(120),
     params:
         rerun_if_version_changes=__version__,
-        settings=configuration.as_yaml(SETTINGS),
+        settings=lambda wildcards: configuration.as_yaml(SETTINGS),
         folder=subpath(output.page, parent=True),
-        title=lookup("report/title", within=config),
+        title=lambda wildcards: config["report"]["title"],
         ground_truth=lambda wildcards, input: plan.options(ground_truth=input.ground_truth),
     message:
         "report: the data set and the page"

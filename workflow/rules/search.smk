@@ -1,6 +1,6 @@
 rule library_table:
     input:
-        lambda wildcards: local(LIBRARIES[wildcards.library]),
+        own_library,
     output:
         ensure("<results>/libraries/{library}.parquet", non_empty=True),
     log:
@@ -14,11 +14,13 @@ rule library_table:
         runtime=minutes(60),
     params:
         rerun_if_version_changes=__version__,
+        shipped=shipped_library,
+        shipped_content=library_content,
     message:
         "library: {wildcards.library} to a table that loads at once"
     shell:
         """
-        python3 -m spectus library {input:q} --out {output:q} >{log:q} 2>&1
+        python3 -m spectus library {input:q} {params.shipped:q} --out {output:q} >{log:q} 2>&1
         """
 
 
@@ -31,7 +33,7 @@ rule search:
             if config["predict"]["molecules"]
             else []
         ),
-        reranker=RERANKER_FILES if config["predict"]["molecules"] else [],
+        reranker=own(SEARCH_RERANKER),
         exclude=[local(path) for path in EXCLUDED_FROM_SEARCH],
     output:
         ensure("<results>/library_hits.parquet", non_empty=True),
@@ -50,8 +52,9 @@ rule search:
         top=lookup("search/top", within=config),
         min_score=lookup("search/min_score", within=config),
         ri_tolerance=lookup("search/ri_tolerance", within=config),
+        reranker_content=shipped_content(SEARCH_RERANKER),
         options=lambda wildcards, input: plan.options(
-            reranker=RERANKER if input.reranker else None, exclude=input.exclude
+            reranker=RERANKER if SEARCH_RERANKER else None, exclude=input.exclude
         ),
     message:
         "search: features against the libraries"

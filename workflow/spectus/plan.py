@@ -3,8 +3,12 @@
 Snakemake imports this at the start of every job, so nothing heavy is imported here.
 """
 
+import hashlib
 import math
-from collections.abc import Mapping, Sequence
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -236,13 +240,169 @@ def options(**values: str | Sequence[str] | None) -> list[str]:
     return found
 
 
+PATH_KEYS = (
+    "samples", "libraries", "model", "search.exclude", "molecules.exclude", "predict.molecules", "predict.model",
+    "identify.reranker", "report.ground_truth", "train.library", "train.molecules", "train.exclude", "train.settings",
+    "train.neims_settings", "train.rassp_settings",
+)  # fmt: skip
+"""Keys of the configuration that name files: one, a list, or null."""
+
+
+def check_paths(config: Mapping[str, Any]) -> None:
+    """Check that Snakemake and the commands take the paths of a configuration as they are.
+
+    Parameters
+    ----------
+    config
+        The configuration, with every key.
+
+    Raises
+    ------
+    InputError
+        Snakemake would read a part of a path as a variable, or a command would read the path as an option.
+    """
+    for key in PATH_KEYS:
+        section, _, name = key.partition(".")
+        named = config[section][name] if name else config[section]
+        for path in [named] if isinstance(named, str) else named or ():
+            if path.startswith("-"):
+                raise InputError(f"{key}: {path}", "begins with '-' as an option does", f"write ./{path}")
+            if _NOT_FOR_SNAKEMAKE.search(path):
+                problem = "Snakemake reads '{', '}' and '<name>' in a path as variables"
+                raise InputError(f"{key}: {path}", problem, "rename the file or folder")
+
+
+def own_files(paths: Sequence[str], root: Path) -> list[str]:
+    """Choose the files that belong to the campaign, and not to the workflow in `root`.
+
+    A file of the workflow is left out if it is named by its absolute path, which differs between two checkouts.
+    `shipped_hashes` stands for it, so that another checkout with the same files repeats no job.
+    """
+    return [path for path in paths if not _is_shipped(path, root)]
+
+
+def shipped_files(paths: Sequence[str], root: Path) -> list[str]:
+    """Choose the files that `own_files` leaves out."""
+    return [path for path in paths if _is_shipped(path, root)]
+
+
+def shipped_hashes(paths: Sequence[str], root: Path) -> list[str]:
+    """Give name and content of each file that ships with the workflow, as a value that Snakemake compares.
+
+    Parameters
+    ----------
+    paths
+        Files of a rule.
+    root
+        The repository.
+
+    Returns
+    -------
+    list of str
+        Path below the repository and SHA-256 of each file that `shipped_files` chooses.
+    """
+    return [f"{Path(path).relative_to(root)} {_sha256(path)}" for path in shipped_files(paths, root)]
+
+
+def _is_shipped(path: str, root: Path) -> bool:
+    return Path(path).is_absolute() and Path(path).is_relative_to(root / "resources")
+
+
+@cache
+def _sha256(path: str) -> str:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+_NOT_FOR_SNAKEMAKE = re.compile(r"[{}]|<[a-z][a-z0-9_]*>")
+"""What Snakemake replaces in the path of an input: wildcards in braces, and path variables such as <results>."""
+
+
 def raw_files(samples: Sequence[Sample], mzml: Path) -> list[str]:
     """List what Snakemake watches for changes: the file of each run, or the one in its folder that holds the scans.
 
     A run that is missing and was never converted is left out. One that was converted (its mzML is in the folder
-    `mzml`) is named even if it is gone: Snakemake then keeps what was made of it.
+    `mzml`) is named even if it is gone: Snakemake then keeps what was made of it. A file that Snakemake cannot watch
+    is left out too; `raw_stamps` stands for it.
     """
-    return [str(_watched(s.path)) for s in samples if s.path.exists() or _converted(s, mzml)]
+    paths = (_watched(s.path) for s in samples if s.path.exists() or _converted(s, mzml))
+    return [str(path) for path in paths if not _unwatchable(path)]
+
+
+def raw_stamps(samples: Sequence[Sample]) -> list[str]:
+    """Give size and time of each raw file that Snakemake cannot watch, as a value that it compares.
+
+    These are files whose path holds braces or a path variable, which Snakemake would replace, and files dated in the
+    future: Snakemake refuses a job whose output is older than its input.
+
+    Returns
+    -------
+    list of str
+        One text for each such file: run, size in bytes, time of the last change in ns since 1970.
+    """
+    paths = {sample.run: _watched(sample.path) for sample in samples if sample.path.exists()}
+    stats = {run: path.stat() for run, path in paths.items() if _unwatchable(path)}
+    return [f"{run} {stat.st_size} {stat.st_mtime_ns}" for run, stat in stats.items()]
+
+
+def _unwatchable(path: Path) -> bool:
+    dated_ahead = path.exists() and path.stat().st_mtime > time.time()
+    return dated_ahead or bool(_NOT_FOR_SNAKEMAKE.search(str(path)))
+
+
+def damaged_chunks(jobs: Mapping[str, Sequence[Sample]], results: Path) -> list[str]:
+    """Find the chunks that were converted and whose folder lacks an mzML file that their runs table names.
+
+    Snakemake watches the folder of a chunk, not the files in it.
+
+    Parameters
+    ----------
+    jobs
+        The chunks.
+    results
+        Folder with `mzml/<chunk>/` and `runs/<chunk>.parquet`.
+
+    Returns
+    -------
+    list of str
+        The runs tables of these chunks. To make one anew makes its mzML files anew.
+    """
+    return [str(table) for table in _runs_tables(jobs, results) if _lacks_mzml(table, results / "mzml" / table.stem)]
+
+
+def mark_incomplete(outputs: Sequence[str]) -> None:
+    """Tell Snakemake that outputs are not usable, as it notes it itself when a job is killed.
+
+    Both profiles have `rerun-incomplete: true`: the jobs of these outputs run again.
+
+    Parameters
+    ----------
+    outputs
+        Paths as the rules name them, relative to the working directory.
+    """
+    if outputs:
+        from snakemake.persistence.file import FilePersistence
+
+        persistence = FilePersistence(nolock=True)
+        for output in outputs:
+            persistence._mark_incomplete(output, None)
+
+
+def _runs_tables(jobs: Mapping[str, Sequence[Sample]], results: Path) -> Iterator[Path]:
+    """Give the runs table of each chunk in whose folder a run of the sheet has no mzML; most often there is none."""
+    for name, samples in jobs.items():
+        table, folder = results / "runs" / f"{name}.parquet", results / "mzml" / name
+        if table.exists():
+            present = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+            if not {f"{sample.run}.mzML" for sample in samples} <= present:
+                yield table
+
+
+def _lacks_mzml(table: Path, folder: Path) -> bool:
+    from spectus import tables
+
+    rows = tables.read(table, tables.RUNS, ["run", "status"]).to_pylist()
+    return any(row["status"] == "ok" and not (folder / f"{row['run']}.mzML").exists() for row in rows)
 
 
 def check_runs(jobs: Mapping[str, Sequence[Sample]], results: Path, sheet: str, on_bad_run: str) -> None:

@@ -21,5 +21,6 @@ def run(options: argparse.Namespace) -> list[Path]:
     """Convert the runs."""
     from spectus.raw.convert import convert_runs
 
+    options.out.mkdir(parents=True, exist_ok=True)  # a folder without files stands for runs that are all bad
     convert_runs(options.runs, options.name, options.out, options.runs_table, options.on_bad_run)
     return [options.out, options.runs_table]
