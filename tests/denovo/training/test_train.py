@@ -10,10 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from spectus import cli
+from spectus import cli, tables
 from spectus.denovo.modeling import SpectusNetwork
-from spectus.denovo.training.settings import TrainingSettings
+from spectus.denovo.training.settings import Stage, TrainingSettings
+from spectus.denovo.training.stored import StoredSpectra
 from spectus.denovo.training.synthesis import Synthesizer
+from spectus.denovo.training.task import Examples, TranslationTask
 from spectus.denovo.training.train import finetune, pretrain
 from spectus.errors import InputError
 from spectus.evaluation.denovo import evaluate_denovo
@@ -21,6 +23,7 @@ from spectus.evaluation.settings import EvaluationSettings
 from spectus.files import resource
 from spectus.learning.inputs import TrainingInputs
 from spectus.structures import inchikey14
+from spectus.tables import SPECTRA
 
 SHIPPED_NEIMS = resource("models/neims-open")
 SETTINGS = """
@@ -65,6 +68,20 @@ def settings(tmp_path: Path, steps: int, per_measured: float = 0.0) -> Path:
 
 def predicted(library: Path, plan: Path, out: Path, molecules: Path, exclude: tuple[Path, ...] = ()) -> TrainingInputs:
     return TrainingInputs(library, plan, out, exclude, molecules=molecules, prediction_models=(SHIPPED_NEIMS,))
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Path:
+    """A library as `spectus predict` writes it, of the molecules that a pretraining may use, and of one of valid."""
+    smiles = ["OCC", "CCCO", "CCCCO", "CC", "CCCN", "CCCl"]
+    columns = {
+        "entry": range(6), "name": smiles, "smiles": smiles, "reason": [None] * 6,
+        "mz": [[29.0 + at, 45.0 + at] for at in range(6)], "intensity": [[1.0, 0.5]] * 6,
+    }  # fmt: skip
+    path = tmp_path / "stored.parquet"
+    with tables.writing(path, SPECTRA, {"predicted_by": "rassp-open", "model_sha256": "0"}) as writer:
+        writer.append(tables.table(SPECTRA, columns))
+    return path
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -113,6 +130,87 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(
     pretrain(predicted(library, plan, tmp_path / "parts", molecules))
     whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
     assert all(whole[name].equal(parts[name]) for name in whole)
+
+
+def test_stored_spectra_give_the_same_batches_for_a_seed_also_after_a_stop(
+    library: Path, stored: Path, tmp_path: Path, stopped_at_checkpoints: Callable[[], AbstractContextManager[None]]
+) -> None:
+    plan = settings(tmp_path, 40)
+    other_seed = tmp_path / "other.yaml"
+    other_seed.write_text((SETTINGS % (40, 0.0)).replace("seed: 7", "seed: 8"))
+    whole, again, parts, other = (tmp_path / name for name in ("whole", "again", "parts", "other"))
+    for out in (whole, again):
+        pretrain(TrainingInputs(library, plan, out, predicted=(stored,)))
+    with stopped_at_checkpoints(), pytest.raises(KeyboardInterrupt):
+        pretrain(TrainingInputs(library, plan, parts, predicted=(stored,)))
+    pretrain(TrainingInputs(library, plan, parts, predicted=(stored,)))
+    pretrain(TrainingInputs(library, other_seed, other, predicted=(stored,)))
+    states = {out.name: weights(out) for out in (whole, again, parts, other)}
+    for name, tensor in states["whole"].items():
+        assert tensor.equal(states["again"][name]), name
+        assert tensor.equal(states["parts"][name]), name
+    assert not states["whole"]["lm_head.weight"].equal(states["other"]["lm_head.weight"])
+
+
+def test_other_stored_spectra_are_another_training(library: Path, stored: Path, tmp_path: Path) -> None:
+    plan = settings(tmp_path, 20)
+    pretrain(TrainingInputs(library, plan, tmp_path / "model", predicted=(stored,)))
+    table = pq.read_table(stored)
+    pq.write_table(table.slice(0, 5).replace_schema_metadata(table.schema.metadata), stored)
+    with pytest.raises(InputError, match="another training"):
+        pretrain(TrainingInputs(library, plan, tmp_path / "model", predicted=(stored,)))
+
+
+def test_stored_spectra_of_valid_and_held_out_compounds_are_not_learned(
+    library: Path, stored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    real = TranslationTask.__init__
+
+    def watched(self: TranslationTask, network: SpectusNetwork, examples: Examples, stage: Stage) -> None:
+        assert isinstance(examples.synthesizer, StoredSpectra)
+        seen.extend(examples.synthesizer.smiles)
+        real(self, network, examples, stage)
+
+    monkeypatch.setattr(TranslationTask, "__init__", watched)
+    held_out = tmp_path / "held_out.txt"
+    held_out.write_text(hashlib.sha1(inchikey14("CCCO").encode()).hexdigest())
+    pretrain(TrainingInputs(library, settings(tmp_path, 20), tmp_path / "model", (held_out,), predicted=(stored,)))
+    assert seen == ["CCO", "CCCCO", "CCCN", "CCCl"]
+
+
+def test_pretraining_may_begin_with_trained_weights(library: Path, stored: Path, tmp_path: Path) -> None:
+    """A pretraining of one step at a rate of nearly nothing gives what it began with."""
+    pretrain(TrainingInputs(library, settings(tmp_path, 20), tmp_path / "cold", predicted=(stored,)))
+    still = tmp_path / "still.yaml"
+    still.write_text((SETTINGS % (1, 0)).replace("learning_rate: 0.01", "learning_rate: 1.0e-9"))
+    pretrain(TrainingInputs(library, still, tmp_path / "warm", predicted=(stored,), start=tmp_path / "cold"))
+    before, after = weights(tmp_path / "cold"), weights(tmp_path / "warm")
+    assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in before)
+
+
+def test_predicted_spectra_come_from_one_place(
+    library: Path, stored: Path, molecules: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    common = [
+        "train",
+        "pretrain",
+        str(library),
+        "--settings",
+        str(settings(tmp_path, 20)),
+        "--out",
+        str(tmp_path / "m"),
+    ]
+    assert cli.main([*common, "--predicted", str(stored), "--molecules", str(molecules)]) == 2
+    error = capsys.readouterr().err
+    assert "give one of them only" in error
+    assert len(error.strip().splitlines()) == 1
+    assert cli.main(common) == 2
+    assert "add --predicted, or both --molecules and --prediction-model" in capsys.readouterr().err
+    assert cli.main([*common, "--predicted", str(library)]) == 2
+    error = capsys.readouterr().err
+    assert "does not say which prediction model made it" in error
+    assert len(error.strip().splitlines()) == 1
 
 
 def test_finetuning_begins_with_the_pretrained_weights(library: Path, molecules: Path, tmp_path: Path) -> None:

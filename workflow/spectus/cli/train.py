@@ -34,16 +34,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )  # fmt: skip
         command.add_argument("--threads", type=int, default=0, help="CPU threads; 0 takes all (default: 0)")
         if kind != "prediction":
-            command.add_argument(
-                "--molecules", required=kind == "pretrain", type=Path, metavar="MOLECULES", help="list of molecules"
-            )
+            command.add_argument("--molecules", type=Path, metavar="MOLECULES", help="list of molecules")
         if kind in ("reranker", "pretrain", "finetune"):
             command.add_argument(
-                "--prediction-model", nargs="+", default=[], required=kind == "pretrain", metavar="MODEL",
+                "--prediction-model", nargs="+", default=[], metavar="MODEL",
                 help="prediction models that share the molecules: neims, rassp or folders",
             )  # fmt: skip
-        if kind == "finetune":
-            command.add_argument("--from", dest="start", type=Path, metavar="FOLDER", help="pretrained model")
+        if kind in ("pretrain", "finetune"):
+            command.add_argument(
+                "--predicted", nargs="+", default=[], type=Path, metavar="LIB",
+                help="libraries that spectus predict wrote, in place of --molecules and --prediction-model",
+            )  # fmt: skip
+            command.add_argument(
+                "--from",
+                dest="start",
+                type=Path,
+                metavar="FOLDER",
+                help="model to begin with (default: random weights)",
+            )
 
 
 def run(options: argparse.Namespace) -> list[Path]:
@@ -53,7 +61,8 @@ def run(options: argparse.Namespace) -> list[Path]:
     inputs = TrainingInputs(
         library=options.library, settings=options.settings, out=options.out, exclude=tuple(options.exclude),
         threads=options.threads, molecules=getattr(options, "molecules", None),
-        prediction_models=tuple(getattr(options, "prediction_model", ())), start=getattr(options, "start", None),
+        prediction_models=tuple(getattr(options, "prediction_model", ())),
+        predicted=tuple(getattr(options, "predicted", ())), start=getattr(options, "start", None),
     )  # fmt: skip
     if options.kind == "prediction":
         from spectus.prediction.training import train_prediction_model

@@ -51,7 +51,8 @@ class Plan:
     warmup_steps : int
         Steps over which the rate rises linearly.
     decay : str
-        "cosine", down to a tenth of the rate, or "linear", down to 0.
+        "cosine", down to a tenth of the rate, "linear", down to 0, or "constant", for a training that another one
+        with a decay follows.
     weight_decay : float
         Of AdamW.
     clip_norm : float
@@ -75,8 +76,8 @@ class Plan:
 
     def __post_init__(self) -> None:
         """Check the values."""
-        if self.decay not in ("cosine", "linear"):
-            raise InputError(f"decay: {self.decay}", "is no way to lower the rate", "write cosine or linear")
+        if self.decay not in ("cosine", "linear", "constant"):
+            raise InputError(f"decay: {self.decay}", "is no way to lower the rate", "write cosine, linear or constant")
         for name in ("steps", "batch_size", "accumulate", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name}: {getattr(self, name)}", "is too few", "give 1 or more")
@@ -296,8 +297,8 @@ def training_identity(settings: object, inputs: Iterable[Path | None]) -> str:
 def learning_rate(step: int, plan: Plan) -> float:
     """Return the rate of a step: linear warm-up to the full rate, times the plan's decay."""
     warm, done = min(1.0, (step + 1) / max(1, plan.warmup_steps)), min(1.0, step / plan.steps)
-    left = 1 - done if plan.decay == "linear" else 0.55 + 0.45 * math.cos(math.pi * done)
-    return plan.learning_rate * warm * left
+    left = {"constant": 1.0, "linear": 1 - done, "cosine": 0.55 + 0.45 * math.cos(math.pi * done)}
+    return plan.learning_rate * warm * left[plan.decay]
 
 
 def _clocks() -> tuple[float, float]:

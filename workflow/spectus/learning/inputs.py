@@ -25,8 +25,10 @@ class TrainingInputs:
         Molecule list.
     prediction_models : sequence of str or Path
         Prediction models that predict the spectra of the molecules: names or folders.
+    predicted : sequence of Path
+        Libraries that `spectus predict` wrote, in place of `molecules` and `prediction_models`.
     start : Path or None
-        Folder of the model with whose weights a finetuning begins.
+        Folder of the model with whose weights a training begins; None: random weights.
     """
 
     library: Path
@@ -36,4 +38,5 @@ class TrainingInputs:
     threads: int = 0
     molecules: Path | None = None
     prediction_models: Sequence[str | Path] = ()
+    predicted: Sequence[Path] = ()
     start: Path | None = None

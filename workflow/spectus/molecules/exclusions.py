@@ -92,6 +92,11 @@ class Exclusions:
         """Tell whether anything is excluded."""
         return bool(self._keys or self._sums)
 
+    @property
+    def sha256(self) -> str:
+        """A sum of all that is excluded: equal for the same compounds."""
+        return hashlib.sha256("\n".join([*sorted(self._keys), "", *sorted(self._sums)]).encode()).hexdigest()
+
     @classmethod
     def read(cls, files: Sequence[Path | str] = (), split: str | None = None) -> "Exclusions":
         """Read files that name compounds to leave out; their content says what they are.

@@ -33,6 +33,30 @@ class _Source(Protocol):
     def spectra(self, rows: NDArray[np.int64], uncertain: bool) -> Tensor: ...
 
 
+class PredictedSpectra(Protocol):
+    """Predicted spectra of molecules, made while training or stored.
+
+    Attributes
+    ----------
+    smiles : list of str
+        Canonical SMILES of the molecules.
+    mass : ndarray of int32, (n,)
+        Their nominal masses, Da.
+    sha256 : list of str
+        Sums of what the spectra come from.
+    """
+
+    smiles: list[str]
+    mass: NDArray[np.int32]
+    sha256: list[str]
+
+    def spectra(
+        self, rows: NDArray[np.int64], uncertain: bool, random: np.random.Generator
+    ) -> tuple[Tensor, NDArray[np.int16]]:
+        """Return spectra (len(rows), masses) with a base peak of 1, and source tokens (len(rows),)."""
+        ...
+
+
 class Synthesizer:
     """One or several prediction models over a molecule list.
 

@@ -1,7 +1,8 @@
 """The commands `spectus train pretrain` and `spectus train finetune`: SpecTUS, from spectra to structures.
 
 The recipe is that of SpecTUS (arXiv 2502.05114): first on spectra that prediction models predict for a long molecule
-list, then on measured ones. Predicted spectra are made while training; in finetuning some may be mixed in.
+list, then on measured ones. Predicted spectra are read from predicted libraries or made while training; in finetuning
+some may be mixed in.
 """
 
 import dataclasses
@@ -15,7 +16,8 @@ from spectus.denovo.modeling import SpectusNetwork, SpectusNetworkConfig
 from spectus.denovo.tokenizer import SmilesTokenizer
 from spectus.denovo.training.examples import listed_structures, read_examples
 from spectus.denovo.training.settings import Stage, TrainingSettings
-from spectus.denovo.training.synthesis import Synthesizer
+from spectus.denovo.training.stored import StoredSpectra
+from spectus.denovo.training.synthesis import PredictedSpectra, Synthesizer
 from spectus.denovo.training.task import Examples, TranslationTask, nominal_masses
 from spectus.errors import InputError
 from spectus.learning.fit import Fit, FitRecord, training_identity
@@ -36,17 +38,18 @@ def pretrain(inputs: TrainingInputs) -> None:
     Parameters
     ----------
     inputs
-        `settings` is YAML with the keys of `TrainingSettings`. `molecules` and `prediction_models` are needed; each
-        spectrum comes from one of the models at random.
+        `settings` is YAML with the keys of `TrainingSettings`. Either `predicted` is needed or both `molecules` and
+        `prediction_models`; each spectrum comes then from one of the models at random. `start` is the folder of a model
+        of the same sizes; None: random weights.
 
     Raises
     ------
     InputError
-        A library without structures or splits, an unreadable list or model, mistyped settings, a list that gives no
-        molecule, or a checkpoint of another training.
+        A library without structures or splits, an unreadable list or model, a file that is no predicted library,
+        mistyped settings, a list that gives no molecule, or a checkpoint of another training.
     """
     settings = TrainingSettings.read(inputs.settings)
-    _need_molecules(inputs, "pretraining learns from predicted spectra", "")
+    _need_predictions(inputs, "pretraining learns from predicted spectra", "")
     _train(inputs, settings, settings.pretrain, "pretrain")
 
 
@@ -56,8 +59,7 @@ def finetune(inputs: TrainingInputs) -> None:
     Parameters
     ----------
     inputs
-        As for `pretrain`. `start` is the folder of a pretrained model of the same sizes; None: random weights.
-        `molecules` and `prediction_models` are needed if the settings mix predicted spectra in.
+        As for `pretrain`. Predicted spectra are needed only if the settings mix some in.
 
     Raises
     ------
@@ -66,17 +68,24 @@ def finetune(inputs: TrainingInputs) -> None:
     """
     settings = TrainingSettings.read(inputs.settings)
     if settings.finetune.synthesis.per_measured > 0:
-        _need_molecules(
+        _need_predictions(
             inputs, "mixes predicted spectra into finetuning", ", or set finetune.synthesis.per_measured: 0"
         )
     else:
-        inputs = dataclasses.replace(inputs, molecules=None, prediction_models=())
+        inputs = dataclasses.replace(inputs, molecules=None, prediction_models=(), predicted=())
     _train(inputs, settings, settings.finetune, "finetune")
 
 
-def _need_molecules(inputs: TrainingInputs, why: str, otherwise: str) -> None:
-    if inputs.molecules is None or not inputs.prediction_models:
-        raise InputError(inputs.settings, why, f"add --molecules and --prediction-model{otherwise}")
+def _need_predictions(inputs: TrainingInputs, why: str, otherwise: str) -> None:
+    """Check that predicted spectra come from one place: stored ones, or models and a molecule list."""
+    if inputs.predicted and (inputs.molecules is not None or inputs.prediction_models):
+        raise InputError(
+            inputs.predicted[0], "is given together with --molecules or --prediction-model", "give one of them only"
+        )
+    if not inputs.predicted and (inputs.molecules is None or not inputs.prediction_models):
+        raise InputError(
+            inputs.settings, why, f"add --predicted, or both --molecules and --prediction-model{otherwise}"
+        )
 
 
 def _train(inputs: TrainingInputs, settings: TrainingSettings, stage: Stage, name: str) -> None:
@@ -86,10 +95,8 @@ def _train(inputs: TrainingInputs, settings: TrainingSettings, stage: Stage, nam
     network = _network(settings.model, stage, inputs.start).to(device)
     exclusions = Exclusions.read(inputs.exclude)
     train, valid = read_examples(inputs.library, settings.model, exclusions)
-    synthesizer = None
-    if inputs.molecules is not None:
-        also_valid = exclusions.adding(valid.smiles.tolist(), "the split valid")
-        synthesizer = _synthesizer(inputs, inputs.molecules, also_valid, settings.model.max_mz, device)
+    also_valid = exclusions.adding(valid.smiles.tolist(), "the split valid")
+    synthesizer = _synthesizer(inputs, also_valid, settings.model.max_mz, device)
     examples = Examples(
         None if name == "pretrain" else train, synthesizer, valid, nominal_masses(train.smiles.tolist())
     )
@@ -97,7 +104,7 @@ def _train(inputs: TrainingInputs, settings: TrainingSettings, stage: Stage, nam
     weights = synthesizer.sha256 if synthesizer else []
     made_of = training_identity(
         (settings.seed, settings.model, stage, weights),
-        [inputs.library, *inputs.exclude, inputs.molecules, inputs.start],
+        [inputs.library, *inputs.exclude, inputs.molecules, *inputs.predicted, inputs.start],
     )
     record = FitRecord(inputs.out, made_of, settings.seed)
     fit = Fit(name, task, stage.plan, record, _keeper(settings.model, inputs.out, name))
@@ -117,14 +124,21 @@ def _network(config: SpectusNetworkConfig, stage: Stage, start: Path | None) -> 
 
 
 def _synthesizer(
-    inputs: TrainingInputs, molecules: Path, exclusions: Exclusions, max_mz: int, device: torch.device
-) -> Synthesizer:
-    """Return what predicts the spectra of the molecule list."""
-    smiles = listed_structures((entry.smiles for entry in read_molecules(molecules)), exclusions)
-    synthesizer = Synthesizer(inputs.prediction_models, smiles, max_mz, device)
-    if not synthesizer.smiles:
-        raise InputError(molecules, "gives no molecule that may be learned and can be predicted", "give a longer list")
-    return synthesizer
+    inputs: TrainingInputs, exclusions: Exclusions, max_mz: int, device: torch.device
+) -> PredictedSpectra | None:
+    """Return what gives the predicted spectra, from libraries or a molecule list; None without either."""
+    made: PredictedSpectra
+    if inputs.predicted:
+        place, made = inputs.predicted[0], StoredSpectra(inputs.predicted, exclusions, max_mz, device, inputs.out)
+    elif inputs.molecules is not None:
+        place = inputs.molecules
+        smiles = listed_structures((entry.smiles for entry in read_molecules(place)), exclusions)
+        made = Synthesizer(inputs.prediction_models, smiles, max_mz, device)
+    else:
+        return None
+    if not made.smiles:
+        raise InputError(place, "gives no molecule that may be learned and can be predicted", "give a longer list")
+    return made
 
 
 def _keeper(config: SpectusNetworkConfig, out: Path, name: str) -> Callable[[nn.Module], None]:
