@@ -70,10 +70,9 @@ class StoredSpectra:
         for path, sha256 in zip(libraries, self.sha256, strict=True):
             model = _predicted_by(path, weights)
             allowed = _allowed(path, exclusions, notes / f"molecules_{_key(sha256, exclusions)}.parquet")
-            first = [
-                (model, smiles) not in seen and not seen.add((model, smiles)) for smiles in allowed.smiles.tolist()
-            ]
-            kept = np.array(first, bool) & (allowed.mass <= max_mz)
+            known = np.array([(model, smiles) in seen for smiles in allowed.smiles.tolist()], bool)
+            seen.update((model, smiles) for smiles in allowed.smiles.tolist())
+            kept = ~known & (allowed.mass <= max_mz)
             parts.append(_part(path, allowed.at(kept), NEIMS_TOKEN if "neims" in model else RASSP_TOKEN))
         self.smiles = [smiles for part in parts for smiles in part.smiles]
         none = np.zeros(0, np.int32)
@@ -143,7 +142,7 @@ def _predicted_by(path: Path, weights: dict[str, tuple[str, Path]]) -> str:
         metadata = pq.read_schema(path).metadata or {}
     except pa.ArrowInvalid as error:
         raise InputError(path, "is no Parquet library", "give a library that `spectus predict` wrote") from error
-    model, sha256 = (metadata.get(name.encode(), b"").decode() for name in (PREDICTED_BY, _WEIGHTS))
+    model, sha256 = (str(metadata.get(name.encode(), b""), "utf-8") for name in (PREDICTED_BY, _WEIGHTS))
     if not model or not sha256:
         problem = f"does not say which prediction model made it (metadata {PREDICTED_BY}, {_WEIGHTS})"
         raise InputError(path, problem, "give a library that `spectus predict` wrote")
