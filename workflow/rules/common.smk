@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.persistence.file import FilePersistence
 
 # The package is found by path, in every job and on every node; the jobs' python3 is the one that runs this.
 PACKAGE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
@@ -43,7 +44,9 @@ try:
     EXCLUDED_FROM_SEARCH = plan.named_file("search.exclude", config["search"]["exclude"])
     if workflow.is_main_process:
         plan.check_runs(CHUNKS, RESULTS, config["samples"], config["on_bad_run"])
-        plan.mark_incomplete(plan.damaged_chunks(CHUNKS, RESULTS))
+        # As Snakemake notes it when a job is killed: with `rerun-incomplete` the job of this output runs again.
+        for damaged in plan.damaged_chunks(CHUNKS, RESULTS):
+            FilePersistence(nolock=True)._mark_incomplete(damaged, None)
         for note in (*NOTES, *sheet_notes(Path(config["samples"]))):
             print(note, file=sys.stderr)
 except InputError as error:

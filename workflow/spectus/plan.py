@@ -370,24 +370,6 @@ def damaged_chunks(jobs: Mapping[str, Sequence[Sample]], results: Path) -> list[
     return [str(table) for table in _runs_tables(jobs, results) if _lacks_mzml(table, results / "mzml" / table.stem)]
 
 
-def mark_incomplete(outputs: Sequence[str]) -> None:
-    """Tell Snakemake that outputs are not usable, as it notes it itself when a job is killed.
-
-    Both profiles have `rerun-incomplete: true`: the jobs of these outputs run again.
-
-    Parameters
-    ----------
-    outputs
-        Paths as the rules name them, relative to the working directory.
-    """
-    if outputs:
-        from snakemake.persistence.file import FilePersistence
-
-        persistence = FilePersistence(nolock=True)
-        for output in outputs:
-            persistence._mark_incomplete(output, None)
-
-
 def _runs_tables(jobs: Mapping[str, Sequence[Sample]], results: Path) -> Iterator[Path]:
     """Give the runs table of each chunk in whose folder a run of the sheet has no mzML; most often there is none."""
     for name, samples in jobs.items():

@@ -2,8 +2,10 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -62,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words, notes = renamed.current(list(sys.argv[1:] if arguments is None else arguments))
     options = build_parser(words).parse_args(words)
     _set_thread_defaults()
+    _end_on_request()
     logs.configure(options.verbose, options.quiet)
     for note in notes:
         logs.LOGGER.warning(note)
@@ -131,6 +134,12 @@ def _add_common(command: argparse.ArgumentParser) -> None:
                 words = f"spectus train {name} library.parquet --settings settings.yaml{more} --out model"
                 below.epilog = f"example:\n  {words}"
                 below.formatter_class = argparse.RawDescriptionHelpFormatter
+
+
+def _end_on_request() -> None:
+    """Let a SIGTERM, as a cluster sends it at a time limit, end the command with its temporary files removed."""
+    with suppress(ValueError):  # not the main thread, which alone may do this
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
 
 
 def _set_thread_defaults() -> None:
