@@ -1,5 +1,7 @@
 """Which molecules a prediction model can take, and what counts of the whole molecule say."""
 
+from collections.abc import Sequence
+
 from rdkit import Chem
 from rdkit.Chem.rdMolDescriptors import CalcNumRings, CalcNumRotatableBonds
 
@@ -10,6 +12,7 @@ MAX_MASS = 1000
 """Nominal mass, Da, of the heaviest molecule that is predicted, as in NEIMS (Wei et al. 2019)."""
 
 _NOMINAL = {number: round(Chem.GetPeriodicTable().GetMostCommonIsotopeMass(number)) for number in ELEMENTS}
+_KNOWN = frozenset(ELEMENTS)
 
 
 def survey(molecule: Chem.Mol | None) -> tuple[str | None, int, list[int]]:
@@ -32,27 +35,48 @@ def survey(molecule: Chem.Mol | None) -> tuple[str | None, int, list[int]]:
     """
     if molecule is None or molecule.GetNumAtoms() == 0:
         return "no molecule", 0, []
-    elements = dict.fromkeys(ELEMENTS, 0)
-    charge = isotopes = aromatic = in_ring = branched = quaternary = 0
-    for atom in molecule.GetAtoms():
-        number, degree = atom.GetAtomicNum(), atom.GetDegree()
-        if number not in elements:
-            return "an element that the model does not know", 0, []
-        elements[number] += 1
-        elements[1] += atom.GetTotalNumHs()
-        charge += atom.GetFormalCharge()
-        isotopes += atom.GetIsotope()
-        aromatic += atom.GetIsAromatic()
-        in_ring += atom.IsInRing()
-        branched += degree >= 3
-        quaternary += degree >= 4
-    mass = sum(n * _NOMINAL[number] for number, n in elements.items())
-    reason = (
-        "more than one part" if len(Chem.GetMolFrags(molecule)) > 1
-        else "charged" if charge
-        else "isotopically labelled" if isotopes
-        else "too heavy" if mass > MAX_MASS
-        else None
-    )  # fmt: skip
-    kinds = [aromatic, in_ring, branched, quaternary, molecule.GetNumHeavyAtoms()]
-    return reason, mass, [*elements.values(), CalcNumRings(molecule), CalcNumRotatableBonds(molecule), *kinds]
+    atoms = [molecule.GetAtomWithIdx(at) for at in range(molecule.GetNumAtoms())]
+    elements, borne = [atom.GetAtomicNum() for atom in atoms], [atom.GetTotalNumHs() for atom in atoms]
+    if not _KNOWN.issuperset(elements):
+        return "an element that the model does not know", 0, []
+    degrees = [atom.GetDegree() for atom in atoms]
+    counts = [elements.count(number) + (sum(borne) if number == 1 else 0) for number in ELEMENTS]
+    kinds = [
+        sum(atom.GetIsAromatic() for atom in atoms), sum(atom.IsInRing() for atom in atoms),
+        sum(degree >= 3 for degree in degrees), sum(degree >= 4 for degree in degrees), molecule.GetNumHeavyAtoms(),
+    ]  # fmt: skip
+    reason = unsuitability(molecule, atoms, elements, borne)
+    mass = _mass(elements, borne)
+    return reason, mass, [*counts, CalcNumRings(molecule), CalcNumRotatableBonds(molecule), *kinds]
+
+
+def unsuitability(
+    molecule: Chem.Mol, atoms: Sequence[Chem.Atom], elements: Sequence[int], borne: Sequence[int]
+) -> str | None:
+    """Return why a molecule cannot be predicted, None if it can.
+
+    Parameters
+    ----------
+    molecule
+        The molecule.
+    atoms
+        Its atoms, (N,).
+    elements, borne
+        Their atomic numbers, and the hydrogens that they bear, (N,).
+    """
+    if not atoms:
+        return "no molecule"
+    if not _KNOWN.issuperset(elements):
+        return "an element that the model does not know"
+    if len(Chem.GetMolFrags(molecule)) > 1:
+        return "more than one part"
+    if sum(atom.GetFormalCharge() for atom in atoms):
+        return "charged"
+    if any(atom.GetIsotope() for atom in atoms):
+        return "isotopically labelled"
+    return "too heavy" if _mass(elements, borne) > MAX_MASS else None
+
+
+def _mass(elements: Sequence[int], borne: Sequence[int]) -> int:
+    """Return the nominal mass of atoms and the hydrogens that they bear, Da."""
+    return sum(map(_NOMINAL.__getitem__, elements)) + _NOMINAL[1] * sum(borne)

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from spectus.prediction.rassp.formula import MolecularFormula
 from spectus.prediction.rassp.preparation import ATOM_FEATURES, BOND_ORDERS, Prepared
 from spectus.prediction.rassp.subformulae import HEAVY, unsaturation
 
@@ -51,9 +52,9 @@ def side_by_side(molecules: Sequence[Prepared], energy: NDArray[np.float32]) -> 
     energy
         Energies of the electrons, (B,), eV.
     """
-    n_atoms, n_skeletons = (max(len(part) for part in parts) for parts in zip(
-        *((molecule.atoms, molecule.skeletons) for molecule in molecules), strict=True
-    ))  # fmt: skip
+    formulae = [molecule.formula for molecule in molecules]
+    n_atoms = max(len(molecule.atoms) for molecule in molecules)
+    n_skeletons = max(len(formula.cells) for formula in formulae)
     size = len(molecules)
     atoms = np.zeros((size, n_atoms, ATOM_FEATURES), np.float32)
     present = np.zeros((size, n_atoms), bool)
@@ -62,26 +63,26 @@ def side_by_side(molecules: Sequence[Prepared], energy: NDArray[np.float32]) -> 
     numbers = np.zeros((size, n_skeletons, SKELETON_NUMBERS), np.float32)
     cuts = np.zeros((size, n_skeletons, 2), np.int64)
     share = np.zeros((size, n_skeletons, 3, n_atoms), np.uint8)
-    isotopes = np.zeros((size, n_skeletons, molecules[0].isotopes.shape[1]), np.float32)
+    isotopes = np.zeros((size, n_skeletons, formulae[0].isotopes), np.float32)
     first_mass = np.zeros((size, n_skeletons), np.int64)
-    for at, molecule in enumerate(molecules):
-        n, k = len(molecule.atoms), len(molecule.skeletons)
+    for at, (molecule, formula) in enumerate(zip(molecules, formulae, strict=True)):
+        n, k = len(molecule.atoms), len(formula.cells)
         atoms[at, :n], present[at, :n] = molecule.atoms, True
         a, b, order = molecule.bonds.T
         adjacency[at, order, a, b] = adjacency[at, order, b, a] = 1
-        counts[at, :k, : len(HEAVY)] = molecule.skeletons
-        counts[at, :k, len(HEAVY) :] = molecule.heavy - molecule.skeletons
-        numbers[at, :k] = _skeleton_numbers(molecule)
+        counts[at, :k, : len(HEAVY)] = formula.skeletons
+        counts[at, :k, len(HEAVY) :] = formula.heavy - formula.skeletons
+        numbers[at, :k] = skeleton_numbers(formula)
         cuts[at, :k, 0], cuts[at, :k, 1] = molecule.cuts, molecule.loss_cuts
         share[at, :k, :, :n] = molecule.share
-        isotopes[at, :k], first_mass[at, :k] = molecule.isotopes, molecule.first_mass
-    sizes = [len(molecule.skeleton) for molecule in molecules]
+        isotopes[at, :k], first_mass[at, :k] = formula.patterns, formula.first_mass
+    sizes = [formula.n_formulae for formula in formulae]
     row = np.repeat(np.arange(size), sizes)
-    hydrogens = np.concatenate([molecule.hydrogens for molecule in molecules]).astype(np.int64)
-    in_all = np.array([molecule.hydrogens_in_all for molecule in molecules])
-    skeleton = np.concatenate([molecule.skeleton for molecule in molecules]) + row * n_skeletons
+    hydrogens = np.concatenate([formula.hydrogens_of_each for formula in formulae]).astype(np.int64)
+    in_all = np.array([formula.hydrogens for formula in formulae])
+    skeleton = np.concatenate([formula.skeleton for formula in formulae]) + row * n_skeletons
     matches = np.log1p(np.concatenate([molecule.matches for molecule in molecules]).astype(np.float32))
-    facts = np.concatenate([_formula_numbers(molecule) for molecule in molecules])
+    facts = np.concatenate([formula_numbers(formula) for formula in formulae])
     arrays = (
         atoms, present, adjacency, energy.astype(np.float32), counts, numbers, cuts,
         share.astype(np.float32) / np.float32(255), isotopes.reshape(size * n_skeletons, -1), first_mass.ravel(),
@@ -90,10 +91,10 @@ def side_by_side(molecules: Sequence[Prepared], energy: NDArray[np.float32]) -> 
     return Batch(*(torch.from_numpy(array) for array in arrays))
 
 
-def _skeleton_numbers(molecule: Prepared) -> NDArray[np.float32]:
+def skeleton_numbers(formula: MolecularFormula) -> NDArray[np.float32]:
     """Return mass and size of skeletons, their shares of the molecule's, and unsaturation, (K, SKELETON_NUMBERS)."""
-    skeletons = molecule.skeletons.astype(np.int64)
-    mass = molecule.first_mass.astype(np.float32)
+    skeletons = formula.skeletons.astype(np.int64)
+    mass = formula.first_mass.astype(np.float32)
     atoms = skeletons.sum(axis=1)
     without = unsaturation(skeletons, 0)
     own = without[-1]
@@ -102,22 +103,23 @@ def _skeleton_numbers(molecule: Prepared) -> NDArray[np.float32]:
     carbons = skeletons[:, 0] / np.maximum(atoms, 1)
     columns = [
         mass / 200, mass / mass[-1], atoms / 20, atoms / atoms[-1], without / 10, (own - without) / 10,
-        carbons, carbons - carbons[-1], np.full(len(mass), molecule.hydrogens_in_all / saturated),
+        carbons, carbons - carbons[-1], np.full(len(mass), formula.hydrogens / saturated),
     ]  # fmt: skip
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def _formula_numbers(molecule: Prepared) -> NDArray[np.float32]:
+def formula_numbers(formula: MolecularFormula) -> NDArray[np.float32]:
     """Return numbers that describe sub-formulae, (F, FORMULA_NUMBERS).
 
     They are the unsaturation, whether electrons are paired in the ion, the hydrogens against the molecule's share, and
     the mass.
     """
-    skeletons, hydrogens = molecule.skeletons[molecule.skeleton].astype(np.int64), molecule.hydrogens.astype(np.int64)
+    skeletons = formula.skeletons[formula.skeleton].astype(np.int64)
+    hydrogens = formula.hydrogens_of_each.astype(np.int64)
     unsaturated = unsaturation(skeletons, hydrogens)
     whole = unsaturated[-1]
-    mass = molecule.first_mass[molecule.skeleton] + hydrogens
-    expected = molecule.hydrogens_in_all * skeletons.sum(axis=1) / skeletons[-1].sum()
+    mass = formula.first_mass[formula.skeleton] + hydrogens
+    expected = formula.hydrogens * skeletons.sum(axis=1) / skeletons[-1].sum()
     columns = [
         unsaturated / 5, (whole - unsaturated) / 5, (2 * unsaturated) % 2, unsaturated < 0,
         (hydrogens - expected) / 10, mass / 200,
@@ -127,13 +129,13 @@ def _formula_numbers(molecule: Prepared) -> NDArray[np.float32]:
 
 def groups_of_similar_size(molecules: Sequence[Prepared], rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     """Return rows of molecules in groups of about as many skeletons each, so that padding and memory are bounded."""
-    ordered = rows[np.argsort([len(molecules[row].skeletons) for row in rows], kind="stable")]
+    ordered = rows[np.argsort([len(molecules[row].cuts) for row in rows], kind="stable")]
     groups, start = list[NDArray[np.int64]](), 0
     while start < len(ordered):
         end = start + 1
         while end < len(ordered) and end - start < _MOLECULES_AT_ONCE:
             largest = molecules[ordered[end]]
-            if (end + 1 - start) * len(largest.skeletons) * (3 * len(largest.atoms) + 30) > _CELLS_AT_ONCE:
+            if (end + 1 - start) * len(largest.cuts) * (3 * len(largest.atoms) + 30) > _CELLS_AT_ONCE:
                 break
             end += 1
         groups.append(ordered[start:end])

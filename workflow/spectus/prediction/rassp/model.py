@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -22,7 +22,8 @@ from spectus.prediction.base import (
     set_threads,
     write_model_config,
 )
-from spectus.prediction.rassp.network import Rassp, RasspConfig, predicted_mixtures
+from spectus.prediction.rassp.inference import RasspPredictor
+from spectus.prediction.rassp.network import Rassp, RasspConfig
 from spectus.prediction.rassp.preparation import prepare_all
 from spectus.prediction.rassp.subformulae import Limits
 
@@ -51,6 +52,7 @@ class RasspModel(PredictionModel):
     sha256: str
     limits: Limits
     network: Rassp
+    _predictors: dict[float, RasspPredictor] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def load(cls, folder: Path, threads: int = 0) -> Self:
@@ -87,9 +89,10 @@ class RasspModel(PredictionModel):
     ) -> tuple[NDArray[np.float32], list[str | None]]:
         """Predict the spectra of molecules."""
         spectra, reasons = np.zeros((len(smiles), self.bins), np.float32), list[str | None]()
+        predictor = self._predictors.setdefault(energy, RasspPredictor(self.network, energy))
         for start in range(0, len(smiles), _PREPARED_AT_ONCE):
             part = prepare_all(smiles[start : start + _PREPARED_AT_ONCE], self.limits)
-            spectra[start : start + len(part)] = predicted_mixtures(self.network, part, energy)
+            spectra[start : start + len(part)] = predictor(part)
             reasons += [molecule.reason for molecule in part]
         return spectra, reasons
 

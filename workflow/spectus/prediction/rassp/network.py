@@ -12,23 +12,17 @@ a skeleton hold; residual blocks replace recurrent cells; the energy of the elec
 Letters in comments: B molecules, N atoms, K skeletons, F sub-formulae of all B together, D width, H heads.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from spectus.learning.measured_spectra import STANDARD_EV
 from spectus.prediction.neims.network import energy_terms
 from spectus.prediction.rassp.batch import (
     FORMULA_NUMBERS,
     SKELETON_NUMBERS,
     Batch,
-    groups_of_similar_size,
-    side_by_side,
 )
 from spectus.prediction.rassp.fragments import MOST_ATOMS
 from spectus.prediction.rassp.preparation import (
@@ -37,14 +31,13 @@ from spectus.prediction.rassp.preparation import (
     MATCHES,
     MOST_HYDROGENS,
     NO_FRAGMENT,
-    Prepared,
 )
 from spectus.prediction.rassp.subformulae import HEAVY
 
 _MOST = MOST_ATOMS + 1
 """Counts of one heavy element: 0 to 64."""
 
-_DEUTERIUM = 1.15e-4
+DEUTERIUM = 1.15e-4
 """Natural abundance of deuterium (IUPAC 2013)."""
 
 
@@ -142,7 +135,7 @@ class Rassp(nn.Module):
         bins = self.config.bins
         pattern = batch.isotopes[batch.skeleton]  # (F, width)
         hydrogens = batch.hydrogens[:, None].to(pattern.dtype)
-        heavier = hydrogens * _DEUTERIUM * (1 - _DEUTERIUM) ** (hydrogens - 1).clamp(min=0)
+        heavier = hydrogens * DEUTERIUM * (1 - DEUTERIUM) ** (hydrogens - 1).clamp(min=0)
         pattern = pattern * (1 - heavier) + heavier * F.pad(pattern, (1, -1))
         offset = torch.arange(pattern.shape[1], device=pattern.device)
         mass = (batch.first_mass[batch.skeleton] + batch.hydrogens)[:, None] + offset
@@ -253,18 +246,3 @@ def mixture_loss(spectra: Tensor, measured: Tensor, mass_power: float = 0.5) -> 
     """
     weight = torch.arange(spectra.shape[1], device=spectra.device) ** mass_power
     return 1 - F.cosine_similarity((spectra + 1e-8).sqrt() * weight, measured.sqrt() * weight, dim=1)
-
-
-def predicted_mixtures(
-    network: Rassp, molecules: Sequence[Prepared], energy: float = STANDARD_EV
-) -> NDArray[np.float32]:
-    """Return spectra, (n, bins), base peak 1; rows of zeros for molecules that cannot be predicted."""
-    spectra = np.zeros((len(molecules), network.config.bins), np.float32)
-    usable = np.flatnonzero([molecule.reason is None for molecule in molecules])
-    network.eval()
-    with torch.inference_mode():
-        for rows in groups_of_similar_size(molecules, usable):
-            batch = side_by_side([molecules[row] for row in rows], np.full(len(rows), energy, np.float32))
-            found = network(batch).numpy()
-            spectra[rows] = found / np.maximum(found.max(axis=1, keepdims=True), 1e-12)
-    return spectra

@@ -5,7 +5,8 @@ equivalent. Moves and losses of hydrogens show in how many more a sub-formula ha
 atoms.
 """
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,17 +15,10 @@ from rdkit import Chem
 from rdkit.Chem import HybridizationType
 from tqdm import tqdm
 
-from spectus.molecules.suitability import survey
-from spectus.prediction.rassp.fragments import MOST_ATOMS, MOST_CUTS, fragments
-from spectus.prediction.rassp.subformulae import (
-    HEAVY,
-    Limits,
-    Subformulae,
-    isotope_patterns,
-    lightest_mass,
-    skeleton_number,
-    subformulae,
-)
+from spectus.molecules.suitability import unsuitability
+from spectus.prediction.rassp.formula import MolecularFormula, molecular_formula
+from spectus.prediction.rassp.fragments import MOST_ATOMS, MOST_CUTS, Fragments, fragments_of_graph
+from spectus.prediction.rassp.subformulae import HEAVY, Limits
 from spectus.structures import quiet_rdkit
 
 BOND_ORDERS = (Chem.BondType.SINGLE, Chem.BondType.AROMATIC, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE)
@@ -38,9 +32,18 @@ SHIFTS = (-2, -1, 0, 1, 2)
 """Hydrogens by which a sub-formula may differ from a fragment that is counted for it. Chosen: EI moves one or two."""
 
 _HYBRIDS = (HybridizationType.SP, HybridizationType.SP2, HybridizationType.SP3)
+_CHARGES = (-1, 0, 1)
 _RING_SIZES = range(3, 8)
-ATOM_FEATURES = len(HEAVY) + 6 + 5 + len(_HYBRIDS) + 3 + len(_RING_SIZES) + 2
+_MOST_DEGREE, _MOST_BORNE = 5, 4
+_WIDTHS = (len(HEAVY), _MOST_DEGREE + 1, _MOST_BORNE + 1, len(_HYBRIDS), len(_CHARGES), len(_RING_SIZES), 1, 1)
+_DEGREE, _BORNE, _HYBRID, _CHARGE, _RING, _AROMATIC, _IN_RING, ATOM_FEATURES = np.cumsum(_WIDTHS).tolist()
 MATCHES = (MOST_CUTS + 2) * len(SHIFTS)
+
+_ELEMENT_COLUMN = {number: column for column, number in enumerate(HEAVY)}
+_HYBRID_COLUMN = {kind: _HYBRID + place for place, kind in enumerate(_HYBRIDS)}
+_CHARGE_COLUMN = {charge: _CHARGE + place for place, charge in enumerate(_CHARGES)}
+_ORDER = {order: place for place, order in enumerate(BOND_ORDERS)}
+_SHIFTS = np.array(SHIFTS)
 
 _GRID = 2_000_000
 """Most skeletons that are enumerated, times hydrogens. Chosen: bounds the memory for molecules beyond the limits."""
@@ -53,48 +56,43 @@ class Prepared(NamedTuple):
     ----------
     reason : str or None
         Why it cannot be predicted; all else is empty then.
+    formula : MolecularFormula
+        Its molecular formula with the skeletons and sub-formulae that are read.
     atoms : ndarray of uint8, (N, ATOM_FEATURES)
         What is known of each atom.
     bonds : ndarray of uint8, (n_bonds, 3)
         Both atoms, and the place in BOND_ORDERS.
-    heavy : ndarray of uint8, (len(HEAVY),)
-        Heavy atoms of the molecule by element.
-    hydrogens_in_all : int
-        Hydrogens of the molecule.
-    skeletons : ndarray of uint8, (K, len(HEAVY))
-        Heavy atoms of each skeleton by element.
     share : ndarray of uint8, (K, 3, N)
         In steps of 1/255: how often an atom is in the fragments of a skeleton that break the fewest bonds, how often it
         is at a broken bond inside them, and outside.
     cuts, loss_cuts : ndarray of uint8, (K,)
         These fewest bonds, for the skeleton and for what it lacks.
-    isotopes : ndarray of float32, (K, width)
-        Isotope pattern.
-    first_mass : ndarray of int16, (K,)
-        Nominal mass at which it begins, Da.
-    skeleton : ndarray of int32, (F,)
-        Skeleton of each sub-formula.
-    hydrogens : ndarray of uint8, (F,)
-        Hydrogens of each sub-formula.
-    matches : ndarray of uint8, (F, MATCHES)
-        How many fragments have the skeleton and the hydrogens less each of SHIFTS, for 0 to 3 cuts, and whether the
-        loss of two cuts is such a fragment.
+    match_at : ndarray of int64, (n_matches,)
+        Places in `matches` that are not 0, row by row in one line.
+    match_count : ndarray of uint8, (n_matches,)
+        What stands there.
     """
 
     reason: str | None
+    formula: MolecularFormula
     atoms: NDArray[np.uint8]
     bonds: NDArray[np.uint8]
-    heavy: NDArray[np.uint8]
-    hydrogens_in_all: int
-    skeletons: NDArray[np.uint8]
     share: NDArray[np.uint8]
     cuts: NDArray[np.uint8]
     loss_cuts: NDArray[np.uint8]
-    isotopes: NDArray[np.float32]
-    first_mass: NDArray[np.int16]
-    skeleton: NDArray[np.int32]
-    hydrogens: NDArray[np.uint8]
-    matches: NDArray[np.uint8]
+    match_at: NDArray[np.int64]
+    match_count: NDArray[np.uint8]
+
+    @property
+    def matches(self) -> NDArray[np.uint8]:
+        """How many fragments stand behind each sub-formula, (F, MATCHES).
+
+        They have its skeleton and its hydrogens less each of SHIFTS, for 0 to 3 cuts. The last column of a shift counts
+        fragments of two cuts whose loss it is.
+        """
+        found = np.zeros((self.formula.n_formulae, MATCHES), np.uint8)
+        found.ravel()[self.match_at] = self.match_count
+        return found
 
 
 def prepare_all(smiles: Iterable[str | None], limits: Limits, total: int | None = None) -> list[Prepared]:
@@ -120,173 +118,182 @@ def prepare(molecule: Chem.Mol | None, limits: Limits) -> Prepared:
     Where more sub-formulae are possible than `limits.formulae`, only those remain whose heavy atoms are a fragment of
     the molecule or what such a fragment leaves; where these are too many, the molecule is refused.
     """
-    reason, _, _ = survey(molecule)
-    if molecule is None or reason is not None:
-        return _refused(reason or "no molecule")
-    atoms = list(molecule.GetAtoms())
-    attached = np.array([atom.GetTotalNumHs() for atom in atoms], dtype=np.int64)
-    elements = np.array([[atom.GetAtomicNum() == number for number in HEAVY] for atom in atoms], dtype=np.int64)
-    heavy, hydrogens = elements.sum(axis=0), int(attached.sum())
-    if not heavy.any():
+    if molecule is None:
+        return _refused("no molecule")
+    # Iterating over GetAtoms() takes three times as long.
+    atoms = [molecule.GetAtomWithIdx(at) for at in range(molecule.GetNumAtoms())]
+    elements = [atom.GetAtomicNum() for atom in atoms]
+    borne = [atom.GetTotalNumHs() for atom in atoms]
+    reason = unsuitability(molecule, atoms, elements, borne)
+    if reason is not None:
+        return _refused(reason)
+    heavy, hydrogens = tuple(map(elements.count, HEAVY)), sum(borne)
+    if not any(heavy):
         return _refused("no heavy atom")
     if len(atoms) > MOST_ATOMS or hydrogens > MOST_HYDROGENS or len(atoms) + hydrogens > limits.atoms:
         return _refused("too many atoms")
-    if float(np.prod(heavy + 1.0)) * (hydrogens + 1) > _GRID:
+    if math.prod(count + 1 for count in heavy) * (hydrogens + 1) > _GRID:
         return _refused("too many sub-formulae")
-    pieces = _Pieces.of(molecule, elements, attached, heavy)
-    formulae = subformulae(heavy, hydrogens, limits)
-    if len(formulae.skeleton) > limits.formulae:
-        reachable = np.zeros(int(np.prod(heavy + 1)), bool)
-        reachable[pieces.number] = True
-        formulae = subformulae(heavy, hydrogens, limits, reachable | reachable[::-1])
-    if len(formulae.skeleton) > limits.formulae:
+    formula = molecular_formula(heavy, hydrogens, limits)
+    bonds = _bonds(molecule)
+    pieces = _Pieces.of(fragments_of_graph(len(atoms), [bond[:2] for bond in bonds]), bonds, elements, borne, formula)
+    if formula.n_formulae > limits.formulae:
+        reachable = np.zeros(len(formula.row), bool)
+        reachable[pieces.cell] = True
+        formula = formula.among(reachable | reachable[::-1])
+    if formula.n_formulae > limits.formulae:
         return _refused("too many sub-formulae")
-    return _prepared(molecule, heavy, hydrogens, formulae, pieces, limits.isotopes)
+    return Prepared(
+        None, formula, _atoms(molecule, atoms, elements, borne), np.array(bonds, np.uint8).reshape(-1, 3),
+        *_shares_and_cuts(pieces, formula), *_matches(pieces, formula),
+    )  # fmt: skip
 
 
 class _Pieces(NamedTuple):
-    """Fragments of a molecule.
+    """Fragments of a molecule, ascending by cell and cuts.
 
     Attributes
     ----------
+    cell : ndarray of int64, (n,)
+        `skeleton_number` of its heavy atoms.
     cuts : ndarray of uint8, (n,)
         Fewest broken bonds.
-    held : ndarray of float32, (n, N)
-        1 where a fragment holds an atom.
-    number : ndarray of int64, (n,)
-        `skeleton_number` of its heavy atoms.
     hydrogens : ndarray of int64, (n,)
         Hydrogens of its atoms.
+    held : ndarray of float32, (n, N)
+        1 where a fragment holds an atom.
+    near : ndarray of float32, (n, N)
+        How many neighbors of an atom it holds.
+    degree : ndarray of float32, (N,)
+        How many neighbors an atom has.
     """
 
+    cell: NDArray[np.int64]
     cuts: NDArray[np.uint8]
-    held: NDArray[np.float32]
-    number: NDArray[np.int64]
     hydrogens: NDArray[np.int64]
+    held: NDArray[np.float32]
+    near: NDArray[np.float32]
+    degree: NDArray[np.float32]
 
     @classmethod
     def of(
-        cls, molecule: Chem.Mol, elements: NDArray[np.int64], attached: NDArray[np.int64], heavy: NDArray[np.int64]
-    ) -> "_Pieces":
-        """Return the fragments, given each atom's element (N, len(HEAVY)) and hydrogens (N,), and all heavy atoms."""
-        found = fragments(molecule)
-        held = found.membership(molecule.GetNumAtoms())
-        number = skeleton_number((held @ elements).astype(np.int64), heavy)
-        return cls(found.cuts, held, number, (held @ attached).astype(np.int64))
+        cls, found: Fragments, bonds: Sequence[tuple[int, int, int]], elements: Sequence[int], borne: Sequence[int],
+        formula: MolecularFormula,
+    ) -> "_Pieces":  # fmt: skip
+        """Return fragments, given each atom's element and hydrogens."""
+        size = len(elements)
+        # One product gives the neighbors, the cells and the hydrogens. Whole numbers below 2^24 are exact in it.
+        table = np.zeros((size, size + 2), np.float32)
+        for a, b, _ in bonds:
+            table[a, b] = table[b, a] = 1
+        degree = table.sum(axis=1)
+        radix = dict(zip(HEAVY, formula.radix.tolist(), strict=True))
+        table[:, size] = [radix.get(element, 0) for element in elements]
+        table[:, size + 1] = borne
+        held = found.membership(size)
+        sums = held @ table
+        cell = sums[:, size].astype(np.int64)
+        order = np.argsort(cell * (MOST_CUTS + 1) + found.cuts)
+        held, sums = held[order], sums[order]
+        return cls(cell[order], found.cuts[order], sums[:, size + 1].astype(np.int64), held, sums[:, :size], degree)
 
 
-def _prepared(
-    molecule: Chem.Mol, heavy: NDArray[np.int64], hydrogens: int, formulae: Subformulae, pieces: _Pieces, width: int
-) -> Prepared:
-    """Return a molecule with its sub-formulae and isotope patterns of a width."""
-    bonds = _bonds(molecule)
-    skeletons = formulae.skeletons
-    at = skeleton_number(skeletons, heavy)
-    row = np.full(int(np.prod(heavy + 1)), -1)
-    row[at] = np.arange(len(skeletons))
-    cuts = np.full(len(row), NO_FRAGMENT, np.uint8)
-    np.minimum.at(cuts, pieces.number, pieces.cuts)
-    return Prepared(
-        reason=None,
-        atoms=_atoms(molecule),
-        bonds=bonds,
-        heavy=heavy.astype(np.uint8),
-        hydrogens_in_all=hydrogens,
-        skeletons=skeletons.astype(np.uint8),
-        share=_shares(pieces, bonds, row, cuts, len(skeletons)),
-        cuts=cuts[at],
-        loss_cuts=cuts[::-1][at],  # the numbers of a skeleton and of what it lacks add up to the last one
-        isotopes=isotope_patterns(skeletons, HEAVY, width).astype(np.float32),
-        first_mass=lightest_mass(skeletons, HEAVY).astype(np.int16),
-        skeleton=formulae.skeleton.astype(np.int32),
-        hydrogens=formulae.hydrogens.astype(np.uint8),
-        matches=_matches(formulae, hydrogens, pieces, row),
-    )
+def _shares_and_cuts(
+    pieces: _Pieces, formula: MolecularFormula
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return `Prepared.share`, `cuts` and `loss_cuts`.
 
-
-def _shares(
-    pieces: _Pieces, bonds: NDArray[np.uint8], row: NDArray[np.int64], cuts: NDArray[np.uint8], n_skeletons: int
-) -> NDArray[np.uint8]:
-    """Return `Prepared.share`, (K, 3, N). A skeleton without fragments has what the fragments of its loss leave."""
-    held, number = pieces.held, pieces.number
-    best, loss_cuts = pieces.cuts == cuts[number], cuts[::-1]
+    A skeleton without fragments has what the fragments of its loss leave.
+    """
+    first = np.flatnonzero(np.diff(pieces.cell, prepend=-1))  # of each cell that has fragments
+    fewest = pieces.cuts[first]
+    chosen = np.flatnonzero(pieces.cuts == np.repeat(fewest, np.diff(np.append(first, len(pieces.cell)))))
+    starts = np.searchsorted(chosen, first)
+    held, near = pieces.held[chosen], pieces.near[chosen]
     n_atoms = held.shape[1]
-    ends = np.zeros((2, len(bonds), n_atoms), np.float32)
-    ends[0, np.arange(len(bonds)), bonds[:, 0]] = 1
-    ends[1, np.arange(len(bonds)), bonds[:, 1]] = 1
-    chosen = np.flatnonzero(best)
-    inside = held[chosen]
-    broken = (inside @ ends[0].T != inside @ ends[1].T).astype(np.float32)
-    at_break = np.minimum(broken @ (ends[0] + ends[1]), 1)
-    whole = np.stack([inside, at_break * inside, at_break * (1 - inside)], axis=1)
-    sums, counts = np.zeros((n_skeletons, 3, n_atoms), np.float32), np.zeros(n_skeletons, np.float32)
-    for places, usable, parts in (
-        (row[number[chosen]], np.ones(len(chosen), bool), whole),
-        (row[::-1][number[chosen]], loss_cuts[number[chosen]] == NO_FRAGMENT, whole[:, (0, 2, 1)]),
-    ):
-        taken = np.flatnonzero(usable & (places >= 0))
-        order = taken[np.argsort(places[taken], kind="stable")]
-        if not len(order):
-            continue
-        starts = np.flatnonzero(np.diff(places[order], prepend=-1))
-        at = places[order][starts]
-        found = np.add.reduceat(parts[order], starts, axis=0)
-        number_of = np.diff(np.append(starts, len(order)))
-        if parts is not whole:
-            found[:, 0] = number_of[:, None] - found[:, 0]
-        sums[at] += found
-        counts[at] += number_of
-    return np.rint(255 * sums / np.maximum(counts, 1)[:, None, None]).astype(np.uint8)
+    parts = np.empty((len(chosen), 3, n_atoms), np.float32)
+    parts[:, 0] = held
+    np.multiply(held, near < pieces.degree, out=parts[:, 1])
+    np.greater(near, 0, out=parts[:, 2])
+    np.subtract(parts[:, 2], held, out=parts[:, 2])
+    np.maximum(parts[:, 2], 0, out=parts[:, 2])
+    sums = np.add.reduceat(parts, starts, axis=0)
+    counts = np.diff(np.append(starts, len(chosen))).astype(np.float32)[:, None, None]
+    n_cells = len(first)
+    table = np.zeros((2 * n_cells + 1, 3, n_atoms), np.float32)  # nothing, the fragments, and what they leave
+    table[1 : n_cells + 1] = sums
+    table[n_cells + 1 :] = sums[:, (0, 2, 1)]
+    table[n_cells + 1 :, 0] = counts[:, 0] - sums[:, 0]
+    table[1 : n_cells + 1] *= 255
+    table[n_cells + 1 :] *= 255
+    table[1 : n_cells + 1] /= counts
+    table[n_cells + 1 :] /= counts
+    # The cells of a skeleton and of what it lacks add up to the last one.
+    of_cell = np.zeros(len(formula.row), np.int64)
+    of_cell[pieces.cell[first]] = np.arange(1, n_cells + 1)
+    own, loss = of_cell[formula.cells], of_cell[::-1][formula.cells]
+    cuts = np.append(np.uint8(NO_FRAGMENT), fewest)
+    row = np.where(own > 0, own, np.where(loss > 0, loss + n_cells, 0))
+    return np.rint(table, out=table).astype(np.uint8)[row], cuts[own], cuts[loss]
 
 
-def _matches(formulae: Subformulae, hydrogens: int, pieces: _Pieces, row: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Return `Prepared.matches`, (F, MATCHES)."""
-    cuts, attached, loss_row = pieces.cuts, pieces.hydrogens, row[::-1][pieces.number]
-    kept = row[pieces.number] >= 0
-    reach = max(abs(shift) for shift in SHIFTS)
-    shape = (MOST_CUTS + 2, len(formulae.skeletons), hydrogens + 1 + 2 * reach)
-    counts = np.zeros(shape, np.int64)
-    np.add.at(counts, (cuts[kept].astype(np.int64), row[pieces.number][kept], attached[kept] + reach), 1)
-    lost = (cuts == 2) & (loss_row >= 0)
-    np.add.at(counts[-1], (loss_row[lost], hydrogens - attached[lost] + reach), 1)
-    columns = [counts[:, formulae.skeleton, formulae.hydrogens - shift + reach] for shift in SHIFTS]
-    return np.minimum(np.concatenate(columns), 255).T.astype(np.uint8)
+def _matches(pieces: _Pieces, formula: MolecularFormula) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Return `Prepared.match_at` and `match_count`."""
+    kinds = MOST_CUTS + 2
+    width = formula.hydrogens + 1
+    row, loss_row = formula.row[pieces.cell], formula.row[::-1][pieces.cell]
+    keys = (row * width + pieces.hydrogens) * kinds + pieces.cuts
+    lost = (pieces.cuts == 2) & (loss_row >= 0)
+    of_loss = (loss_row[lost] * width + formula.hydrogens - pieces.hydrogens[lost]) * kinds + kinds - 1
+    keys = np.concatenate([keys[row >= 0], of_loss])
+    keys.sort()
+    first = np.flatnonzero(np.diff(keys, prepend=-1))
+    count = np.minimum(np.diff(np.append(first, len(keys))), 255).astype(np.uint8)
+    place, kind = np.divmod(keys[first], kinds)
+    skeleton, hydrogens = np.divmod(place, width)
+    above = (hydrogens - formula.fewest[skeleton])[:, None] + _SHIFTS
+    within = (above >= 0) & (above < formula.number[skeleton][:, None])
+    at = (formula.start[skeleton][:, None] + above) * MATCHES + np.arange(len(SHIFTS)) * kinds + kind[:, None]
+    return at[within], np.repeat(count, len(SHIFTS))[within.ravel()]
 
 
-def _atoms(molecule: Chem.Mol) -> NDArray[np.uint8]:
-    rings = molecule.GetRingInfo()
-    rows = np.zeros((molecule.GetNumAtoms(), ATOM_FEATURES), np.uint8)
-    for at, atom in enumerate(molecule.GetAtoms()):
-        degree, borne = min(atom.GetDegree(), 5), min(atom.GetTotalNumHs(), 4)
-        rows[at] = [
-            *(atom.GetAtomicNum() == number for number in HEAVY),
-            *(degree == n for n in range(6)),
-            *(borne == n for n in range(5)),
-            *(atom.GetHybridization() == kind for kind in _HYBRIDS),
-            *(atom.GetFormalCharge() == charge for charge in (-1, 0, 1)),
-            *(rings.IsAtomInRingOfSize(at, size) for size in _RING_SIZES),
-            atom.GetIsAromatic(),
-            atom.IsInRing(),
-        ]
-    return rows
-
-
-def _bonds(molecule: Chem.Mol) -> NDArray[np.uint8]:
-    """Return `Prepared.bonds`, (n_bonds, 3); a bond of any other order counts as single."""
-    rows = [
+def _atoms(
+    molecule: Chem.Mol, atoms: Sequence[Chem.Atom], elements: Sequence[int], borne: Sequence[int]
+) -> NDArray[np.uint8]:
+    """Return `Prepared.atoms`."""
+    none = ATOM_FEATURES  # a column that is dropped
+    columns = [
         (
-            bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(),
-            BOND_ORDERS.index(bond.GetBondType()) if bond.GetBondType() in BOND_ORDERS else 0,
+            _ELEMENT_COLUMN.get(element, none),
+            _DEGREE + min(atom.GetDegree(), _MOST_DEGREE),
+            _BORNE + min(hydrogens, _MOST_BORNE),
+            _HYBRID_COLUMN.get(atom.GetHybridization(), none),
+            _CHARGE_COLUMN.get(atom.GetFormalCharge(), none),
+            _AROMATIC if atom.GetIsAromatic() else none,
         )
-        for bond in molecule.GetBonds()
-    ]  # fmt: skip
-    return np.array(rows, dtype=np.uint8).reshape(-1, 3)
+        for atom, element, hydrogens in zip(atoms, elements, borne, strict=True)
+    ]
+    rows = np.zeros((len(atoms), ATOM_FEATURES + 1), np.uint8)
+    rows[np.arange(len(atoms))[:, None], columns] = 1
+    for ring in molecule.GetRingInfo().AtomRings():
+        rows[ring, _IN_RING] = 1
+        if len(ring) in _RING_SIZES:
+            rows[ring, _RING + len(ring) - _RING_SIZES.start] = 1
+    return np.ascontiguousarray(rows[:, :ATOM_FEATURES])
+
+
+def _bonds(molecule: Chem.Mol) -> list[tuple[int, int, int]]:
+    """Return both atoms of each bond, and its place in BOND_ORDERS; a bond of any other order counts as single."""
+    bonds = [molecule.GetBondWithIdx(at) for at in range(molecule.GetNumBonds())]
+    return [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx(), _ORDER.get(bond.GetBondType(), 0)) for bond in bonds]
 
 
 def _refused(reason: str) -> Prepared:
-    none, shares = np.zeros(0, np.uint8), np.zeros((0, 3, 0), np.uint8)
+    none, counts = np.zeros(0, np.uint8), np.zeros(0, np.int64)
+    nothing = MolecularFormula(
+        np.zeros(len(HEAVY), np.int64), 0, counts, np.zeros((0, len(HEAVY)), np.uint8), counts, counts, 1
+    )
     return Prepared(
-        reason, np.zeros((0, ATOM_FEATURES), np.uint8), np.zeros((0, 3), np.uint8), none, 0,
-        np.zeros((0, len(HEAVY)), np.uint8), shares, none, none, np.zeros((0, 1), np.float32), np.zeros(0, np.int16),
-        np.zeros(0, np.int32), none, np.zeros((0, MATCHES), np.uint8),
+        reason, nothing, np.zeros((0, ATOM_FEATURES), np.uint8), np.zeros((0, 3), np.uint8),
+        np.zeros((0, 3, 0), np.uint8), none, none, counts, none,
     )  # fmt: skip

@@ -113,20 +113,41 @@ def subformulae(
     reachable
         (prod(heavy + 1),) which skeletons to keep, by `skeleton_number`; None: all.
     """
-    skeletons = all_skeletons(heavy)
+    cells, skeletons, fewest, number = subformulae_by_skeleton(heavy, hydrogens, limits)
+    if reachable is not None:
+        kept = reachable[cells]
+        skeletons, fewest, number = skeletons[kept], fewest[kept], number[kept]
+    skeleton = np.repeat(np.arange(len(number)), number)
+    place = np.arange(len(skeleton)) - np.repeat(np.cumsum(number) - number, number)
+    return Subformulae(skeletons, skeleton, place + fewest[skeleton])
+
+
+def subformulae_by_skeleton(
+    heavy: NDArray[np.int64], hydrogens: int, limits: Limits
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the skeletons of `subformulae` and the range of their hydrogens.
+
+    Returns
+    -------
+    cells : ndarray of int64, (K,)
+        Their `skeleton_number`.
+    skeletons : ndarray of int64, (K, len(HEAVY))
+        Heavy atoms by element.
+    fewest, number : ndarray of int64, (K,)
+        Fewest hydrogens, and number of sub-formulae.
+    """
+    present = np.flatnonzero(heavy)
+    grid = np.indices(tuple((heavy[present] + 1).tolist())).reshape(len(present), -1)
     own = float(unsaturation(heavy, hydrogens))
-    without = unsaturation(skeletons, 0)
+    without = 1 + _UNSATURATION[present] @ grid
     most = np.clip(np.floor(2 * (without - min(own, 0.0) + limits.below_saturated)), -1, hydrogens)
     least = np.clip(np.ceil(2 * (without - max(own, 0.0) - limits.added_unsaturation)), 0, hydrogens + 1)
     number = np.maximum(most - least + 1, 0).astype(np.int64)
     number[0] = 0
-    if reachable is not None:
-        number[~reachable] = 0
-    kept = np.flatnonzero(number)
-    number, least = number[kept], least[kept].astype(np.int64)
-    skeleton = np.repeat(np.arange(len(kept)), number)
-    place = np.arange(len(skeleton)) - np.repeat(np.cumsum(number) - number, number)
-    return Subformulae(skeletons[kept], skeleton, place + least[skeleton])
+    cells = np.flatnonzero(number)
+    skeletons = np.zeros((len(cells), len(HEAVY)), np.int64)
+    skeletons[:, present] = grid[:, cells].T
+    return cells, skeletons, least[cells].astype(np.int64), number[cells]
 
 
 def isotope_patterns(counts: NDArray[np.int64], elements: tuple[int, ...], width: int) -> NDArray[np.float64]:
@@ -157,6 +178,19 @@ def isotope_patterns(counts: NDArray[np.int64], elements: tuple[int, ...], width
     return shares
 
 
+def patterns_of_all(heavy: NDArray[np.int64], width: int) -> NDArray[np.float64]:
+    """Return the isotope patterns of `all_skeletons(heavy)`, as of `isotope_patterns`, (prod(heavy + 1), width)."""
+    patterns = np.zeros((1, width))
+    patterns[0, 0] = 1.0
+    for element, count in zip(HEAVY, heavy.tolist(), strict=True):
+        if count:
+            # A row of patterns times this matrix holds its convolutions with 0, 1, 2 ... atoms one after the other.
+            shifted = _shifted_powers(element, -(-count // _PATTERN_STEP) * _PATTERN_STEP, width)
+            patterns = (patterns @ shifted[:, : (count + 1) * width]).reshape(-1, width)
+    shares: NDArray[np.float64] = patterns / patterns.sum(axis=1, keepdims=True)
+    return shares
+
+
 def lightest_mass(counts: NDArray[np.int64], elements: tuple[int, ...]) -> NDArray[np.int64]:
     """Return the nominal masses of formulae of the lightest isotopes, where their patterns begin, (n,)."""
     return counts @ np.array([_lightest(element) for element in elements], dtype=np.int64)
@@ -173,6 +207,16 @@ def _powers(element: int, most: int, width: int) -> NDArray[np.float64]:
     for number in range(1, most + 1):
         found[number] = _convolved(found[number - 1 : number], one)[0]
     return found
+
+
+@cache
+def _shifted_powers(element: int, most: int, width: int) -> NDArray[np.float64]:
+    """Return for each shift the shifted patterns of 0 to `most` atoms of an element, (width, (most + 1) width)."""
+    powers = _powers(element, most, width)
+    shifted = np.zeros((width, most + 1, width))
+    for shift in range(width):
+        shifted[shift, :, shift:] = powers[:, : width - shift]
+    return shifted.reshape(width, -1)
 
 
 def _convolved(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:

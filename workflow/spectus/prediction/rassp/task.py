@@ -61,7 +61,8 @@ class PreparedSpectra:
         for at, (row, intensity) in enumerate(zip(self.row.tolist(), self.intensity, strict=True)):
             molecule = self.molecules[row]
             if molecule.reason is None:
-                end = int(molecule.first_mass[-1]) + molecule.hydrogens_in_all + molecule.isotopes.shape[1]
+                formula = molecule.formula
+                end = int(formula.first_mass[-1]) + formula.hydrogens + formula.isotopes
                 inside[at] = intensity[end:].sum() <= most_foreign * intensity.sum()
         return inside
 
