@@ -79,6 +79,10 @@ function ratioText(value) {
   return value >= 100 ? ">100" : value >= 0.01 || value === 0 ? value.toFixed(2) : "<0.01";
 }
 
+/** Columns that fit on paper. */
+const printed = new Set(["Feature", "RT, min", "RI", "Best candidate", "CAS", "Formula", "Level", term("probability"), "Area", term("blankRatio"), "Decision"]);
+const columnClass = column => [column.number ? "number" : "", printed.has(column.head) ? "" : "screen"].join(" ").trim() || null;
+
 const rowsBeyondView = 12;
 
 const table = {
@@ -91,7 +95,7 @@ const table = {
   printing: false,
 
   start() {
-    this.heads = columns.map((column, number) => el("th", {scope: "col", class: column.number ? "number" : null},
+    this.heads = columns.map((column, number) => el("th", {scope: "col", class: columnClass(column)},
       el("button", {class: "plain", type: "button", click: () => this.sort(number)}, column.head)));
     const widths = columns.map(column => el("col", {style: column.width ? `width:${column.width}em` : null}));
     const width = columns.reduce((sum, column) => sum + (column.width || 16), 0);
@@ -175,7 +179,7 @@ const table = {
       this.body.replaceChildren(el("tr", {}, el("td", {colspan: columns.length, class: "empty"}, "No feature fits these filters.")));
       return;
     }
-    const focused = this.body.contains(document.activeElement);
+    const focused = this.body.contains(document.activeElement), top = this.host.scrollTop;
     const shown = new Map();
     for (let place = first; place < last; place++) shown.set(this.rows[place], this.elements.get(this.rows[place]) || this.element(this.rows[place], place));
     this.elements = shown;
@@ -184,6 +188,8 @@ const table = {
     this.body.replaceChildren(...(first ? [this.above] : []), ...shown.values(), ...(last < n ? [this.below] : []));
     this.focusable();
     if (focused) (shown.get(chosen) || this.host).focus({preventScroll: true});
+    // While its rows are exchanged the table is short for a moment, which may move it.
+    if (this.host.scrollTop !== top) this.host.scrollTop = top;
     if (this.height) return;
     // The first rows show how high a row and the table are.
     this.height = shown.values().next().value.getBoundingClientRect().height;
@@ -193,7 +199,7 @@ const table = {
   element(i, place) {
     return el("tr", {"data-feature": i, tabindex: -1, "aria-rowindex": place + 2, "aria-selected": i === chosen ? "true" : "false"},
       columns.map((column, number) => el(number ? "td" : "th", {scope: number ? null : "row",
-        class: column.number ? "number" : null, title: column.width ? null : title(i)}, column.cell(i))));
+        class: columnClass(column), title: column.width ? null : title(i)}, column.cell(i))));
   },
 
   /** The tab key reaches one row; arrow keys move on from it. */

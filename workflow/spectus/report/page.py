@@ -157,7 +157,7 @@ def _runs_section(campaign: CampaignResults, content: PageContent) -> str:
     head = ["Run", "Type", "Format", "#Scans", "#Time, min", "#m/z", "#Components", "Status"]
     if not types:
         head, rows = [head[0], *head[2:]], [[row[0], *row[2:]] for row in rows]
-    return html_table(head, rows, "scroll tall", "Runs")
+    return html_table(head, rows, "scroll tall", "Table of runs")
 
 
 def _run_status(run: dict[str, Any], missing: str | None) -> str:

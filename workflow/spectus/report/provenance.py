@@ -28,7 +28,7 @@ def provenance_section(campaign: CampaignResults) -> str:
             "<h3>Software</h3>",
             f"<p>{escape(', '.join([f'spectus {__version__}', *_versions()]))}</p>",
             "<h3>Settings</h3>",
-            f"<pre><code>{escape(campaign.settings)}</code></pre>"
+            f'<pre tabindex="0" role="region" aria-label="Settings"><code>{escape(campaign.settings)}</code></pre>'
             if campaign.settings is not None
             else '<p class="empty">No configuration was given to the report.</p>',
         ]
