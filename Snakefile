@@ -20,6 +20,7 @@ include: "workflow/rules/align.smk"
 include: "workflow/rules/molecules.smk"
 include: "workflow/rules/predict.smk"
 include: "workflow/rules/search.smk"
+include: "workflow/rules/quantify.smk"
 include: "workflow/rules/denovo.smk"
 include: "workflow/rules/identify.smk"
 include: "workflow/rules/report.smk"
@@ -37,7 +38,7 @@ onsuccess:
 
 
 # `snakemake` makes the report; `snakemake convert` (deconvolve, calibrate, align, library, molecules, predict, search,
-# denovo, identify) stops after that stage. `snakemake train` trains a model of your own instead.
+# quantify, denovo, identify) stops after that stage. `snakemake train` trains a model of your own instead.
 rule all:
     default_target: True
     input:

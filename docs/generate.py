@@ -61,6 +61,16 @@ TABLES = {
         "One row per record of a spectral library, measured or predicted. Written by `spectus library` and "
         "`spectus predict`.",
     ),
+    "AMOUNTS": ("amounts", "One row per compound and run. Written by `spectus quantify`."),
+    "CALIBRATION_CURVES": ("calibration_curves", "One row per compound and batch. Written by `spectus quantify`."),
+    "CALIBRATION_POINTS": (
+        "calibration_points",
+        "One row per compound and calibrator or QC sample. Written by `spectus quantify`.",
+    ),
+    "BLANK_VERDICTS": ("blank_verdicts", "One row per feature and group of blanks. Written by `spectus quantify`."),
+    "CORRECTED_AREAS": ("corrected_areas", "One row per feature and run. Written by `spectus quantify`."),
+    "QC_RUNS": ("qc_runs", "One row per run. Written by `spectus quantify`."),
+    "QC_FEATURES": ("qc_features", "One row per feature. Written by `spectus quantify`."),
     "EVALUATIONS": ("evaluations", "One row per query and method. Written by `spectus evaluate --details`."),
     "GROUND_TRUTH": ("ground_truth", "One row per compound and simulated run. Written by `spectus simulate`."),
 }

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 # The jobs of a campaign with one chunk of runs, one library, one chunk of features and nothing predicted.
 PLAIN = {
     "convert_chunk": 1, "deconvolve_chunk": 1, "calibrate": 1, "align": 1, "library_table": 1, "search": 1,
-    "denovo_chunk": 1, "identify": 1, "report": 1, "all": 1,
+    "quantify": 1, "denovo_chunk": 1, "identify": 1, "report": 1, "all": 1,
 }  # fmt: skip
 # The example predicts a list of molecules that it builds.
 EXAMPLE = {**PLAIN, "molecule_list": 1, "predict_chunk": 2}

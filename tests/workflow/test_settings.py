@@ -25,7 +25,7 @@ def leaves(schema: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Ma
 
 def test_the_schema_is_strict_everywhere_and_every_key_has_a_default() -> None:
     sections = [SCHEMA, *(rule for rule in SCHEMA["properties"].values() if "properties" in rule)]
-    assert len(sections) == 12
+    assert len(sections) == 13
     assert all(section["additionalProperties"] is False for section in sections)
     assert all("default" in rule for _, rule in leaves(SCHEMA))
 
@@ -43,6 +43,7 @@ COMMANDS = {
     "deconvolve": ["x", "--out", "x"],
     "calibrate": ["x", "--samples", "x", "--out", "x", "--ri-standards", "x"],
     "align": ["x", "--out", "x", "--peak-areas", "x"],
+    "quantify": ["x", "x", "--samples", "x", "--out", "x"],
     "search": ["x", "--library", "x", "--out", "x"],
     "molecules": ["--out", "x"],
     "denovo": ["x", "--out", "x"],

@@ -6,6 +6,7 @@ rule report:
         ri_standards=rules.calibrate.output.ri_standards,
         features=rules.align.output.features,
         peak_areas=rules.align.output.peak_areas,
+        quantitation=rules.quantify.output,
         hits=rules.search.output,
         denovo=rules.identify.input.denovo,
         candidates=rules.identify.output,
@@ -39,6 +40,7 @@ rule report:
         printf %s {params.settings:q} >{output.settings:q}
         python3 -m spectus report --runs {input.runs:q} --components {input.components:q} \
             --ri-standards {input.ri_standards:q} --features {input.features:q} --peak-areas {input.peak_areas:q} \
+            --quantitation {input.quantitation:q} \
             --hits {input.hits:q} --denovo {input.denovo:q} --candidates {input.candidates:q} \
             --samples {input.samples:q} --library {input.libraries:q} {params.ground_truth:q} \
             --settings {output.settings:q} --title {params.title:q} --out {params.folder:q} \

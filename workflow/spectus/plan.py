@@ -14,7 +14,7 @@ from typing import Any
 
 from spectus.errors import InputError
 from spectus.files import resource
-from spectus.samples import Sample
+from spectus.samples import Sample, number_in
 
 _SHIPPED_PREDICTION_MODELS = ("neims", "rassp")
 """Models in the folders models/NAME-open of the resources."""
@@ -183,6 +183,23 @@ def named_file(key: str, path: str | None) -> list[str]:
     return [path] if path else []
 
 
+def named_compounds(settings: Mapping[str, Any], samples: Sequence[Sample]) -> bool:
+    """Tell whether the quantitation finds compounds or the internal standard by name, and so needs library hits.
+
+    Parameters
+    ----------
+    settings
+        The section `quantify` of the configuration.
+    samples
+        The runs, whose column `internal_standard` may name the standard.
+    """
+    named = {cell for s in samples for name, cell in s.extra.items() if name.casefold() == "internal_standard"}
+    standards = named if settings["internal_standard"] is None else {str(settings["internal_standard"])}
+    return settings["compounds"] is not None or any(
+        number_in(text) is None and not re.fullmatch(r"F\d+|none", text) for text in standards
+    )
+
+
 def ground_truth_files(path: str | None) -> list[str]:
     """Give the table of ground truth, if there is one.
 
@@ -242,7 +259,7 @@ def options(**values: str | Sequence[str] | None) -> list[str]:
 
 PATH_KEYS = (
     "samples", "libraries", "model", "search.exclude", "molecules.exclude", "predict.molecules", "predict.model",
-    "identify.reranker", "report.ground_truth", "train.library", "train.molecules", "train.exclude", "train.settings",
+    "identify.reranker", "quantify.compounds", "report.ground_truth", "train.library", "train.molecules", "train.exclude", "train.settings",
     "train.neims_settings", "train.rassp_settings",
 )  # fmt: skip
 """Keys of the configuration that name files: one, a list, or null."""

@@ -143,13 +143,35 @@ def number_in(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _rows(path: Path) -> Iterator[_Row]:
-    """Line number and cells by column, for each line below the header that is not blank."""
+def table_rows(path: Path, columns: Sequence[str], required: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Read a small table that a person writes: text separated by tabs, commas or semicolons, or a workbook.
+
+    Parameters
+    ----------
+    path
+        The table. The content decides, not the name.
+    columns
+        Names of columns that are known in any case and returned in this one. Others are returned as they are.
+    required
+        Columns that must be there.
+
+    Yields
+    ------
+    line : int
+        Number of the line or row.
+    cells : dict of str to str
+        Cells by column; lines without content are left out.
+
+    Raises
+    ------
+    InputError
+        The table cannot be read, lacks a column, or a line has not as many cells as the header.
+    """
     with require_file(path).open("rb") as handle:
         workbook = handle.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC
     lines = _workbook_lines(path) if workbook else _text_lines(path)
     _, first = next(lines, (1, []))
-    names = _header(path, first)
+    names = _header(path, first, columns, required)
     for line, found in lines:
         cells = [cell.strip() for cell in found]
         if not any(cells):
@@ -158,7 +180,12 @@ def _rows(path: Path) -> Iterator[_Row]:
             problem = f"has {len(cells)} cells where the header has {len(names)}"
             remedy = "separate cells by one delimiter as in the header and leave unknown cells empty"
             raise _at(path, line, problem, remedy)
-        yield _Row(line, {name: cell for name, cell in zip(names, cells, strict=True) if name})
+        yield line, {name: cell for name, cell in zip(names, cells, strict=True) if name}
+
+
+def _rows(path: Path) -> Iterator[_Row]:
+    """Line number and cells by column, for each line of a sample sheet."""
+    return (_Row(*row) for row in table_rows(path, _columns(), _schema()["required"]))
 
 
 def _text_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -210,16 +237,16 @@ def _cell_text(value: Any) -> str:
     return value.isoformat() if isinstance(value, date | datetime | time) else str(value)
 
 
-def _header(path: Path, cells: Sequence[str]) -> list[str]:
+def _header(path: Path, cells: Sequence[str], columns: Sequence[str], required: Sequence[str]) -> list[str]:
     """Return the names of the columns; the known ones in lower case, an empty one at the right end as ''."""
     header = [name.strip() for name in cells]
-    header = [name.lower() if name.lower() in _columns() else name for name in header]
+    header = [name.lower() if name.lower() in columns else name for name in header]
     for place, name in enumerate(header, 1):
         if not name and any(header[place:]):
             raise _at(path, 1, f"column {place} has no name", "name it, or delete the column")
         if name and header.count(name) > 1:
             raise _at(path, 1, f"column {name!r} appears twice", "keep one of them")
-    missing = [name for name in _schema()["required"] if name not in header]
+    missing = [name for name in required if name not in header]
     if missing:
         remedy = "add them to the header, separated by tabs, commas or semicolons"
         raise _at(path, 1, f"lacks the columns {', '.join(missing)}", remedy)

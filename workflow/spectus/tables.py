@@ -199,9 +199,22 @@ LIBRARY_HITS = pa.schema(
 DENOVO_CANDIDATES = pa.schema(
     [
         _field("query", pa.string(), "feature, or the record's name", nullable=False),
-        _field("rank", pa.int32(), "by log_prob, from 1", nullable=False),
+        _field("rank", pa.int32(), "by score, from 1", nullable=False),
         _field("smiles", pa.string(), "canonical, without stereochemistry; null where there is a reason"),
-        _field("log_prob", pa.float64(), "natural logarithm of the summed probability of the strings that mean it"),
+        _field("method", pa.string(), "what made it: 'model', 'edit' (structure editing) or 'model+edit'"),
+        _field("parent", pa.string(), "structure that was edited, as SMILES; null if the model alone made it"),
+        _field(
+            "score",
+            pa.float64(),
+            "what ranks the candidates: log_prob, or where the query's structures were edited, logarithms of odds from "
+            "the predicted spectrum, the mass, the edit and log_prob, up to a constant",
+        ),
+        _field(
+            "log_prob",
+            pa.float64(),
+            "natural logarithm of the summed probability of the decoded strings that mean it; of an edited structure, "
+            "of its canonical SMILES",
+        ),
         _field("n_invalid", pa.int32(), "decoded strings of this query that are no molecule"),
         _field("model", pa.string(), "name of the model"),
         _field("reason", pa.string(), "why the query has no candidate; null otherwise"),
@@ -247,6 +260,150 @@ CANDIDATES = pa.schema(
         _field("explained_mz", pa.list_(pa.float64()), "m/z of peaks that subformulae of the candidate explain"),
         _field("explained_formula", pa.list_(pa.string()), "the most abundant subformula predicted at each of them"),
         _field("reason", pa.string(), "why the query has no candidate; null otherwise"),
+    ]
+)
+
+AMOUNTS = pa.schema(
+    [
+        _field("compound", pa.string(), "name of the compound, or of its feature", nullable=False),
+        _field("feature", pa.string(), "the feature that it is; null if it was sought by its time only"),
+        _field("run", pa.string(), "name of the run in the sample sheet", nullable=False),
+        _field("amount", pa.float64(), "amount times the dilution; null below the limit of detection or without curve"),
+        _field("amount_low", pa.float64(), "lower limit of its confidence interval; 0 if the compound is not detected"),
+        _field(
+            "amount_high", pa.float64(), "upper limit of it; the limit of detection if the compound is not detected"
+        ),
+        _field("unit", pa.string(), "unit of the amounts; null if neither the settings nor the sheet state it"),
+        _field("flag", pa.string(), "what is wrong with the amount, joined by '; '; null if nothing"),
+        _field("rt_s", pa.float64(), "apex of the quantifier ion, s; null without a peak"),
+        _field("area", pa.float64(), "area of the quantifier ion, counts x s; null if the run has no mzML"),
+        _field("snr", pa.float64(), "height of the quantifier ion over its noise"),
+        _field(
+            "standard_area", pa.float64(), "area of the internal standard's ion, counts x s"
+        ),
+        _field("response", pa.float64(), "area over the standard's area; the area itself without a standard"),
+        _field("qualifier_error", pa.float64(), "largest relative deviation of a qualifier ratio; null without any"),
+    ]
+)
+
+CALIBRATION_CURVES = pa.schema(
+    [
+        _field("compound", pa.string(), "name of the compound, or of its feature", nullable=False),
+        _field("batch", pa.string(), "batch of the sheet that the curve is for; '' for all runs", nullable=False),
+        _field("feature", pa.string(), "the feature that the compound is; null if it was sought by its time only"),
+        _field("rt_s", pa.float64(), "time of the compound, s"),
+        _field("standard", pa.string(), "internal standard; null for none"),
+        _field("quantifier_mz", pa.float64(), "m/z of the quantifier ion"),
+        _field("qualifier_mz", pa.list_(pa.float64()), "m/z of the qualifier ions"),
+        _field(
+            "qualifier_ratio", pa.list_(pa.float64()), "their areas over that of the quantifier, in the calibrators"
+        ),
+        _field("model", pa.string(), "'linear' or 'quadratic'; null without a curve"),
+        _field("weighting", pa.string(), "weights of the calibrators: 'equal', '1/x' or '1/x2'"),
+        _field("intercept", pa.float64(), "c0 of response = c0 + c1 amount + c2 amount^2"),
+        _field("slope", pa.float64(), "c1"),
+        _field("curvature", pa.float64(), "c2; 0 for a straight line"),
+        _field("r2", pa.float64(), "coefficient of determination of the responses"),
+        _field("weighted_r2", pa.float64(), "the same with the weights of the fit"),
+        _field("residual_sd", pa.float64(), "standard deviation of a response of weight 1 about the curve"),
+        _field("covariance", pa.list_(pa.float64()), "covariance of c0, c1, c2, row by row"),
+        _field("freedom", pa.int32(), "degrees of freedom of residual_sd"),
+        _field("n_calibrators", pa.int32(), "calibrators of the fit"),
+        _field("amount_min", pa.float64(), "lowest amount of the calibrators above 0"),
+        _field("amount_max", pa.float64(), "highest amount of the calibrators"),
+        _field("lod", pa.float64(), "limit of detection, in the unit of the amounts"),
+        _field("loq", pa.float64(), "limit of quantitation, in the unit of the amounts"),
+        _field("limit_basis", pa.string(), "what lod and loq rest on, with the formula's source"),
+        _field("loo_error", pa.float64(), "mean relative error of calibrators calculated back without themselves"),
+        _field("unit", pa.string(), "unit of the amounts"),
+        _field("reason", pa.string(), "why there is no curve, or what is unusual; null otherwise"),
+    ]
+)
+
+CALIBRATION_POINTS = pa.schema(
+    [
+        _field("compound", pa.string(), "name of the compound, or of its feature", nullable=False),
+        _field("batch", pa.string(), "batch of the curve; '' for all runs", nullable=False),
+        _field("run", pa.string(), "name of the run in the sample sheet", nullable=False),
+        _field("type", pa.string(), "'calibrator' or 'qc'", nullable=False),
+        _field("known_amount", pa.float64(), "amount in the sheet", nullable=False),
+        _field("response", pa.float64(), "measured response; null if there is none"),
+        _field("fitted", pa.float64(), "response of the curve at the known amount"),
+        _field("residual", pa.float64(), "response minus fitted"),
+        _field("weighted_residual", pa.float64(), "residual over its standard deviation by the weights of the fit"),
+        _field("amount", pa.float64(), "calculated back from the response"),
+        _field("relative_error", pa.float64(), "calculated amount over known amount, minus 1"),
+        _field("used", pa.bool_(), "the calibrator helped to fit the curve", nullable=False),
+        _field("flag", pa.string(), "what is wrong with the run, joined by '; '; null if nothing"),
+    ]
+)
+
+BLANK_VERDICTS = pa.schema(
+    [
+        _field("feature", pa.string(), "identifier of the feature", nullable=False),
+        _field("blank_group", pa.string(), "runs that share blanks: a batch, a chunk, or 'campaign'", nullable=False),
+        _field("n_samples", pa.int32(), "samples of the group", nullable=False),
+        _field("n_blanks", pa.int32(), "blanks of the group", nullable=False),
+        _field("sample_area", pa.float64(), "median area of the samples that have it perceived, counts x s"),
+        _field("blank_area", pa.float64(), "mean area of the blanks, counts x s"),
+        _field("blank_sd", pa.float64(), "standard deviation of the blanks, counts x s; null for one blank"),
+        _field("blank_limit", pa.float64(), "area above which a run exceeds the blanks, counts x s"),
+        _field("ratio", pa.float64(), "sample_area over blank_area; null if the blanks have none of it"),
+        _field("p_value", pa.float64(), "one-sided test that samples exceed blanks; null for fewer than 2 of either"),
+        _field("q_value", pa.float64(), "the same for all features of the group (Benjamini and Hochberg 1995)"),
+        _field("n_above", pa.int32(), "samples above blank_limit and the least ratio"),
+        _field("verdict", pa.string(), "'absent in blanks', 'above blanks', 'like blanks', 'in blanks only'; null"),
+        _field("contaminant", pa.string(), "common contaminant that the spectrum fits; null for none"),
+        _field("origin", pa.string(), "where that contaminant comes from"),
+        _field("reason", pa.string(), "why there is no verdict; null otherwise"),
+    ]
+)
+
+CORRECTED_AREAS = pa.schema(
+    [
+        _field("feature", pa.string(), "identifier of the feature", nullable=False),
+        _field("run", pa.string(), "name of the run in the sample sheet", nullable=False),
+        _field("corrected_area", pa.float64(), "area over drift_factor, less the blanks if so set, counts x s"),
+        _field("drift_factor", pa.float64(), "signal at this injection over its median, from pooled QC samples", False),
+        _field("blank_ratio", pa.float64(), "area over the mean of its blanks; null if they have none of it"),
+        _field("above_blanks", pa.bool_(), "the area exceeds the blanks; null without blanks, and for blanks"),
+    ]
+)
+
+QC_RUNS = pa.schema(
+    [
+        _field("run", pa.string(), "name of the run in the sample sheet", nullable=False),
+        _field("type", pa.string(), "type of the run in the sample sheet", nullable=False),
+        _field("batch", pa.string(), "batch of the sheet; null for none"),
+        _field("injection", pa.int32(), "place in the order of injection, from 1", nullable=False),
+        _field("injection_source", pa.string(), "'sheet', 'acquired_at' (raw file) or 'rows' of the sheet", False),
+        _field("acquired_at", pa.string(), "start of acquisition, as the raw file says"),
+        _field("standard_area", pa.float64(), "area of the internal standard's ion, counts x s"),
+        _field("standard_ratio", pa.float64(), "that area over the median of the batch"),
+        _field("standard_rt_s", pa.float64(), "apex of the internal standard, s"),
+        _field("standard_shift_s", pa.float64(), "that apex minus the median of the campaign, s"),
+        _field("shift_s", pa.float64(), "median shift of the perceived features from their median times, s"),
+        _field("shift_spread_s", pa.float64(), "median absolute deviation of these shifts, s"),
+        _field("n_features", pa.int32(), "features perceived in the run", nullable=False),
+        _field(
+            "median_ratio", pa.float64(), "area over the feature's median area: median of the perceived ones"
+        ),
+        _field("flag", pa.string(), "limits that the run exceeds, joined by '; '; null if none"),
+    ]
+)
+
+QC_FEATURES = pa.schema(
+    [
+        _field("feature", pa.string(), "identifier of the feature", nullable=False),
+        _field("n_qc", pa.int32(), "pooled QC samples (else QC samples of one amount) with an area", nullable=False),
+        _field("qc_area", pa.float64(), "mean area in them, counts x s"),
+        _field("cv", pa.float64(), "coefficient of variation of the areas; null for fewer than 3"),
+        _field("cv_corrected", pa.float64(), "the same after the drift correction, each QC sample left out in turn"),
+        _field("drift", pa.float64(), "highest over lowest drift factor of the campaign; 1 without a correction"),
+        _field("span", pa.float64(), "share of the QC samples in each local fit (LOESS); null without a correction"),
+        _field("d_ratio", pa.float64(), "standard deviation in QC samples over that in samples"),
+        _field("flag", pa.string(), "limits that the feature exceeds, joined by '; '; null if none"),
+        _field("reason", pa.string(), "why the drift was not corrected; null if it was"),
     ]
 )
 

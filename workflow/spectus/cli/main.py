@@ -19,6 +19,7 @@ COMMANDS = {
     "deconvolve": "deconvolve runs to components: pure spectra with elution profiles",
     "calibrate": "find the RI standards and give every component a retention index",
     "align": "align the components of all runs to features, with peak areas",
+    "quantify": "calculate amounts, compare with blanks and control the quality of runs",
     "search": "search spectra in spectral libraries",
     "denovo": "propose structures for spectra, with SpecTUS",
     "identify": "merge all candidates of each spectrum to one ranked list",

@@ -34,6 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             f"--{option.replace('_', '-')}", nargs="+", required=option not in OPTIONAL, type=Path, metavar="PARQUET",
             help=f"tables of {table.replace('_', ' ').replace('ri ', 'RI ').replace('denovo', 'de novo')}",
         )  # fmt: skip
+    parser.add_argument(
+        "--quantitation", nargs="+", default=[], type=Path, metavar="PARQUET",
+        help="tables written by `spectus quantify`, by their file names: amounts.parquet, qc_runs.parquet ...",
+    )  # fmt: skip
     parser.add_argument("--samples", type=Path, metavar="SHEET", help="sample sheet, for the types of the runs")
     parser.add_argument(
         "--library", nargs="*", default=[], type=Path, metavar="LIB", help=f"libraries of the hits: {LIBRARY_HELP}"
@@ -58,6 +62,7 @@ def run(options: argparse.Namespace) -> list[Path]:
     from spectus.report.write import write_report
 
     files = {table: getattr(options, option) or [] for option, table in TABLES.items()}
+    files |= {path.stem: [path] for path in options.quantitation}
     campaign = CampaignResults.read(files, options.samples, options.library, options.ground_truth, options.settings)
     if options.curation:
         campaign = campaign.curated(options.curation)

@@ -49,6 +49,15 @@ KINDS: dict[str, TableKind] = {
     "ri_standards": TableKind(tables.RI_STANDARDS, ("run", "series", "carbon"), required=False),
     "features": TableKind(tables.FEATURES, ("feature",)),
     "peak_areas": TableKind(tables.PEAK_AREAS, ("feature", "run")),
+    "amounts": TableKind(tables.AMOUNTS, ("compound", "run"), required=False),
+    "calibration_curves": TableKind(tables.CALIBRATION_CURVES, ("compound", "batch"), required=False),
+    "calibration_points": TableKind(tables.CALIBRATION_POINTS, ("compound", "run"), required=False),
+    "blank_verdicts": TableKind(tables.BLANK_VERDICTS, ("feature", "blank_group"), required=False),
+    "corrected_areas": TableKind(
+        tables.CORRECTED_AREAS, ("feature", "run"), kept=("feature", "run"), required=False
+    ),
+    "qc_runs": TableKind(tables.QC_RUNS, ("run",), required=False),
+    "qc_features": TableKind(tables.QC_FEATURES, ("feature",), required=False),
     "library_hits": TableKind(tables.LIBRARY_HITS, ("query", "rank"), required=False),
     "denovo_candidates": TableKind(tables.DENOVO_CANDIDATES, ("query", "rank"), required=False),
     "candidates": TableKind(tables.CANDIDATES, ("query", "rank"), required=False),
@@ -220,9 +229,11 @@ def _in_campaign_order(name: str, part: CampaignTable, orders: Mapping[str, list
 
 
 def _positions(part: CampaignTable, column: str, orders: Mapping[str, list[str]]) -> NDArray[np.int64]:
-    """Return what the rows are ordered by: a number itself, a name by its place in the campaign."""
+    """Return what the rows are ordered by: a number, or the place of a name in the campaign, else in the table."""
     values = part.rows[column]
     if column not in orders:
+        if pa.types.is_string(values.type):
+            values = pc.index_in(values, value_set=values.unique())
         numbers: NDArray[np.int64] = values.to_numpy().astype(np.int64)
         return numbers
     places = pc.index_in(values, value_set=pa.array(orders[column], pa.string()))

@@ -1,0 +1,1 @@
+"""Amounts of compounds, comparison with blanks, and quality control of a campaign."""

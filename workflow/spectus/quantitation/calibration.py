@@ -1,0 +1,316 @@
+"""Calibration curves: weighted least squares, the choice of model and weights, and amounts with their intervals."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from scipy import stats
+from scipy.optimize import brentq
+from statsmodels.regression.linear_model import WLS
+
+from spectus.types import Floats
+
+_POWER = {"equal": 0.0, "1/x": 1.0, "1/x2": 2.0}
+"""Power of the amount by which the weight of a calibrator falls."""
+
+_DEGREE = {"linear": 1, "quadratic": 2}
+
+_LOD_FACTOR = 3.3
+"""Limit of detection in standard deviations of the response over the slope (ICH Q2(R2), 2023, 3.2.3.3)."""
+
+_LOQ_FACTOR = 10.0
+"""The same for the limit of quantitation (ICH Q2(R2), 2023, 3.2.3.3)."""
+
+FEWEST_LEVELS = 3
+"""Fewest amounts of the calibrators. A straight line through three points leaves one degree of freedom."""
+
+_QUADRATIC_LEVELS = 5
+"""Fewest amounts for a quadratic curve. Chosen: four leave one degree of freedom, and intervals of no use."""
+
+_QUADRATIC_GAIN = 0.85
+"""Share of the straight line's error below which a quadratic curve is taken. Chosen on simulated calibrations of five
+shapes and three kinds of noise (benchmarks/quantitation.py): of 0.65 to 1.0, the largest with a preference for the line
+whose mean error of amounts is within 2 % of the best."""
+
+_WEIGHTING_GAIN = 0.85
+"""Share of the error of 1/x below which other weights are taken. Chosen as above, of 0.6 to 1.0."""
+
+_LARGEST_ERROR = 0.5
+"""Relative error that counts at most for one calibrator, so that one outlier does not decide. Chosen as above: of 0.3,
+0.5 and 1.0, all but 1.0 do equally well."""
+
+_BEYOND = 2.0
+"""Amounts are extrapolated up to this many times the highest calibrator. Chosen: such amounts are flagged anyway."""
+
+LOD_BASIS = "residual standard deviation at the lowest calibrator: 3.3 and 10 s / slope (ICH Q2(R2))"
+"""Origin of LOD and LOQ, as the table of curves says it."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A calibration curve, response = c0 + c1 amount + c2 amount^2.
+
+    Attributes
+    ----------
+    model
+        "linear" or "quadratic".
+    weighting
+        "equal", "1/x" or "1/x2".
+    coefficients
+        (3,) c0, c1, c2; c2 is 0 for a straight line.
+    covariance
+        (3, 3) covariance of the coefficients.
+    variance
+        Variance of a response of weight 1 about the curve.
+    freedom
+        Degrees of freedom of the variance.
+    r2, weighted_r2
+        Coefficient of determination of the responses, and that of the weighted fit.
+    low, high
+        Lowest amount above 0 and highest amount of the calibrators.
+    n_calibrators
+        Number of calibrators.
+    error
+        Mean relative error of calibrators that are calculated back from a curve without them; NaN if not known.
+    """
+
+    model: str
+    weighting: str
+    coefficients: Floats
+    covariance: Floats
+    variance: float
+    freedom: int
+    r2: float
+    weighted_r2: float
+    low: float
+    high: float
+    n_calibrators: int
+    error: float = np.nan
+
+    def response(self, amount: Floats | float) -> Floats:
+        """Return the responses of the curve at amounts, in their shape."""
+        return np.polynomial.polynomial.polyval(np.asarray(amount, dtype=np.float64), self.coefficients)
+
+    def slope(self, amount: float) -> float:
+        """Return the slope of the curve at an amount."""
+        return float(self.coefficients[1] + 2 * self.coefficients[2] * amount)
+
+    def standard_error(self, amount: Floats | float) -> Floats:
+        """Return the standard error of the response of a new run with these amounts, in their shape.
+
+        It is that of the run about the curve and that of the curve itself together.
+        """
+        x = np.asarray(amount, dtype=np.float64)
+        powers = np.stack([np.ones_like(x), x, x**2], axis=-1)
+        of_curve = np.einsum("...i,ij,...j->...", powers, self.covariance, powers)
+        return np.asarray(np.sqrt(self.variance / weights(x, self.weighting, self.low) + of_curve.clip(0)))
+
+    @cached_property
+    def _branch(self) -> tuple[float, float]:
+        """Return the amounts between which the curve rises and is used."""
+        lowest, highest = 0.0, _BEYOND * self.high
+        if self.coefficients[2]:
+            turn = float(-self.coefficients[1] / (2 * self.coefficients[2]))
+            if self.coefficients[2] > 0:
+                lowest = max(lowest, min(turn, self.low))
+            else:
+                highest = min(highest, max(turn, self.high))
+        return lowest, highest
+
+    @property
+    def rises(self) -> bool:
+        """Tell whether the curve rises from the lowest to the highest calibrator, so that it can be inverted."""
+        return self.slope(self.low) > 0 and self.slope(self.high) > 0
+
+    def amount(self, response: float) -> float:
+        """Return the amount of a response: 0 below the curve, NaN above it."""
+        lowest, highest = self._branch
+        if response <= self.response(lowest):
+            return 0.0
+        if response > self.response(highest):
+            return float("nan")
+        return float(brentq(lambda x: float(self.response(x)) - response, lowest, highest))
+
+    def interval(self, response: float, confidence: float) -> tuple[float, float]:
+        """Return the confidence interval of the amount of a response.
+
+        The limits are where the prediction band of the curve crosses the response: inverse prediction after Fieller
+        (1954, J. R. Stat. Soc. B 16, 175), for weighted curves Schwartz (1979, Anal. Chem. 51, 723).
+
+        Parameters
+        ----------
+        response
+            The response of one run.
+        confidence
+            Level, 0-1.
+
+        Returns
+        -------
+        low, high : float
+            Amounts; 0 and infinity where the band does not cross the response.
+        """
+        t = float(stats.t.ppf(0.5 + confidence / 2, self.freedom))
+        lowest, highest = self._branch
+        grid = np.linspace(lowest, highest, _GRID)
+        band = t * self.standard_error(grid)
+        upper, lower = self.response(grid) + band - response, self.response(grid) - band - response
+        return _first_rise(grid, upper, 0.0), _last_rise(grid, lower, np.inf)
+
+    def deviation(self, amount: float) -> float:
+        """Return the standard deviation of a response about the curve at an amount, by the weights of the fit."""
+        return float(np.sqrt(self.variance / weights(np.array(amount), self.weighting, self.low)))
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """Return the limits of detection and of quantitation, as amounts (see LOD_BASIS); NaN without a slope."""
+        slope = self.slope(self.low)
+        ratio = self.deviation(self.low) / slope if slope > 0 else float("nan")
+        return _LOD_FACTOR * ratio, _LOQ_FACTOR * ratio
+
+
+_GRID = 2001
+"""Points of the grid on which the band is searched. Chosen: limits are good to a thousandth of the highest amount, and
+to far less by the interpolation between them."""
+
+
+def weights(amount: Floats, weighting: str, lowest: float) -> Floats:
+    """Return the weights of responses at amounts, in their shape.
+
+    Parameters
+    ----------
+    amount
+        Amounts. Those below `lowest` weigh as much as `lowest`: a zero calibrator has no infinite weight.
+    weighting
+        "equal", "1/x" or "1/x2".
+    lowest
+        Lowest amount above 0 of the calibrators.
+    """
+    return np.asarray(np.maximum(amount, lowest) ** -_POWER[weighting])
+
+
+def fit_curve(amount: Floats, response: Floats, model: str, weighting: str) -> Curve:
+    """Fit a curve of one model and one weighting.
+
+    Parameters
+    ----------
+    amount, response
+        (n,) calibrators, with at least two more amounts above 0 than the degree of the model.
+    model
+        "linear" or "quadratic".
+    weighting
+        "equal", "1/x" or "1/x2".
+    """
+    degree, lowest = _DEGREE[model], float(amount[amount > 0].min())
+    # The amounts are scaled, because their squares would make the matrix of the fit ill-conditioned.
+    scale = float(amount.max())
+    design = np.vander(amount / scale, degree + 1, increasing=True)
+    fit = WLS(response, design, weights=weights(amount, weighting, lowest)).fit()
+    back = scale ** -np.arange(3.0)
+    coefficients, covariance = np.zeros(3), np.zeros((3, 3))
+    coefficients[: degree + 1] = fit.params
+    covariance[: degree + 1, : degree + 1] = fit.cov_params()
+    residual = response - np.polynomial.polynomial.polyval(amount, coefficients * back)
+    r2 = 1.0 - float((residual**2).sum() / ((response - response.mean()) ** 2).sum())
+    return Curve(
+        model, weighting, coefficients * back, covariance * np.outer(back, back), float(fit.scale), int(fit.df_resid),
+        r2,
+        float(fit.rsquared), lowest, float(amount.max()), len(amount),
+    )  # fmt: skip
+
+
+def choose_curve(amount: Floats, response: Floats, curve: str = "auto", weighting: str = "auto") -> Curve | None:
+    """Fit the calibration curve of a compound, and choose its model and weights where they are left open.
+
+    The error of a choice is the mean relative error of the calibrators, each calculated back from the curve through the
+    others (leave-one-out). Weights of 1/x are kept unless others have less than 0.85 of their error. The straight line
+    is kept unless the quadratic curve has less than 0.85 of its error. A curve that does not rise over all calibrators
+    is not taken.
+
+    Parameters
+    ----------
+    amount, response
+        (n,) calibrators.
+    curve
+        "auto", "linear" or "quadratic".
+    weighting
+        "auto", "equal", "1/x" or "1/x2".
+
+    Returns
+    -------
+    Curve or None
+        None if there are too few amounts, or if no curve rises.
+    """
+    levels = len(np.unique(amount))
+    if levels < FEWEST_LEVELS or not (amount > 0).any():
+        return None
+    best: Curve | None = None
+    for model in ("linear", "quadratic") if curve == "auto" else (curve,):
+        if model == "quadratic" and levels < (_QUADRATIC_LEVELS if curve == "auto" else FEWEST_LEVELS + 1):
+            continue
+        found = _best_weighting(
+            amount, response, model, ("1/x", "1/x2", "equal") if weighting == "auto" else (weighting,)
+        )
+        if found and (best is None or found.error < _QUADRATIC_GAIN * best.error):
+            best = found
+    return best
+
+
+def _best_weighting(amount: Floats, response: Floats, model: str, weightings: tuple[str, ...]) -> Curve | None:
+    """Return the curve of one model with the best of several weightings, of which the first is preferred."""
+    best: Curve | None = None
+    for weighting in weightings:
+        made = fit_curve(amount, response, model, weighting)
+        if made.rises and made.freedom > 0:
+            made = replace(made, error=back_calculation_error(amount, response, model, weighting))
+            if best is None or made.error < _WEIGHTING_GAIN * best.error:
+                best = made
+    return best
+
+
+def back_calculation_error(amount: Floats, response: Floats, model: str, weighting: str) -> float:
+    """Return the mean relative error of the calibrators, each calculated back from the curve through the others.
+
+    Parameters
+    ----------
+    amount, response
+        (n,) calibrators. Calibrators of amount 0 help to fit and are not calculated back.
+    model, weighting
+        As for `fit_curve`.
+
+    Returns
+    -------
+    float
+        The mean; NaN if the others are too few for a curve. A calibrator counts with 0.5 at most.
+    """
+    errors = []
+    for place in np.flatnonzero(amount > 0):
+        others = np.arange(len(amount)) != place
+        if len(np.unique(amount[others])) <= _DEGREE[model]:
+            return float("nan")
+        found = fit_curve(amount[others], response[others], model, weighting).amount(float(response[place]))
+        error = abs(found / amount[place] - 1)
+        errors.append(min(error, _LARGEST_ERROR) if np.isfinite(error) else _LARGEST_ERROR)
+    return float(np.mean(errors))
+
+
+def _first_rise(grid: Floats, values: Floats, missing: float) -> float:
+    """Return the first place at which values rise above 0; `missing` if they begin above it or never rise."""
+    below = np.flatnonzero(values < 0)
+    if not len(below) or values[0] >= 0:
+        return missing
+    first = int(np.argmax(values >= 0))
+    return float(_crossing(grid, values, first)) if values[first] >= 0 else missing
+
+
+def _last_rise(grid: Floats, values: Floats, missing: float) -> float:
+    """Return the last place at which values rise above 0; `missing` if the last one is not above."""
+    if values[-1] < 0:
+        return missing
+    below = np.flatnonzero(values < 0)
+    return float(_crossing(grid, values, int(below[-1]) + 1)) if len(below) else float(grid[0])
+
+
+def _crossing(grid: Floats, values: Floats, after: int) -> float:
+    """Return where the line between two neighbors crosses 0."""
+    low, high = values[after - 1], values[after]
+    return float(grid[after - 1] + (grid[after] - grid[after - 1]) * -low / (high - low))

@@ -1,0 +1,136 @@
+"""Drift of the signal over the injections of a campaign, measured in pooled QC samples and taken out of all areas.
+
+The method is QC-RLSC without its robust iterations (Dunn et al. 2011, Nat. Protoc. 6, 1060): a LOESS curve (Cleveland
+1979, J. Am. Stat. Assoc. 74, 829) through the logarithms of a feature's areas in the QC samples.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from statsmodels.nonparametric.smoothers_lowess import lowess
+
+from spectus.types import Flags, Floats, Ints
+
+FEWEST_QC = 5
+"""Fewest QC samples of a correction. Chosen: with four, a curve follows their noise (benchmarks/quantitation.py)."""
+
+_SPANS = (0.5, 0.75, 1.0)
+"""Shares of the QC samples in each local fit that are tried. Chosen: 0.75 is the usual one; less follows noise."""
+
+_FEWEST_IN_FIT = 4
+"""Fewest QC samples in a local fit, which has two coefficients. Chosen."""
+
+_GAIN = 0.8
+"""Share of the leave-one-out variance about the mean that a curve must stay below. Chosen on simulated drift: it
+corrects 1 of 20 features without drift, which costs them 1 % (benchmarks/quantitation.py)."""
+
+_LEAST_SHARE = 0.8
+"""Least share of the QC samples in which a feature must have an area. Chosen: the "80 % rule" of Bijlsma et al. 2006,
+Anal. Chem. 78, 567."""
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Drift of every feature.
+
+    Attributes
+    ----------
+    factor
+        (n_features, n_runs) signal at each injection over its median; 1 without a correction.
+    span
+        (n_features,) share of the QC samples in each local fit; NaN without a correction.
+    residual
+        (n_features, n_qc) logarithm of each QC sample over the curve through the others, or over the mean of the others
+        without a correction; NaN where there is no area.
+    reason
+        Why a feature was not corrected; None if it was.
+    """
+
+    factor: Floats
+    span: Floats
+    residual: Floats
+    reason: list[str | None]
+
+
+def drift_of(area: Floats, injection: Ints, qc: Flags) -> Drift:
+    """Measure the drift of every feature.
+
+    A span is chosen for each feature by the smallest variance of QC samples about the curve through the others
+    (leave-one-out, by the leverages of the linear smoother). A feature is corrected only if that variance is less than
+    0.8 of the variance about the mean of the others. Runs before the first and after the last QC sample get its factor.
+
+    Parameters
+    ----------
+    area
+        (n_features, n_runs) counts x s; NaN and 0 where there is none.
+    injection
+        (n_runs,) places in the order of injection.
+    qc
+        (n_runs,) which runs are pooled QC samples.
+    """
+    n_features, n_qc = len(area), int(qc.sum())
+    found = Drift(
+        np.ones(area.shape), np.full(n_features, np.nan), np.full((n_features, n_qc), np.nan), [None] * n_features
+    )
+    known = np.nan_to_num(area[:, qc]) > 0
+    logs = np.log(np.where(known, area[:, qc], 1.0))
+    patterns, pattern_of = np.unique(known, axis=0, return_inverse=True)
+    for number, pattern in enumerate(patterns):
+        rows = np.flatnonzero(pattern_of.ravel() == number)
+        _leave_one_out_mean(found, rows, pattern, logs)
+        if n_qc < FEWEST_QC:
+            why = f"{n_qc} pooled QC samples, {FEWEST_QC} are needed"
+        elif pattern.sum() < max(FEWEST_QC, _LEAST_SHARE * n_qc):
+            why = f"an area in {pattern.sum()} of {n_qc} QC samples"
+        else:
+            _correct(found, rows, pattern, logs, (injection, qc))
+            continue
+        for row in rows:
+            found.reason[row] = why
+    return found
+
+
+def _leave_one_out_mean(found: Drift, rows: Ints, pattern: Flags, logs: Floats) -> None:
+    n = int(pattern.sum())
+    if n > 1:
+        values = logs[np.ix_(rows, pattern)]
+        found.residual[np.ix_(rows, pattern)] = (values - values.mean(axis=1, keepdims=True)) * n / (n - 1)
+
+
+def _correct(found: Drift, rows: Ints, pattern: Flags, logs: Floats, runs: tuple[Ints, Flags]) -> None:
+    """Correct the features `rows`, which have areas in the same QC samples."""
+    injection, qc = runs
+    at = injection[qc][pattern].astype(np.float64)
+    values = logs[np.ix_(rows, pattern)]
+    flat = found.residual[np.ix_(rows, pattern)]
+    least = _GAIN * (flat**2).mean(axis=1)
+    best = np.full(len(rows), -1)
+    smoothers = [_smoother(at, injection, span) for span in _SPANS if span * len(at) >= _FEWEST_IN_FIT]
+    spans = [span for span in _SPANS if span * len(at) >= _FEWEST_IN_FIT]
+    residuals = []
+    for number, (of_qc, _) in enumerate(smoothers):
+        residual = (values - values @ of_qc.T) / np.maximum(1 - np.diag(of_qc), 1e-6)
+        residuals.append(residual)
+        error = (residual**2).mean(axis=1)
+        better = error < least
+        best[better], least[better] = number, error[better]
+    for number, (_, of_runs) in enumerate(smoothers):
+        chosen = best == number
+        curve = values[chosen] @ of_runs.T
+        found.factor[rows[chosen]] = np.exp(curve - np.median(curve, axis=1, keepdims=True))
+        found.span[rows[chosen]] = spans[number]
+        found.residual[np.ix_(rows[chosen], pattern)] = residuals[number][chosen]
+    for row in rows[best < 0]:
+        found.reason[row] = "no drift beyond the scatter of the QC samples"
+
+
+def _smoother(at: Floats, injection: Ints, span: float) -> tuple[Floats, Floats]:
+    """Return the matrices (n_qc, n_qc) and (n_runs, n_qc) of the LOESS curve at the QC samples and at all runs.
+
+    A LOESS curve without robust iterations is a linear function of the values. Its matrix is found from unit vectors
+    once, and serves all features.
+    """
+    places = np.concatenate([at, injection.astype(np.float64).clip(at.min(), at.max())])
+    columns = [lowess(unit, at, frac=span, it=0, xvals=places) for unit in np.eye(len(at))]
+    matrix = np.array(columns).T
+    return matrix[: len(at)], matrix[len(at) :]
