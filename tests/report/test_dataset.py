@@ -39,7 +39,7 @@ def test_pandas_reads_back_what_went_in(made: Made, tmp_path: Path) -> None:
 def test_the_data_set_explains_itself(made: Made, tmp_path: Path) -> None:
     write_report(made.read(), tmp_path, "A campaign")
     about = json.loads((tmp_path / "dataset" / "dataset.json").read_text())
-    assert set(about) == set(KINDS)
+    assert set(about) == set(SCHEMAS)
     for name, part in about.items():
         table = pq.read_table(tmp_path / "dataset" / part["file"])
         assert part["rows"] == table.num_rows and list(part["columns"]) == table.schema.names

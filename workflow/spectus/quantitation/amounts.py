@@ -303,7 +303,7 @@ def _point_rows(
 ) -> Iterator[dict[str, Any]]:
     known = calibrated.quantified.known
     wanted = runs.of_type("calibrator", "qc") & np.isfinite(known)
-    for place in np.flatnonzero(wanted):
+    for place in np.flatnonzero(wanted).tolist():
         run, curve, amount = runs.runs[place], calibrated.curves.get(calibrated.batch[place]), float(known[place])
         response = float(calibrated.response[place])
         row: dict[str, Any] = {

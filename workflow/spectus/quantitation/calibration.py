@@ -89,7 +89,8 @@ class Curve:
 
     def response(self, amount: Floats | float) -> Floats:
         """Return the responses of the curve at amounts, in their shape."""
-        return np.polynomial.polynomial.polyval(np.asarray(amount, dtype=np.float64), self.coefficients)
+        values = np.polynomial.polynomial.polyval(np.asarray(amount, dtype=np.float64), self.coefficients)
+        return np.asarray(values, dtype=np.float64)
 
     def slope(self, amount: float) -> float:
         """Return the slope of the curve at an amount."""
@@ -104,6 +105,11 @@ class Curve:
         powers = np.stack([np.ones_like(x), x, x**2], axis=-1)
         of_curve = np.einsum("...i,ij,...j->...", powers, self.covariance, powers)
         return np.asarray(np.sqrt(self.variance / weights(x, self.weighting, self.low) + of_curve.clip(0)))
+
+    def band(self, amount: Floats, confidence: float) -> Floats:
+        """Return half the width of the prediction band at amounts, in their shape, for one new run."""
+        t = float(stats.t.ppf(0.5 + confidence / 2, self.freedom))
+        return np.asarray(t * self.standard_error(amount))
 
     @cached_property
     def _branch(self) -> tuple[float, float]:
@@ -123,8 +129,15 @@ class Curve:
         return self.slope(self.low) > 0 and self.slope(self.high) > 0
 
     def amount(self, response: float) -> float:
-        """Return the amount of a response: 0 below the curve, NaN above it."""
+        """Return the amount of a response: 0 below the curve, NaN above it.
+
+        A curve with a negative intercept would give an amount to a response of 0. Below the lowest calibrator its
+        amounts are proportional to the response instead.
+        """
         lowest, highest = self._branch
+        at_low = float(self.response(self.low))
+        if float(self.response(0.0)) < 0 < at_low and response < at_low:
+            return max(self.low * response / at_low, 0.0)
         if response <= self.response(lowest):
             return 0.0
         if response > self.response(highest):
@@ -149,12 +162,12 @@ class Curve:
         low, high : float
             Amounts; 0 and infinity where the band does not cross the response.
         """
-        t = float(stats.t.ppf(0.5 + confidence / 2, self.freedom))
         lowest, highest = self._branch
         grid = np.linspace(lowest, highest, _GRID)
-        band = t * self.standard_error(grid)
+        band = self.band(grid, confidence)
         upper, lower = self.response(grid) + band - response, self.response(grid) - band - response
-        return _first_rise(grid, upper, 0.0), _last_rise(grid, lower, np.inf)
+        low, high, amount = _first_rise(grid, upper, 0.0), _last_rise(grid, lower, np.inf), self.amount(response)
+        return min(low, amount), max(high, amount)
 
     def deviation(self, amount: float) -> float:
         """Return the standard deviation of a response about the curve at an amount, by the weights of the fit."""
