@@ -87,3 +87,12 @@ def test_a_drawing_is_small_and_has_no_color_of_its_own() -> None:
     drawing = draw_structure("CC(=O)Oc1ccccc1C(=O)O") or ""
     assert len(drawing) < 1500
     assert "#" not in drawing and "style" not in drawing
+
+
+@pytest.mark.parametrize("smiles", ["C" * 151, "C" * 8000])
+def test_a_huge_structure_is_a_note(smiles: str) -> None:
+    """RDKit would lay out the second one for minutes."""
+    drawing = draw_structure(smiles)
+    assert drawing is not None
+    assert (ElementTree.fromstring(drawing).findtext("text") or "").endswith(" atoms: not drawn")
+    assert standalone_structure(smiles) is not None
