@@ -29,7 +29,6 @@ from spectus.prediction.rassp.training import RasspSettings
 from spectus.prediction.registry import SHIPPED_MODELS, MeanModel, load_prediction_model
 from spectus.prediction.training import read_prediction_settings, train_prediction_model
 from spectus.rerank.reranker import load_reranker
-from spectus.rerank.training import train_forward
 
 SETTINGS = """
 seed: 3
@@ -51,7 +50,7 @@ def settings(folder: Path, steps: int, formulae: int = 4096) -> Path:
 def trained(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("rassp")
     arguments = ["--settings", str(settings(folder, 80)), "--out", str(folder / "model"), "--threads", "1"]
-    assert cli.main(["train", "forward", str(library), *arguments]) == 0
+    assert cli.main(["train", "prediction", str(library), *arguments]) == 0
     return folder / "model"
 
 
@@ -239,8 +238,8 @@ def test_the_settings_say_what_is_trained(library: Path, tmp_path: Path) -> None
     assert RasspSettings.read(folder / "rassp-open.yaml").rassp.bins == 640
     (tmp_path / "a.yaml").write_text("rassp: {bin: 3}")
     with pytest.raises(InputError, match=r"unknown key rassp\.bin"):
-        train_forward(TrainingInputs(library, tmp_path / "a.yaml", tmp_path / "model"))
+        train_prediction_model(TrainingInputs(library, tmp_path / "a.yaml", tmp_path / "model"))
     (tmp_path / "b.yaml").write_text("rassp: [")
     with pytest.raises(InputError, match="is not YAML"):
-        train_forward(TrainingInputs(library, tmp_path / "b.yaml", tmp_path / "model"))
+        train_prediction_model(TrainingInputs(library, tmp_path / "b.yaml", tmp_path / "model"))
     assert set(SHIPPED_MODELS) == {"neims", "rassp"}

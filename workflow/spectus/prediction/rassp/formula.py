@@ -15,6 +15,7 @@ from spectus.prediction.rassp.subformulae import (
     lightest_mass,
     patterns_of_all,
     subformulae_by_skeleton,
+    unsaturation,
 )
 
 _FORMULAE_KEPT = 256
@@ -89,6 +90,17 @@ class MolecularFormula:
         """Hydrogens of each sub-formula, (F,)."""
         first = np.repeat(self.fewest - self.start, self.number)
         return (first + np.arange(len(first))).astype(np.uint8)
+
+    @cached_property
+    def without_hydrogens(self) -> NDArray[np.float64]:
+        """Rings and double bonds of each skeleton without hydrogens, (K,)."""
+        return unsaturation(self.skeletons.astype(np.int64), 0)
+
+    @cached_property
+    def twice_unsaturation(self) -> NDArray[np.int32]:
+        """Twice the rings and double bonds of each sub-formula, (F,)."""
+        twice = np.rint(2 * self.without_hydrogens).astype(np.int32)
+        return twice[self.skeleton] - self.hydrogens_of_each
 
     @cached_property
     def patterns(self) -> NDArray[np.float32]:

@@ -78,9 +78,9 @@ def _distinct(levels: Sequence[NDArray[np.uint64]], n_atoms: int) -> Fragments:
     # A plain sort of the set and its number of cuts in one integer is ten times faster than one that returns places.
     keys = np.concatenate([level << _CUT_BITS | cuts for cuts, level in enumerate(levels)])
     keys.sort()
-    atoms = keys >> _CUT_BITS
-    new = np.append(atoms[0] > 0, atoms[1:] != atoms[:-1])  # the empty set, if it is there, comes first
-    return Fragments(atoms[new], (keys[new] & MOST_CUTS).astype(np.uint8))
+    sets = keys >> _CUT_BITS
+    new = np.append(sets[0] > 0, sets[1:] != sets[:-1])  # the empty set, if it is there, comes first
+    return Fragments(sets[new], (keys[new] & MOST_CUTS).astype(np.uint8))
 
 
 def _cut_sides(n_atoms: int, bonds: Sequence[tuple[int, int]]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:

@@ -19,11 +19,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from spectus.prediction.neims.network import energy_terms
-from spectus.prediction.rassp.batch import skeleton_numbers
 from spectus.prediction.rassp.formula import MolecularFormula
 from spectus.prediction.rassp.network import DEUTERIUM, GraphLayer, Rassp, SkeletonBlock
 from spectus.prediction.rassp.preparation import BOND_ORDERS, MATCHES, NO_FRAGMENT, Prepared
-from spectus.prediction.rassp.subformulae import HEAVY, unsaturation
+from spectus.prediction.rassp.subformulae import HEAVY
 
 _ATOMS_AT_ONCE, _SKELETONS_AT_ONCE = 1000, 1000
 """Rows of atoms and of skeletons that are taken together. Measured: 1 MB of each matrix, half of a core's cache."""
@@ -37,7 +36,7 @@ _REMEMBERED = 128 * 2**20
 _SAFE_EXPONENT = 60.0
 """Largest logit of the attention whose exponential is taken as it is. Chosen: e^60 times 64 atoms is a float."""
 
-_LOGARITHMS = torch.from_numpy(np.log1p(np.arange(256, dtype=np.float32)))
+_LOGARITHMS = np.log1p(np.arange(256, dtype=np.float32))
 
 
 class FormulaTerms(NamedTuple):
@@ -51,14 +50,18 @@ class FormulaTerms(NamedTuple):
         Share of a skeleton in the first layer of its sub-formulae.
     of_hydrogens : Tensor, (4 (hydrogens + 1), hidden)
         Share of the hydrogens, for each kind of ion.
-    places : Tensor of int64, (F, 2)
-        Rows of each sub-formula in the two tables.
-    by_mass : Tensor of int64, (F',)
+    places : Tensor of int32, (F, 2)
+        Rows of each sub-formula in the two tables, one below the other.
+    by_mass : Tensor of int32, (F',)
         Sub-formulae by mass, without those beyond the last bin.
-    patterns : Tensor, (F', isotopes)
-        Their isotope patterns.
-    mass_starts : Tensor of int64, (bins,)
+    skeleton_by_mass : Tensor of int32, (F',)
+        Their skeletons.
+    mass_starts : Tensor of int32, (bins,)
         First of each nominal mass.
+    deuterated : Tensor, (F',)
+        Their share with one deuterium.
+    patterns, cut_patterns : Tensor, (K, isotopes)
+        Isotope patterns of skeletons, and those without the last mass.
     """
 
     skeletons: Tensor
@@ -66,8 +69,11 @@ class FormulaTerms(NamedTuple):
     of_hydrogens: Tensor
     places: Tensor
     by_mass: Tensor
-    patterns: Tensor
+    skeleton_by_mass: Tensor
     mass_starts: Tensor
+    deuterated: Tensor
+    patterns: Tensor
+    cut_patterns: Tensor
 
     @property
     def size(self) -> int:
@@ -112,7 +118,14 @@ class RasspPredictor:
             part *= hidden**-0.5
         self.direct[1].add_(network.formula.bias)
         self.matches = network.matches.weight[:, :MATCHES].T.contiguous()
-        self.facts = network.matches.weight[:, MATCHES:].T.contiguous()
+        facts = network.matches.weight[:, MATCHES:].T
+        numbers = network.numbers.weight.T
+        self.numbers = torch.zeros(len(numbers) + len(facts), width + hidden)
+        self.numbers[: len(numbers), :width], self.numbers[len(numbers) :, width:] = numbers, facts
+        # A hydrogen lowers the unsaturation by a half; it adds itself, and its mass of 1 Da.
+        self.each_hydrogen = torch.tensor([-1 / 10, 1 / 10, 0, 0, 1 / 10, 1 / 200]) @ facts
+        paired, beyond = facts[2], facts[3]
+        self.ion_kinds = torch.stack([torch.zeros(hidden), paired, beyond, paired + beyond])
         self.formula = network.formula.weight.T.contiguous()
         self.score = network.score.weight[0].contiguous()
         self.hydrogens = network.hydrogens.cumsum(dim=1)
@@ -172,18 +185,17 @@ class RasspPredictor:
         first, gate, direct = (torch.addmm(bias, h, weight) for weight, bias in (self.first, self.gate, self.direct))
         own = torch.addmv(self.own[1], h, self.own[0][:, 0])
         bins, width = self.config.bins, group.molecules[0].formula.isotopes
-        by_mass = torch.empty(len(group.molecules), bins, width)
+        by_mass = torch.zeros(len(group.molecules), bins + 1, width)
         for at, (molecule, (begin, end)) in enumerate(zip(group.molecules, pairwise(group.offsets), strict=True)):
             terms = self.terms(molecule.formula)
             parts = (part[begin:end] for part in (first, gate, direct, own))
-            abundance = self._scores(molecule, terms, *parts).softmax(0)
-            by_mass[at] = F.embedding_bag(
-                torch.arange(len(terms.by_mass)), terms.patterns, terms.mass_starts, mode="sum",
-                per_sample_weights=abundance[terms.by_mass],
-            )  # fmt: skip
-        spectra = by_mass[:, :, 0].clone()
+            abundance = self._scores(molecule, terms, *parts).softmax(0).index_select(0, terms.by_mass)
+            deuterated = abundance * terms.deuterated
+            by_mass[at, :-1] = _bags(terms, terms.patterns, abundance.sub_(deuterated))
+            by_mass[at, 1:] += _bags(terms, terms.cut_patterns, deuterated)
+        spectra = by_mass[:, :bins, 0].clone()
         for isotope in range(1, width):
-            spectra[:, isotope:] += by_mass[:, :-isotope, isotope]
+            spectra[:, isotope:] += by_mass[:, : bins - isotope, isotope]
         found: NDArray[np.float32] = spectra.div_(spectra.amax(dim=1, keepdim=True).clamp(min=1e-12)).numpy()
         return found
 
@@ -192,8 +204,9 @@ class RasspPredictor:
     ) -> Tensor:
         """Return the logits of the sub-formulae of one molecule, (F,)."""
         table = torch.cat([first + terms.of_skeleton, terms.of_hydrogens])
-        matches = torch.zeros(len(terms.places), MATCHES)
-        matches.view(-1)[torch.from_numpy(molecule.match_at)] = _LOGARITHMS[molecule.match_count.astype(np.int64)]
+        counts = np.zeros(len(terms.places) * MATCHES, np.float32)
+        counts[molecule.match_at] = _LOGARITHMS[molecule.match_count]
+        matches = torch.from_numpy(counts).view(-1, MATCHES)
         scores = []
         for begin in range(0, len(terms.places), _FORMULAE_AT_ONCE):
             places = terms.places[begin : begin + _FORMULAE_AT_ONCE]
@@ -225,59 +238,60 @@ class RasspPredictor:
 
     def _computed_terms(self, formula: MolecularFormula) -> FormulaTerms:
         tables, counts = self._count_tables(formula)
-        numbers = torch.from_numpy(skeleton_numbers(formula))
-        skeletons = F.embedding_bag(counts, tables, mode="sum")
-        skeletons.addmm_(numbers, self.network.numbers.weight.T)
-        of_skeleton, of_hydrogens, kinds = self._facts(formula)
-        places = np.empty((formula.n_formulae, 2), np.int64)
-        places[:, 0], places[:, 1] = formula.skeleton, kinds + len(formula.cells)
+        of_skeleton, of_hydrogens = self._number_terms(formula)
+        skeletons = F.embedding_bag(counts, tables, mode="sum").add_(of_skeleton[:, : self.config.width])
+        # A sub-formula's hydrogens, whether electrons of its ion are paired, and whether it is more than saturated.
+        twice = formula.twice_unsaturation
+        kinds = (twice & 1) + 2 * (twice < 0)
+        places = np.empty((formula.n_formulae, 2), np.int32)
+        places[:, 0] = formula.skeleton
+        places[:, 1] = kinds * (formula.hydrogens + 1) + formula.hydrogens_of_each + len(formula.cells)
         return FormulaTerms(
-            skeletons,
-            of_skeleton,
-            of_hydrogens,
-            torch.from_numpy(places),
-            *_patterns_by_mass(formula, self.config.bins),
-        )
+            skeletons, of_skeleton[:, self.config.width :].contiguous(), of_hydrogens, torch.from_numpy(places),
+            *_by_mass(formula, self.config.bins),
+        )  # fmt: skip
 
     def _count_tables(self, formula: MolecularFormula) -> tuple[Tensor, Tensor]:
-        """Return vectors for counts of elements, and which of them make up each skeleton, (K, elements + 1)."""
+        """Return vectors for counts of elements, and which of them make up each skeleton, (K, elements)."""
         present = np.flatnonzero(formula.heavy)
-        n_elements = len(HEAVY)
-        absent = np.flatnonzero(formula.heavy == 0)
-        constant = self.counts[:, 0][torch.from_numpy(np.append(absent, absent + n_elements))].sum(0)
-        parts, starts = [(constant + self.network.numbers.bias)[None]], [0]
-        for column in present.tolist():
-            most = int(formula.heavy[column])
-            starts.append(starts[-1] + len(parts[-1]))
-            parts.append(self.counts[column, : most + 1] + self.counts[column + n_elements, : most + 1].flip(0))
-        counts = np.zeros((len(formula.cells), len(present) + 1), np.int64)
-        counts[:, 1:] = formula.skeletons[:, present] + np.array(starts[1:])
-        return torch.cat(parts), torch.from_numpy(counts)
+        n_elements, own, lacking = len(HEAVY), self.counts[: len(HEAVY)], self.counts[len(HEAVY) :]
+        parts = [
+            own[column, : most + 1] + lacking[column, : most + 1].flip(0)
+            for column, most in zip(present.tolist(), formula.heavy[present].tolist(), strict=True)
+        ]
+        absent = torch.ones(n_elements)
+        absent[torch.from_numpy(present)] = 0
+        parts[0] += absent @ (own[:, 0] + lacking[:, 0])
+        starts = np.cumsum(formula.heavy[present] + 1) - formula.heavy[present] - 1
+        return torch.cat(parts), torch.from_numpy((formula.skeletons[:, present] + starts).astype(np.int32))
 
-    def _facts(self, formula: MolecularFormula) -> tuple[Tensor, Tensor, NDArray[np.int64]]:
-        """Return `FormulaTerms.of_skeleton` and `of_hydrogens`, and which row of the latter a sub-formula has, (F,).
+    def _number_terms(self, formula: MolecularFormula) -> tuple[Tensor, Tensor]:
+        """Return what the numbers of skeletons and of hydrogens add, (K, D + hidden) and (4 (hydrogens + 1), hidden).
 
-        `batch.formula_numbers` are sums of a skeleton's and a hydrogen's, but for two that are yes or no.
+        All of `batch.skeleton_numbers`, and `batch.formula_numbers` but for two that are yes or no, are sums of these
+        numbers of a skeleton: mass, atoms, unsaturation, share of carbon, and 1.
         """
-        skeletons = formula.skeletons.astype(np.int64)
-        without, atoms = unsaturation(skeletons, 0), skeletons.sum(axis=1)
-        hydrogens = np.arange(formula.hydrogens + 1)
-        whole = without[-1] - formula.hydrogens / 2
-        zero = np.zeros(len(without))
-        expected = formula.hydrogens * atoms / atoms[-1]
-        skeleton = [without / 5, (whole - without) / 5, zero, zero, -expected / 10, formula.first_mass / 200]
-        nothing = np.zeros(len(hydrogens))
-        each = [-hydrogens / 10, hydrogens / 10, nothing, nothing, hydrogens / 10, hydrogens / 200]
-        of_skeleton = torch.from_numpy(np.stack(skeleton, axis=1).astype(np.float32)) @ self.facts
-        of_hydrogens = torch.from_numpy(np.stack(each, axis=1).astype(np.float32)) @ self.facts
-        own, lost = self.hydrogens[:, : formula.hydrogens + 1]
-        of_hydrogens += own + lost.flip(0) + self.hydrogen_bias
-        paired, saturated = self.facts[2], self.facts[3]
-        of_hydrogens = torch.cat([of_hydrogens, of_hydrogens + paired, of_hydrogens + saturated,
-                                  of_hydrogens + paired + saturated])  # fmt: skip
-        twice = np.rint(2 * without).astype(np.int64)[formula.skeleton] - formula.hydrogens_of_each
-        kinds = (twice % 2 + 2 * (twice < 0)) * len(hydrogens) + formula.hydrogens_of_each.astype(np.int64)
-        return of_skeleton, of_hydrogens, kinds
+        numbers = np.ones((len(formula.cells), 5), np.float32)
+        numbers[:, 0] = formula.first_mass
+        numbers[:, 1] = formula.skeletons.sum(axis=1, dtype=np.int64)
+        numbers[:, 2] = formula.without_hydrogens
+        np.divide(formula.skeletons[:, 0], numbers[:, 1], out=numbers[:, 3])
+        mass, atoms, own, carbon, _ = numbers[-1].tolist()
+        whole, hydrogens = own - formula.hydrogens / 2, formula.hydrogens
+        # Rows as of `numbers`, columns as of the two functions.
+        of_skeleton = [
+            [1 / 200, 1 / mass, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1 / 200],
+            [0, 0, 1 / 20, 1 / atoms, 0, 0, 0, 0, 0, 0, 0, 0, 0, -hydrogens / atoms / 10, 0],
+            [0, 0, 0, 0, 1 / 10, -1 / 10, 0, 0, 0, 1 / 5, -1 / 5, 0, 0, 0, 0],
+            [0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0],
+            [0, 0, 0, 0, 0, own / 10, 0, -carbon, hydrogens / (2 * own + 1 or 1.0), 0, whole / 5, 0, 0, 0, 0],
+        ]
+        weights = torch.tensor(of_skeleton) @ self.numbers
+        weights[-1, : self.config.width] += self.network.numbers.bias
+        each = torch.arange(hydrogens + 1, dtype=torch.float32)[:, None]
+        gained, lost = self.hydrogens[:, : hydrogens + 1]
+        of_hydrogens = each * self.each_hydrogen + gained + lost.flip(0) + self.hydrogen_bias
+        return torch.from_numpy(numbers) @ weights, (self.ion_kinds[:, None] + of_hydrogens).flatten(0, 1)
 
 
 class _Atoms(NamedTuple):
@@ -416,17 +430,23 @@ def _groups(rows: Sequence[int], sizes: Sequence[int], most: int) -> Iterator[li
         yield group
 
 
-def _patterns_by_mass(formula: MolecularFormula, bins: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return `FormulaTerms.by_mass`, `patterns` and `mass_starts`."""
-    mass = formula.first_mass.astype(np.int64)[formula.skeleton] + formula.hydrogens_of_each
-    order = np.argsort(mass, kind="stable")
-    ordered = mass[order]
-    starts = np.searchsorted(ordered, np.arange(bins + 1))
+def _by_mass(formula: MolecularFormula, bins: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Return the last six of `FormulaTerms`."""
+    mass = formula.first_mass[formula.skeleton] + formula.hydrogens_of_each
+    order = np.argsort(mass, kind="stable").astype(np.int32)  # a radix sort for 16 bits
+    starts = np.searchsorted(mass[order], np.arange(bins + 1, dtype=mass.dtype)).astype(np.int32)
     order = order[: starts[-1]]
-    pattern = formula.patterns[formula.skeleton[order]]
-    hydrogens = formula.hydrogens_of_each[order].astype(np.float32)[:, None]
-    heavier = hydrogens * np.float32(DEUTERIUM) * np.float32(1 - DEUTERIUM) ** np.maximum(hydrogens - 1, 0)
-    shifted = heavier * pattern
-    pattern -= shifted
-    pattern[:, 1:] += shifted[:, :-1]
-    return torch.from_numpy(order), torch.from_numpy(pattern), torch.from_numpy(starts[:-1])
+    hydrogens = np.arange(formula.hydrogens + 1)
+    share = hydrogens * DEUTERIUM * (1 - DEUTERIUM) ** np.maximum(hydrogens - 1, 0)
+    patterns = torch.from_numpy(formula.patterns)
+    cut = patterns.clone()
+    cut[:, -1] = 0
+    deuterated = share.astype(np.float32)[formula.hydrogens_of_each[order]]
+    arrays = (order, formula.skeleton[order], starts[:-1], deuterated)
+    by_mass, skeleton, mass_starts, shares = map(torch.from_numpy, arrays)
+    return by_mass, skeleton, mass_starts, shares, patterns, cut
+
+
+def _bags(terms: FormulaTerms, patterns: Tensor, weights: Tensor) -> Tensor:
+    """Return the sum of weighted patterns of the sub-formulae of each mass, (bins, isotopes)."""
+    return F.embedding_bag(terms.skeleton_by_mass, patterns, terms.mass_starts, mode="sum", per_sample_weights=weights)
