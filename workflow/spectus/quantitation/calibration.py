@@ -134,10 +134,14 @@ class Curve:
         A curve with a negative intercept would give an amount to a response of 0. Below the lowest calibrator its
         amounts are proportional to the response instead.
         """
-        lowest, highest = self._branch
         at_low = float(self.response(self.low))
         if float(self.response(0.0)) < 0 < at_low and response < at_low:
             return max(self.low * response / at_low, 0.0)
+        return self.inverse(response)
+
+    def inverse(self, response: float) -> float:
+        """Return the amount at which the curve itself has a response: 0 below the curve, NaN above it."""
+        lowest, highest = self._branch
         if response <= self.response(lowest):
             return 0.0
         if response > self.response(highest):
@@ -300,7 +304,7 @@ def back_calculation_error(amount: Floats, response: Floats, model: str, weighti
         others = np.arange(len(amount)) != place
         if len(np.unique(amount[others])) <= _DEGREE[model]:
             return float("nan")
-        found = fit_curve(amount[others], response[others], model, weighting).amount(float(response[place]))
+        found = fit_curve(amount[others], response[others], model, weighting).inverse(float(response[place]))
         error = abs(found / amount[place] - 1)
         errors.append(min(error, _LARGEST_ERROR) if np.isfinite(error) else _LARGEST_ERROR)
     return float(np.mean(errors))

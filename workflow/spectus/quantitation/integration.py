@@ -6,9 +6,9 @@ import numpy as np
 
 from spectus.types import Flags, Floats, Ints
 
-_END_HEIGHT = 0.005
-"""Height above the baseline at which a peak ends, as a fraction of its apex. Chosen: the tail of an overloaded peak
-holds less than 1 % of the area beyond."""
+_END_HEIGHT = 0.002
+"""Height above the baseline at which a peak ends, as a fraction f of its apex. Chosen: what lies beyond and below the
+baseline is f (1 + ln(1/f) / 2) of an exponential tail, 0.8 %."""
 
 _NOISE_MULTIPLE = 1.0
 """Height above the baseline at which a peak ends, in standard deviations of the noise. Chosen: a scan of a tail that is
@@ -21,7 +21,7 @@ _VALLEY_NOISE = 5.0
 """The same in standard deviations of the noise. Chosen."""
 
 _BASELINE_QUANTILE = 0.1
-"""Quantile of a window that is its lowest level. Chosen: neighboring peaks raise the rest of the window."""
+"""Quantile of a third of a window that is its lowest level. Chosen: neighboring peaks raise the rest of it."""
 
 _FLANK_SCANS = 5
 """Scans beside the peak whose median is the baseline there. Chosen."""
@@ -54,6 +54,8 @@ class Peak:
         The peak rises above the noise in enough neighboring scans.
     saturated
         A scan of the peak reached the detector's ceiling.
+    valleys
+        It begins, and it ends, in a valley before another peak.
     """
 
     area: float
@@ -64,6 +66,7 @@ class Peak:
     noise: float
     detected: bool
     saturated: bool
+    valleys: tuple[bool, bool] = (False, False)
 
     @property
     def snr(self) -> float:
@@ -75,7 +78,7 @@ def find_peak(rt_s: Floats, trace: Floats, search_s: tuple[float, float], thresh
     """Find the peak of a trace near a time, and integrate all of it, the tail too.
 
     Of several maxima the one is taken whose height counts most, times a Gaussian of its distance from the expected time
-    with half the tolerance as its standard deviation. The peak ends on either side where the trace falls to 0.5 % of
+    with half the tolerance as its standard deviation. The peak ends on either side where the trace falls to 0.2 % of
     the apex or into the noise, or in a valley before another peak.
 
     Parameters
@@ -100,14 +103,14 @@ def find_peak(rt_s: Floats, trace: Floats, search_s: tuple[float, float], thresh
         return Peak(0.0, 0.0, expected, expected, expected, max(threshold, 1.0), False, False)
     smooth = _smoothed(trace)
     apex = _apex(smooth, inside, (rt_s[inside] - expected) / tolerance)
-    level = float(np.quantile(smooth, _BASELINE_QUANTILE))
     noise = _noise(trace, threshold)
-    height = smooth[apex] - level
-    floor = level + max(_END_HEIGHT * height, _NOISE_MULTIPLE * noise)
-    rise = max(_VALLEY_RISE * height, _VALLEY_NOISE * noise)
-    start = apex - _descent(smooth[apex::-1], floor, rise)
-    end = apex + _descent(smooth[apex:], floor, rise)
-    return _integrated(rt_s, trace, (start, apex, end), noise, ceiling)
+    above = smooth - _lowest_line(rt_s, smooth)
+    floor = max(_END_HEIGHT * above[apex], _NOISE_MULTIPLE * noise)
+    rise = max(_VALLEY_RISE * above[apex], _VALLEY_NOISE * noise)
+    before, valley_before = _descent(above[apex::-1], floor, rise)
+    after, valley_after = _descent(above[apex:], floor, rise)
+    places = (apex - before, apex, apex + after)
+    return _integrated(rt_s, trace, places, (valley_before, valley_after), (noise, ceiling))
 
 
 def integrate_between(rt_s: Floats, trace: Floats, bounds: Peak, threshold: float, ceiling: float) -> Peak:
@@ -117,23 +120,39 @@ def integrate_between(rt_s: Floats, trace: Floats, bounds: Peak, threshold: floa
         return Peak(0.0, 0.0, bounds.rt_s, bounds.start_s, bounds.end_s, max(threshold, 1.0), False, False)
     apex = int(inside[np.argmax(_smoothed(trace)[inside])])
     places = (int(inside[0]), apex, int(inside[-1]))
-    return _integrated(rt_s, trace, places, _noise(trace, threshold), ceiling)
+    return _integrated(rt_s, trace, places, bounds.valleys, (_noise(trace, threshold), ceiling))
 
 
-def _integrated(rt_s: Floats, trace: Floats, places: tuple[int, int, int], noise: float, ceiling: float) -> Peak:
-    """Integrate a trace between two scans, above the line through the medians beside them."""
-    start, apex, end = places
-    before, after = trace[max(0, start - _FLANK_SCANS) : start + 1], trace[end : end + 1 + _FLANK_SCANS]
-    # The higher of the two flanks may be the tail of a neighbor; a flank inside the peak's own foot is its lowest scan.
-    left, right = float(np.median(before)), float(np.median(after))
-    line = np.interp(rt_s, [rt_s[start], rt_s[end]], [left, right]) if end > start else np.full(len(rt_s), left)
+def _integrated(
+    rt_s: Floats,
+    trace: Floats,
+    places: tuple[int, int, int],
+    valleys: tuple[bool, bool],
+    limits: tuple[float, float],
+) -> Peak:
+    """Integrate a trace between two scans, above the line through the medians beside them.
+
+    Beside a valley lies another peak. There the line goes on level from the other side, or is the lowest line of the
+    trace if both sides are valleys: the usual perpendicular drop.
+    """
+    (start, apex, end), (noise, ceiling) = places, limits
+    flanks = trace[max(0, start - _FLANK_SCANS) : start + 1], trace[end : end + 1 + _FLANK_SCANS]
+    levels = [float(np.median(flank)) for flank, valley in zip(flanks, valleys, strict=True) if not valley]
+    if not levels:
+        line = _lowest_line(rt_s, _smoothed(trace))
+    elif end > start:
+        line = np.interp(rt_s, [rt_s[start], rt_s[end]], [levels[0], levels[-1]])
+    else:
+        line = np.full(len(rt_s), levels[0])
     span = slice(start, end + 1)
     above = trace - line
     area = float(np.trapezoid(above[span], rt_s[span]))
-    detected = _longest_run(_smoothed(above)[span] > _DETECTION * noise) >= _FEWEST_SCANS
+    # The filter widens a spike to four scans, but leaves its own scans two.
+    high = _longest_run(_smoothed(above)[span] > _DETECTION * noise) >= _FEWEST_SCANS
+    detected = high and int((above[span] > _DETECTION / 2 * noise).sum()) >= _FEWEST_SCANS
     return Peak(
         max(area, 0.0), max(float(above[apex]), 0.0), float(rt_s[apex]), float(rt_s[start]), float(rt_s[end]), noise,
-        detected, bool((trace[span] >= ceiling).any()),
+        detected, bool((trace[span] >= ceiling).any()), valleys,
     )  # fmt: skip
 
 
@@ -156,6 +175,16 @@ def _apex(smooth: Floats, inside: Ints, distance: Floats) -> int:
     return int(inside[np.argmax(value)])
 
 
+def _lowest_line(rt_s: Floats, smooth: Floats) -> Floats:
+    """Return the line through the lowest levels of the first and the last third of a window, (n_scans,)."""
+    third = max(len(smooth) // 3, 1)
+    times = float(rt_s[:third].mean()), float(rt_s[-third:].mean())
+    levels = [float(np.quantile(part, _BASELINE_QUANTILE)) for part in (smooth[:third], smooth[-third:])]
+    if times[1] <= times[0]:
+        return np.full(len(smooth), min(levels))
+    return levels[0] + (levels[1] - levels[0]) / (times[1] - times[0]) * (rt_s - times[0])
+
+
 def _smoothed(trace: Floats) -> Floats:
     """Return the trace after a binomial filter of three points, whose ends are kept."""
     if len(trace) < 3:
@@ -173,14 +202,14 @@ def _noise(trace: Floats, threshold: float) -> float:
     return max(deviation, threshold / 2, 1e-12)
 
 
-def _descent(values: Floats, floor: float, rise: float) -> int:
-    """Return how many scans a peak goes on from its apex: to the floor, or to the valley before a rise."""
+def _descent(values: Floats, floor: float, rise: float) -> tuple[int, bool]:
+    """Return how many scans a peak goes on from its apex, to the floor or to a valley, and whether it is a valley."""
     lowest = np.minimum.accumulate(values)
     ended = np.flatnonzero((values <= floor) | (values > lowest + rise))
     if not len(ended):
-        return len(values) - 1
+        return len(values) - 1, False
     last = int(ended[0])
-    return last if values[last] <= floor else int(np.argmin(values[: last + 1]))
+    return (last, False) if values[last] <= floor else (int(np.argmin(values[: last + 1])), True)
 
 
 def _longest_run(flags: Flags) -> int:

@@ -30,7 +30,7 @@ _SAME_FRAGMENT_TH = 3.0
 """Distance within which two ions may be isotopes of one fragment, Th. Chosen: 37Cl and 81Br lie 2 Th above."""
 
 _LEAST_AGREEMENT = 0.9
-"""Least correlation of an ion's peak with that of all ions. Chosen: lower ones belong to another compound as well."""
+"""Least correlation of an ion's peak with the typical one. Chosen: lower ones belong to another compound as well."""
 
 _LEAST_SNR = 10.0
 """Signal-to-noise ratio at which an ion can be quantified (ICH Q2(R2), 2023, 3.2.3.2)."""
@@ -90,7 +90,7 @@ def choose_ions(
     """Choose the ions of a compound from its peaks in some runs.
 
     The score of an ion is its area times its m/z times its selectivity; heavy ions are rarer among the other compounds.
-    Selectivity is the squared correlation of the ion's peak with the peak of all ions together, times the share of the
+    Selectivity is the squared correlation of the ion's peak with the typical peak of the ions, times the share of the
     ion's current between the ends of the peak that lies above the baseline, times 1 / (1 + the coefficient of variation
     of its area relative to that of all ions). An ion is left out if the correlation is below 0.9, if it is saturated,
     or if its signal-to-noise ratio is below 10 in half of the runs. Where all ions fall out, the limits are dropped.
@@ -137,16 +137,19 @@ def choose_ions(
 
 
 def _measured(window: Window, search_s: tuple[float, float]) -> Floats:
-    """Return (n_ions, 5): area, agreement with all ions, share above the baseline, signal to noise, saturated."""
+    """Return (n_ions, 5): area, agreement with the typical ion, share above the baseline, snr, saturated."""
     together = window.traces.sum(axis=0)
     bounds = find_peak(window.rt_s, together, search_s, window.threshold, np.inf)
     inside = (window.rt_s >= bounds.start_s) & (window.rt_s <= bounds.end_s)
+    peaks = [integrate_between(window.rt_s, t, bounds, window.threshold, window.ceiling) for t in window.traces]
+    heights = np.array([max(peak.height, peak.noise) for peak in peaks])
+    # Each ion counts the same, and the median leaves out what only a few of them share with a neighbor.
+    typical = np.median(window.traces[:, inside] / heights[:, None], axis=0)
     rows = []
-    for trace in window.traces:
-        peak = integrate_between(window.rt_s, trace, bounds, window.threshold, window.ceiling)
+    for trace, peak in zip(window.traces, peaks, strict=True):
         current = float(np.trapezoid(trace[inside], window.rt_s[inside])) if inside.sum() > 1 else 0.0
         share = peak.area / current if current > 0 else 0.0
-        rows.append((peak.area, _correlation(trace[inside], together[inside]), share, peak.snr, peak.saturated))
+        rows.append((peak.area, _correlation(trace[inside], typical), share, peak.snr, peak.saturated))
     return np.array(rows, dtype=np.float64)
 
 

@@ -16,7 +16,10 @@ from spectus.raw.read import read_run
 from spectus.types import Flags, Floats, Ints
 
 _REACH_S = 30.0
-"""Half of a window around a peak, s. Chosen: a peak of 3 s and its tail fill a third of it; wider peaks double it."""
+"""Half of a window around a peak, s. Chosen: a peak of 3 s and its tail fill a third of it; a wider peak doubles it."""
+
+_LARGEST_SHARE = 0.5
+"""Largest share of half a window that half a peak may take. Chosen: the baseline needs scans that the tail leaves."""
 
 _LARGEST_REACH_S = 240.0
 """Largest half window, s. Chosen: no peak of a capillary column is wider."""
@@ -249,8 +252,8 @@ def _peaks(run: OpenedRun, what: Sought, ions: IonChoice, number: int, tolerance
     while True:
         window = run.window(expected - reach, expected + reach, (ions.quantifier, *ions.qualifiers))
         peak = find_peak(window.rt_s, window.traces[0], search, window.threshold, window.ceiling)
-        cut = len(window.rt_s) and (peak.start_s <= window.rt_s[0] or peak.end_s >= window.rt_s[-1])
-        if not (cut and peak.detected) or reach >= _LARGEST_REACH_S:
+        longest = max(peak.rt_s - peak.start_s, peak.end_s - peak.rt_s)
+        if not peak.detected or longest <= _LARGEST_SHARE * reach or reach >= _LARGEST_REACH_S:
             break
         reach *= 2
     qualifiers = [

@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+
+from spectus.quantitation.calibration import FEWEST_LEVELS, back_calculation_error, choose_curve, fit_curve, weights
+
+AMOUNTS = np.array([5.0, 10.0, 25.0, 50.0, 100.0, 200.0])
+
+
+@pytest.mark.parametrize("weighting", ["equal", "1/x", "1/x2"])
+@pytest.mark.parametrize(("model", "c"), [("linear", (0.3, 2.0, 0.0)), ("quadratic", (0.3, 2.0, -0.003))])
+def test_an_exact_curve_is_recovered_and_inverted(model: str, c: tuple[float, ...], weighting: str) -> None:
+    curve = fit_curve(AMOUNTS, np.polynomial.polynomial.polyval(AMOUNTS, c), model, weighting)
+    assert curve.coefficients == pytest.approx(c, rel=1e-6, abs=1e-9)
+    assert curve.r2 == pytest.approx(1.0)
+    assert [curve.amount(float(curve.response(x))) for x in (5.0, 77.0, 199.0)] == pytest.approx([5.0, 77.0, 199.0])
+
+
+def test_weights_pull_the_curve_to_the_low_calibrators() -> None:
+    response = 2.0 * AMOUNTS
+    response[-1] *= 1.2  # one high calibrator is off
+    errors = [abs(fit_curve(AMOUNTS, response, "linear", w).amount(10.0) / 5 - 1) for w in ("equal", "1/x", "1/x2")]
+    assert errors[0] > errors[1] > errors[2]
+
+
+def test_a_zero_calibrator_weighs_as_the_lowest_one() -> None:
+    assert weights(np.array([0.0, 5.0, 10.0]), "1/x", 5.0) == pytest.approx([0.2, 0.2, 0.1])
+    curve = fit_curve(np.append(0.0, AMOUNTS), np.append(0.0, 2 * AMOUNTS), "linear", "1/x2")
+    assert curve.low == 5.0
+    assert curve.amount(20.0) == pytest.approx(10.0)
+
+
+def test_the_weighted_fit_is_that_of_numpy() -> None:
+    rng = np.random.default_rng(3)
+    response = 1 + 2 * AMOUNTS + 0.01 * AMOUNTS**2 + rng.normal(0, 3, len(AMOUNTS))
+    curve = fit_curve(AMOUNTS, response, "quadratic", "1/x")
+    expected = np.polyfit(AMOUNTS, response, 2, w=AMOUNTS**-0.5)[::-1]
+    assert curve.coefficients == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("model", "weighting"), [("linear", "1/x"), ("quadratic", "1/x2")])
+def test_intervals_hold_the_amount_as_often_as_they_say(model: str, weighting: str) -> None:
+    """The noise is as the weights assume; of 400 intervals of 90 %, 360 ± 4 x 6 hold the amount."""
+    rng = np.random.default_rng(11)
+    amounts = np.repeat(AMOUNTS, 2)
+    power = {"1/x": 0.5, "1/x2": 1.0}[weighting]
+    held = 0
+    for _ in range(400):
+        response = 2 * amounts + rng.normal(size=len(amounts)) * 0.1 * amounts**power
+        curve = fit_curve(amounts, response, model, weighting)
+        true = rng.uniform(10, 150)
+        low, high = curve.interval(2 * true + rng.normal() * 0.1 * true**power, 0.9)
+        held += low <= true <= high
+    assert held == pytest.approx(360, abs=24)
+
+
+def test_the_limits_are_those_of_ich_q2() -> None:
+    rng = np.random.default_rng(5)
+    response = 0.5 + 2 * AMOUNTS + rng.normal(0, 0.4, len(AMOUNTS))
+    curve = fit_curve(AMOUNTS, response, "linear", "equal")
+    slope, intercept = np.polyfit(AMOUNTS, response, 1)
+    residual_sd = np.sqrt(((response - intercept - slope * AMOUNTS) ** 2).sum() / (len(AMOUNTS) - 2))
+    assert curve.limits == pytest.approx((3.3 * residual_sd / slope, 10 * residual_sd / slope))
+
+
+def test_a_straight_line_is_preferred_and_a_bent_one_found() -> None:
+    rng = np.random.default_rng(8)
+    scatter = 1 + 0.02 * rng.normal(size=(40, len(AMOUNTS)))
+    lines = [choose_curve(AMOUNTS, 2 * AMOUNTS * row) for row in scatter]
+    bent = [choose_curve(AMOUNTS, (2 * AMOUNTS - 0.004 * AMOUNTS**2) * row) for row in scatter]
+    assert sum(curve is not None and curve.model == "linear" for curve in lines) >= 28
+    assert sum(curve is not None and curve.model == "quadratic" for curve in bent) >= 38
+
+
+def test_model_and_weights_can_be_set() -> None:
+    response = 2 * AMOUNTS - 0.004 * AMOUNTS**2
+    curve = choose_curve(AMOUNTS, response, "linear", "equal")
+    assert curve is not None
+    assert (curve.model, curve.weighting) == ("linear", "equal")
+
+
+def test_too_few_amounts_or_a_falling_response_give_no_curve() -> None:
+    few = np.array([5.0, 5.0, 10.0, 10.0])
+    assert len(np.unique(few)) < FEWEST_LEVELS
+    assert choose_curve(few, 2 * few) is None
+    assert choose_curve(AMOUNTS, 300 - AMOUNTS) is None
+    assert choose_curve(np.zeros(5), np.arange(5.0)) is None
+
+
+def test_responses_outside_the_curve_have_amounts_that_make_sense() -> None:
+    saturating = fit_curve(AMOUNTS, 2 * AMOUNTS - 0.004 * AMOUNTS**2, "quadratic", "1/x")
+    assert np.isnan(saturating.amount(1e6))
+    assert saturating.interval(1e6, 0.95)[1] == np.inf
+    positive = fit_curve(AMOUNTS, 3 + 2 * AMOUNTS, "linear", "1/x")
+    assert positive.amount(1.0) == 0.0
+
+
+def test_a_negative_intercept_gives_no_amount_to_a_response_of_zero() -> None:
+    curve = fit_curve(AMOUNTS, 2 * AMOUNTS - 8, "linear", "1/x")
+    assert curve.amount(0.0) == 0.0
+    assert curve.amount(float(curve.response(5.0))) == pytest.approx(5.0)
+    assert 0 < curve.amount(1.0) < curve.amount(1.9) < 5.0
+
+
+def test_the_back_calculation_error_leaves_each_calibrator_out() -> None:
+    response = 2 * AMOUNTS
+    assert back_calculation_error(AMOUNTS, response, "linear", "1/x") == pytest.approx(0.0, abs=1e-9)
+    response[2] *= 1.5  # a quadratic curve with six points would hide it if it helped to fit
+    assert back_calculation_error(AMOUNTS, response, "linear", "1/x") > 0.08
+    assert np.isnan(back_calculation_error(AMOUNTS[:3], response[:3], "quadratic", "1/x"))
