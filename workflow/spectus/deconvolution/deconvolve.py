@@ -13,8 +13,9 @@ The steps, in order, each in its own module:
 7. `model_peaks`: the elution profile of each component, from its own sharpest ions.
 8. `unmixing`, `windows`: the spectra, by non-negative weighted least squares with a linear baseline.
 9. `pruning`: components that others explain are removed.
-10. Steps 5 to 9 are repeated once on the residual, to find what larger peaks had hidden. Components below the least
-    signal-to-noise ratio are removed.
+10. Steps 5 to 9 are repeated once on the residual, to find what larger peaks had hidden. `slices`: parts of larger
+    peaks that their models do not fit are returned to them. Components below the least signal-to-noise ratio are
+    removed.
 11. `confidence`: the probability that each component is a compound.
 
 The frame is that of AMDIS (Stein, J. Am. Soc. Mass Spectrom. 1999, 10, 770-781). The differences are a density of
@@ -44,6 +45,7 @@ from spectus.deconvolution.perception import perceive
 from spectus.deconvolution.pruning import supported, without_satellites, without_twins
 from spectus.deconvolution.settings import DeconvolutionSettings
 from spectus.deconvolution.skew import LEAST_SKEW, SKEW_MIN_SNR, deskew, estimate_skew
+from spectus.deconvolution.slices import missed_area, without_slices
 from spectus.deconvolution.stretch import Stretch, prepare_stretch, unbroken
 from spectus.deconvolution.windows import Unmixed, Unmixer
 from spectus.raw.run import Run
@@ -181,14 +183,17 @@ def components(stretch: Stretch, settings: DeconvolutionSettings) -> tuple[list[
     if late:
         models = sorted([*models, *late], key=lambda model: model.position)
         models, unmixed = _pruned(models, unmixer, stretch, settings)
-    keep = without_satellites(models, unmixed, stretch) if models else np.ones(0, dtype=bool)
+    keep = np.ones(len(models), dtype=bool)
+    if models:
+        keep = without_satellites(models, unmixed, stretch) & without_slices(models, unmixed, stretch)
     while models:
         keep &= _above_noise(models, unmixed, stretch, settings)
         if keep.all():
             break
         models, unmixed = _kept(models, keep, unmixed, unmixer)
         keep = np.ones(len(models), dtype=bool)
-    return models, unmixed
+    _, residual = unmixer.reconstruct(models, unmixed.spectra)
+    return models, replace(unmixed, missed=missed_area(models, unmixed, residual, stretch))
 
 
 def _above_noise(models: Sequence[Model], unmixed: Unmixed, stretch: Stretch, settings: DeconvolutionSettings) -> Flags:
@@ -255,9 +260,14 @@ def _rows(
     for k, model in enumerate(models):
         spectrum = spectra[k]
         if not folded.accurate:
-            yield describe(model, spectrum, error[k], stretch, folded.mass)
+            yield _whole(describe(model, spectrum, error[k], stretch, folded.mass), unmixed, k)
             continue
         spectrum, mass, accurate = folded.accurate.named(spectrum, first_scan + model.start, model.profile)
         # In so many traces some noise coincides. The components that it makes do not stand out from the noise.
         if signal_to_noise(model, spectrum, stretch) >= settings.min_snr:
-            yield describe(model, spectrum, error[k], stretch, mass) | accurate
+            yield _whole(describe(model, spectrum, error[k], stretch, mass) | accurate, unmixed, k)
+
+
+def _whole(row: dict[str, object], unmixed: Unmixed, number: int) -> dict[str, object]:
+    """Return the row of a component with the area that its model does not fit."""
+    return row | {"area": float(row["area"]) + float(unmixed.missed[number])}

@@ -162,14 +162,27 @@ def without_satellites(models: Sequence[Model], unmixed: Unmixed, stretch: Stret
         if not len(larger):
             continue
         share = area[k] / area[larger].max()
-        explained = _explained(roots[k], roots[larger])
+        explained = explained_fraction(roots[k], roots[larger])
         enough = limits.explained if share > limits.tiny else limits.explained_of_tiny
         keep[k] = explained < enough or share > limits.most_area
     return keep
 
 
-def _explained(spectrum: Floats, others: Floats) -> float:
-    """Return the fraction of the spectrum's sum of squares that a non-negative combination of the others reproduces."""
+def explained_fraction(spectrum: Floats, others: Floats) -> float:
+    """Compute the fraction of a spectrum that a non-negative combination of others reproduces.
+
+    Parameters
+    ----------
+    spectrum
+        (n_masses,) square roots of intensities.
+    others
+        (n_others, n_masses) square roots of intensities.
+
+    Returns
+    -------
+    float
+        Fraction of the sum of squares, 0-1; 1 for an empty spectrum.
+    """
     total = float(spectrum @ spectrum)
     if total == 0:
         return 1.0

@@ -22,7 +22,14 @@ _MIN_CLUSTER_IONS = 8
 """Fewest apexes of a cluster. Chosen: the slope of fewer is uncertain."""
 
 _MIN_CLUSTERS = 2
-"""Fewest clusters that show a skew. Chosen: one compound may have its own delay (see `mass_order`)."""
+"""Fewest clusters that show a skew, if their slope is uncertain. Chosen: one compound may have its own delay (see
+`mass_order`).
+"""
+
+_SURE_SLOPE = 5.0
+"""Slope of a single cluster, in standard errors, from which it is the skew of the run. Chosen: in a run that shows one
+compound only, the correction is right for that compound, whatever the cause.
+"""
 
 _SKEW_ROUNDS = 3
 """Rounds of clustering and fitting. Chosen: the slope no longer changes."""
@@ -69,7 +76,8 @@ def estimate_skew(apexes: Apexes, mass: Ints, fwhm: float) -> float:
     slope = 0.0
     for _ in range(_SKEW_ROUNDS):
         slopes, weights = _cluster_slopes(strong, heavy, slope, max(_CLUSTER_GAP_FWHM * fwhm, _LEAST_GAP_SCANS))
-        if len(slopes) < _MIN_CLUSTERS:
+        sure = len(slopes) > 0 and abs(slopes[0]) * weights[0] > _SURE_SLOPE
+        if len(slopes) < _MIN_CLUSTERS and not sure:
             return 0.0
         order = np.argsort(slopes)
         below = np.cumsum(weights[order])

@@ -6,7 +6,7 @@ result is not used, the components of neighboring windows that reach into it.
 
 import itertools
 from collections.abc import Hashable, Iterator, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -101,11 +101,14 @@ class Unmixed:
         Their standard deviations, counts, from noise and overlap; infinity where nothing was measured.
     crowd
         Intensities of the other components at the apex, counts.
+    missed
+        (n_components,) areas that the models do not fit, counts x s (see `slices.missed_area`).
     """
 
     spectra: Floats
     sd: Floats
     crowd: Floats
+    missed: Floats = field(default_factory=lambda: np.empty(0))
 
     def error(self, misfit: float) -> Floats:
         """Return standard deviations that include a fraction `misfit` of the crowd, counts."""

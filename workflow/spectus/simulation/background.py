@@ -40,6 +40,17 @@ _HUMP = {
 """Alkyl and alkenyl ions of unresolved aliphatic hydrocarbons, relative to m/z 57. Source: library spectra of alkanes.
 """
 
+_HOMOLOGOUS = {41: 0.4, 43: 1.0, 42: 0.15, 53: 0.15, 40: 0.05}
+"""Lightest ions of the series of alkenyl, alkyl, alkene, cycloalkenyl and other ions, and their relative intensity.
+Chosen: the order of library spectra of alkanes and alkenes.
+"""
+
+_HOMOLOGY_TH = 14
+"""Mass of a CH2 group, Th."""
+
+_HOMOLOGOUS_DECAY_TH = 60.0
+"""Decay of the homologous ions with mass, Th. Chosen: as in library spectra of long alkanes."""
+
 _ALIPHATIC = "C36H72"
 """Formula that holds the ions of the hump."""
 
@@ -107,7 +118,7 @@ def layers(scan_times: Floats, masses: Ints, settings: SimulationSettings, rng: 
     Yields
     ------
     Layer
-        Bleed, air, hump and chemical noise, in this order.
+        Bleed, air, hump, homologous hump if there is one, and chemical noise, in this order.
     """
     place = scan_times / settings.run_s
     bleed = settings.bleed_counts / (1.0 + np.exp(-(place - _BLEED_PLACE) / _BLEED_STEEPNESS))
@@ -120,9 +131,32 @@ def layers(scan_times: Floats, masses: Ints, settings: SimulationSettings, rng: 
     yield Layer(bleed, _pattern(_BLEED, masses), [_BLEED_IONS.get(int(mass)) for mass in masses])
     yield Layer(air, _pattern(_AIR, masses), [_AIR_IONS.get(int(mass)) for mass in masses])
     yield Layer(hump, _pattern(_HUMP, masses), [_ALIPHATIC] * len(masses))
+    if settings.homologous_counts:
+        pattern = homologous_pattern(masses)
+        course = np.exp(-0.5 * ((place - _HUMP_PLACE) / _HUMP_WIDTH) ** 2) * _wander(len(place), 0.05, settings, rng)
+        yield Layer(settings.homologous_counts * course, pattern, [_ALIPHATIC] * len(masses))
     chemical = settings.chemical_noise_counts * np.exp(-(masses - settings.mz_low) / _CHEMICAL_DECAY_TH)
     chemical = chemical * rng.lognormal(0.0, _CHEMICAL_SPREAD, size=len(masses))
     yield Layer(_wander(len(place), 0.05, settings, rng), chemical, [_CHEMICAL] * len(masses))
+
+
+def homologous_pattern(masses: Ints) -> Floats:
+    """Return the ions of unresolved hydrocarbons over the whole scan range: alkyl and alkenyl series of 14 Th.
+
+    Parameters
+    ----------
+    masses
+        (n_masses,) nominal masses.
+
+    Returns
+    -------
+    Floats
+        (n_masses,) relative intensities, 1 for m/z 57.
+    """
+    pattern = np.zeros(len(masses))
+    for first, share in _HOMOLOGOUS.items():
+        pattern += np.where((masses - first) % _HOMOLOGY_TH == 0, share, 0.0)
+    return np.asarray(pattern * np.exp(-np.abs(masses - 57) / _HOMOLOGOUS_DECAY_TH))
 
 
 def background(scan_times: Floats, masses: Ints, settings: SimulationSettings, rng: np.random.Generator) -> Floats:

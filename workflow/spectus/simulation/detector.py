@@ -1,6 +1,7 @@
 """From true ion currents to what a quadrupole records: sweep, noise, ceiling, threshold, m/z."""
 
 import numpy as np
+from scipy.signal import lfilter
 
 from spectus.raw.run import Run
 from spectus.simulation.background import background
@@ -40,7 +41,7 @@ def acquire(mixture: Mixture, settings: SimulationSettings, rng: np.random.Gener
     counts = background(scan_times, masses, settings, rng)
     add_matrix_humps(counts, scan_times, masses, settings, child)
     delays = settings.skew_scans * settings.scan_s * (masses - masses[0]) / (masses[-1] - masses[0])
-    _add_compounds(counts, scan_times, delays, mixture)
+    _add_compounds(counts, scan_times, delays, mixture, settings)
     if settings.tuning_drift:
         counts *= tuning(scan_times, masses, settings, child)
     spread = settings.noise_factor * np.sqrt(settings.ion_counts * counts) + settings.noise_floor_counts
@@ -50,9 +51,11 @@ def acquire(mixture: Mixture, settings: SimulationSettings, rng: np.random.Gener
     return _recorded_run(counts, scan_times, masses, settings)
 
 
-def _add_compounds(counts: Floats, scan_times: Floats, delays: Floats, mixture: Mixture) -> None:
+def _add_compounds(
+    counts: Floats, scan_times: Floats, delays: Floats, mixture: Mixture, settings: SimulationSettings
+) -> None:
     """Add each compound's peak to the channels of its ions; every channel is read at its own time of the sweep."""
-    before, after = peak_reach(mixture)
+    before, after = peak_reach(mixture, settings)
     first = np.searchsorted(scan_times, mixture.rt_s - before - delays[-1])
     last = np.searchsorted(scan_times, mixture.rt_s + after)
     for i in range(len(mixture)):
@@ -61,6 +64,10 @@ def _add_compounds(counts: Floats, scan_times: Floats, delays: Floats, mixture: 
         late = mixture.mass_delay_s[i] * (ions / counts.shape[1] - 0.5)
         shift = delays[ions] - late if delays[-1] > 0 or mixture.mass_delay_s[i] > 0 else np.zeros(1)
         profile = peak_profile(scan_times[scans, None] + shift, mixture, i)
+        if settings.ion_tailing:
+            decay = np.exp(-settings.scan_s / (settings.ion_tail_fwhm * mixture.fwhm_s[i]))
+            late_share = mixture.ion_tailing[i, ions]
+            profile = (1 - late_share) * profile + late_share * lfilter([1 - decay], [1, -decay], profile, axis=0)
         counts[scans, ions] += profile * (mixture.height[i] * mixture.spectra[i, ions])
 
 

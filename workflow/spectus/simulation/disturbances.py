@@ -49,13 +49,15 @@ _AFTER_TAU = 14.0
 """Additional reach of its tail, in time constants: the exponential has fallen below 1e-6."""
 
 
-def peak_reach(mixture: Mixture) -> tuple[Floats, Floats]:
+def peak_reach(mixture: Mixture, settings: SimulationSettings | None = None) -> tuple[Floats, Floats]:
     """Compute how far the peaks of a mixture reach before and after their apexes.
 
     Parameters
     ----------
     mixture
         Compounds of the run.
+    settings
+        Settings of the simulation, if ions may leave the source late.
 
     Returns
     -------
@@ -63,6 +65,8 @@ def peak_reach(mixture: Mixture) -> tuple[Floats, Floats]:
         (n,) s.
     """
     tau_fwhm = np.maximum(mixture.tau_fwhm, np.where(mixture.tail_height > 0, mixture.tail_fwhm, 0.0))
+    if settings is not None and settings.ion_tailing:
+        tau_fwhm = np.maximum(tau_fwhm, settings.ion_tail_fwhm)
     before = _BEFORE_FWHM * mixture.fwhm_s * (1 + mixture.fronting)
     return before, (_BEFORE_FWHM + _AFTER_TAU * tau_fwhm) * mixture.fwhm_s
 

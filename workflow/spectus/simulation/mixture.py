@@ -29,6 +29,11 @@ _FEWEST_STANDARDS = 3
 _LADDER_SPREAD_DECADES = 0.2
 """Spread of the heights of RI standards, up and down, decades. Chosen."""
 
+_FEW_TAIL = 4
+"""Power of a uniform number that draws the late fraction of an ion. Chosen: most ions of a compound leave the source
+together, and a few of them late, as in real overloaded peaks.
+"""
+
 _END_MARGIN_FWHM = 3.0
 """Least time from a compound to the end of the run, in the largest width. Chosen."""
 
@@ -65,6 +70,8 @@ class Mixture:
         (n,) height of the long tail at the apex, and its time constant in units of the width; 0 for none.
     mass_delay_s
         (n,) delay of the heaviest against the lightest ion of the scan range, s.
+    ion_tailing
+        (n, n_masses) fraction of each ion that leaves the ion source late.
     """
 
     compound: Ints
@@ -83,6 +90,7 @@ class Mixture:
     tail_height: Floats
     tail_fwhm: Floats
     mass_delay_s: Floats
+    ion_tailing: Floats
 
     def __len__(self) -> int:
         """Return the number of compounds."""
@@ -209,14 +217,14 @@ def _mixture(
         tau_fwhm=rng.uniform(settings.tau_low_fwhm, settings.tau_high_fwhm, size=n),
         height=chosen.height[order],
         group=chosen.group[order],
-        **_disturbed_peaks(fwhm_s, chosen.height[order], settings, child),
+        **_disturbed_peaks(fwhm_s, chosen.height[order], spectra.shape[1], settings, child),
     )
 
 
 def _disturbed_peaks(
-    fwhm_s: Floats, height: Floats, settings: SimulationSettings, rng: np.random.Generator
+    fwhm_s: Floats, height: Floats, n_masses: int, settings: SimulationSettings, rng: np.random.Generator
 ) -> dict[str, Floats]:
-    """Draw fronting, tails and delays of heavy ions."""
+    """Draw fronting, tails, delays of heavy ions and the late fraction of every ion."""
     n = len(height)
     overload = np.log2(np.maximum(height / settings.overload_counts, 1.0)) if settings.overload_counts else np.zeros(n)
     return {
@@ -224,6 +232,7 @@ def _disturbed_peaks(
         "tail_height": np.where(rng.random(n) < settings.tailing, settings.tail_height * rng.random(n), 0.0),
         "tail_fwhm": rng.uniform(settings.tail_fwhm / 2, settings.tail_fwhm, size=n),
         "mass_delay_s": settings.mass_delay_fwhm * fwhm_s * rng.random(n),
+        "ion_tailing": settings.ion_tailing * rng.random((n, n_masses)) ** _FEW_TAIL,
     }
 
 

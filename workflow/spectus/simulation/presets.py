@@ -54,6 +54,8 @@ class SimulationSettings:
     tail_height: float = 0.05  # largest height of the long tail at the apex, as a fraction of the peak
     tail_fwhm: float = 5.0  # largest time constant of the long tail, in units of the FWHM
     mass_delay_fwhm: float = 0.0  # largest delay of the heaviest ions, in units of the FWHM
+    ion_tailing: float = 0.0  # largest fraction of an ion that leaves the ion source late; it differs between ions
+    ion_tail_fwhm: float = 1.0  # time constant of its delay, in units of the FWHM
     tuning_drift: float = 0.0  # amplitude of the logarithmic sensitivity at both ends of the mass range
     tuning_period_s: float = 40.0  # period of the tuning drift
     matrix_humps: int = 0  # humps of unresolved homologous compounds
@@ -67,6 +69,7 @@ class SimulationSettings:
     air_counts: float = 30000.0  # m/z 28
     chemical_noise_counts: float = 120.0  # at the lowest m/z, falling with m/z
     hump_counts: float = 1500.0  # unresolved hydrocarbons, m/z 57 at the hump's top
+    homologous_counts: float = 0.0  # the same with ions every 14 Th up to the end of the scan range
 
     # Instrument
     scan_s: float = 0.3  # from scan to scan
@@ -110,6 +113,16 @@ PRESETS: dict[str, SimulationSettings] = {
         spikes_per_scan=0.3,
         bursts=5,
     ),
+    "source": SimulationSettings(
+        height_high_counts=3e7,
+        overload_counts=2e6,
+        ceiling_counts=8388096.0,
+        tailing=0.3,
+        mass_delay_fwhm=0.3,
+        ion_tailing=0.15,
+    ),
+    "hydrocarbons": SimulationSettings(homologous_counts=1500.0, hump_counts=0.0),
+    "hydrocarbons-skewed": SimulationSettings(homologous_counts=1500.0, hump_counts=0.0, skew_scans=1.0),
     "accurate": SimulationSettings(resolving_power=20_000.0),
     "accurate-dense": SimulationSettings(resolving_power=20_000.0, compounds=400),
     "ladder": SimulationSettings(samples=0, compounds=0, ladder="fame", elution="index"),
@@ -220,8 +233,9 @@ def _nonnegative(settings: SimulationSettings) -> tuple[float, ...]:
         settings.ceiling_counts, settings.amount_sd_decades, settings.dilution_decades, settings.group_gap_fwhm,
         settings.group_spread_decades, settings.index_sd, settings.least_gap_fwhm, settings.resolving_power,
         settings.mass_jitter_ppm, settings.overload_counts, settings.fronting, settings.tail_height,
-        settings.tail_fwhm, settings.mass_delay_fwhm, settings.tuning_drift, settings.matrix_humps,
-        settings.matrix_hump_counts, settings.spikes_per_scan, settings.bursts, settings.burst_counts,
+        settings.tail_fwhm, settings.mass_delay_fwhm, settings.ion_tailing, settings.tuning_drift,
+        settings.matrix_humps, settings.homologous_counts, settings.matrix_hump_counts, settings.spikes_per_scan,
+        settings.bursts, settings.burst_counts,
     )  # fmt: skip
 
 
@@ -229,8 +243,8 @@ def _checked_settings(settings: SimulationSettings) -> SimulationSettings:
     """Return the settings, or raise an InputError for the first rule that they break."""
     disturbed = any(
         (
-            settings.overload_counts, settings.tailing, settings.mass_delay_fwhm, settings.tuning_drift,
-            settings.matrix_humps, settings.spikes_per_scan, settings.bursts,
+            settings.overload_counts, settings.tailing, settings.mass_delay_fwhm, settings.ion_tailing,
+            settings.tuning_drift, settings.matrix_humps, settings.spikes_per_scan, settings.bursts,
         )
     )  # fmt: skip
     rules = [
@@ -253,6 +267,8 @@ def _checked_settings(settings: SimulationSettings) -> SimulationSettings:
 settings)) >= 0, "levels, spreads and gaps must not be negative"),
         (0 < settings.mz_low < settings.mz_high <= 2000, "mz_low must be above 0 and below mz_high, which may be 2000"),
         (0 <= settings.tailing <= 1, "tailing must lie between 0 and 1"),
+        (settings.ion_tailing <= 1, "ion_tailing must not be above 1"),
+        (settings.ion_tail_fwhm > 0, "ion_tail_fwhm must be above 0"),
         (settings.tuning_period_s > 0, "tuning_period_s must be above 0"),
         (
             not settings.resolving_power or not disturbed,
