@@ -229,7 +229,7 @@ def resource_pages() -> str:
             r"^rule (\w+):\n((?:    .*\n|\n)+)", path.read_text(encoding="utf-8"), re.MULTILINE
         ):
             memory = re.search(r"mem_mb=memory\((\d+)(?:, times_input=(\d+))?\)", body)
-            minutes = re.search(r"runtime=minutes\((\d+)\)", body)
+            minutes = re.search(r"runtime=(?:minutes\()?(\d+)", body)
             threads = re.search(r"^    threads: (\d+)", body, re.MULTILINE)
             if memory and minutes:
                 least = f"{int(memory[1]) / 1000:g} GB" + (

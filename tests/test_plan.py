@@ -21,8 +21,20 @@ def test_a_run_added_at_the_end_changes_only_the_last_chunk() -> None:
     assert [s.run for s in after["0002"]] == ["4", "5", "6"]
 
 
+def test_chunks_grow_along_the_sheet() -> None:
+    """Few jobs for many runs, and runs added at the end leave all chunks but the last as they are."""
+    samples = [sample(str(number)) for number in range(1010)]
+    sizes = [len(runs) for runs in plan.chunks(samples, 10).values()]
+    assert sizes[:14] == [10] * 4 + [20] * 4 + [40] * 4 + [80] * 2
+    assert len(sizes) == 22
+    before, after = plan.chunks(samples[:1000], 10), plan.chunks(samples, 10)
+    assert [run for runs in before.values() for run in runs] == samples[:1000]
+    assert [name for name, runs in after.items() if before.get(name) != runs] == ["0022"]
+
+
 @pytest.mark.parametrize(
-    ("n_runs", "features_per_run", "spectra", "jobs"), [(4, 20, 2000, 1), (1, 0.1, 50, 1), (201, 20, 2000, 3)]
+    ("n_runs", "features_per_run", "spectra", "jobs"),
+    [(4, 20, 2000, 1), (1, 0.1, 50, 1), (1000, 20, 2000, 2), (10_000, 20, 2000, 10)],
 )
 def test_denovo_chunks(n_runs: int, features_per_run: float, spectra: int, jobs: int) -> None:
     assert plan.denovo_chunks(n_runs, {"features_per_run": features_per_run, "spectra": spectra}) == jobs

@@ -51,8 +51,8 @@ SelectTypeParameters=CR_Core_Memory
 DefMemPerCPU=100
 # The defaults hold every job back for up to 3 s.
 SchedulerParameters=batch_sched_delay=0,sched_min_interval=10000,sched_interval=1,bf_interval=1
-# squeue must remember the jobs that ended.
-MinJobAge=86400
+# How long squeue remembers the jobs that ended, s.
+MinJobAge={min_job_age}
 ReturnToService=2
 KillWait=3
 GresTypes=gpu
@@ -66,12 +66,13 @@ PartitionName=gpu Nodes=g1 DefaultTime=60
 
 
 @contextlib.contextmanager
-def cluster(seconds: float = 40) -> Iterator[dict[str, str]]:
+def cluster(seconds: float = 120, min_job_age: int = 86400) -> Iterator[dict[str, str]]:
     """Start it, yield the environment in which SLURM's commands find it, stop it with all its jobs.
 
     Parameters
     ----------
     seconds: how long to wait for the nodes.
+    min_job_age: how long SLURM remembers a job that ended, s.
 
     Raises
     ------
@@ -79,7 +80,7 @@ def cluster(seconds: float = 40) -> Iterator[dict[str, str]]:
     """
     with tempfile.TemporaryDirectory(prefix="slurm-") as name, contextlib.ExitStack() as started:
         folder = Path(name)
-        environment = _configure(folder)
+        environment = _configure(folder, min_job_age)
         deadline = time.monotonic() + seconds
 
         def run(name: str, *command: str) -> None:
@@ -122,7 +123,7 @@ def cluster(seconds: float = 40) -> Iterator[dict[str, str]]:
                 wait("an empty queue", lambda: not said("squeue", "-h"))
 
 
-def _configure(folder: Path) -> dict[str, str]:
+def _configure(folder: Path, min_job_age: int) -> dict[str, str]:
     """Write the configuration; returns the environment of everything that talks to the cluster."""
     folder.chmod(0o755)
     for name in ("state", "spool-c1", "spool-g1", "bin"):
@@ -130,7 +131,13 @@ def _configure(folder: Path) -> dict[str, str]:
     user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
     port, cpu_port, gpu_port = _free_ports(3)
     configuration = SLURM_CONF.format(
-        folder=folder, user=user, port=port, cpu_port=cpu_port, gpu_port=gpu_port, communication=_communication()
+        folder=folder,
+        user=user,
+        port=port,
+        cpu_port=cpu_port,
+        gpu_port=gpu_port,
+        min_job_age=min_job_age,
+        communication=_communication(),
     )
     (folder / "slurm.conf").write_text(configuration)
     # slurmd looks for control groups unless a version is named that it does not look for.
@@ -177,6 +184,11 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def controller(environment: Mapping[str, str]) -> int:
+    """The process of slurmctld."""
+    return int(Path(environment["SLURM_CONF"]).with_name("slurmctld.pid").read_text())
 
 
 def missing(environment: Mapping[str, str] = os.environ) -> list[str]:

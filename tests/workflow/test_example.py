@@ -107,7 +107,7 @@ def test_a_second_run_does_nothing(finished: Campaign) -> None:
         ("predict={'molecules': 'built'}", {"molecule_list", "predict_chunk", *AFTER_SEARCH}),
         ("molecules={'sample': 5}", {"report", "all"}),
         ("denovo={'beams': 3}", AFTER_DENOVO),
-        ("chunks={'features_per_run': 600}", AFTER_DENOVO),
+        ("chunks={'features_per_run': 900}", AFTER_DENOVO),
         ("identify={'ri_window': 10}", {"identify", "report", "all"}),
         ("report={'title': 'Mine'}", {"report", "all"}),
         # how a job runs, not what it makes; but the report shows the settings

@@ -19,7 +19,7 @@ def test_the_example_is_twelve_jobs_and_a_target(campaign: Campaign) -> None:
 
 def test_jobs_grow_with_the_runs_and_features(campaign: Campaign) -> None:
     campaign.change({"chunks": {"runs": 3, "features_per_run": 100, "spectra": 150}})
-    expected = {**EXAMPLE, "convert_chunk": 2, "deconvolve_chunk": 2, "denovo_chunk": 3}
+    expected = {**EXAMPLE, "convert_chunk": 2, "deconvolve_chunk": 2, "denovo_chunk": 2}
     assert campaign.planned() == expected
 
 
@@ -27,7 +27,8 @@ def test_a_thousand_runs_are_tens_of_jobs(campaign: Campaign) -> None:
     raw = ROOT / "resources" / "example" / "blank.mzML.gz"
     campaign.write_sheet(*((f"run_{number}", raw, "sample") for number in range(1000)))
     planned = campaign.planned()
-    assert planned == {**EXAMPLE, "convert_chunk": 50, "deconvolve_chunk": 50, "denovo_chunk": 10}
+    assert planned == {**EXAMPLE, "convert_chunk": 21, "deconvolve_chunk": 21, "denovo_chunk": 2}
+    assert sum(planned.values()) - planned["all"] <= 60
 
 
 def test_every_stage_is_a_target(campaign: Campaign) -> None:

@@ -14,7 +14,7 @@ os.environ.update(
     PATH=os.pathsep.join([str(Path(sys.executable).parent), os.getenv("PATH", "")]),
 )
 
-from spectus import __version__, configuration, plan
+from spectus import __version__, configuration, plan, slurm
 from spectus.errors import InputError
 from spectus.samples import read_samples, sheet_notes
 
@@ -43,6 +43,7 @@ try:
     ]
     EXCLUDED_FROM_SEARCH = plan.named_file("search.exclude", config["search"]["exclude"])
     if workflow.is_main_process:
+        slurm.install()
         plan.check_runs(CHUNKS, RESULTS, config["samples"], config["on_bad_run"])
         # As Snakemake notes it when a job is killed: with `rerun-incomplete` the job of this output runs again.
         for damaged in plan.damaged_chunks(CHUNKS, RESULTS):
@@ -127,13 +128,23 @@ def unrecorded(section, key=None):
 
 
 def memory(least_mb, times_input=0):
-    """Memory in MB: so many times the input but not less than `least_mb`, and more with every attempt."""
-    return lambda wildcards, input, attempt: attempt * max(least_mb, int(times_input * input.size_mb))
+    """Memory in MB: so many times the input but not less than `least_mb`; more after an attempt that had too little."""
+
+    def needed(wildcards, input, attempt, rulename):
+        grown, _ = slurm.growth(rulename, dict(wildcards.items()), attempt)
+        return grown * max(least_mb, int(times_input * input.size_mb))
+
+    return needed
 
 
 def minutes(first):
-    """Longest run time in minutes, more with every attempt."""
-    return lambda wildcards, attempt: attempt * first
+    """Longest run time in minutes; more after an attempt that had too little."""
+
+    def needed(wildcards, attempt, rulename):
+        _, grown = slurm.growth(rulename, dict(wildcards.items()), attempt)
+        return grown * first
+
+    return needed
 
 
 def folders_of(*names):

@@ -1,6 +1,7 @@
 # A de novo model of your own: prediction models, pretraining on what they predict, finetuning on measured spectra, scores.
 # The Snakefile includes these rules only if `train.library` is set. Each command goes on from the checkpoint beside its
-# output. Snakemake does not know of the checkpoint and leaves it alone.
+# output. Snakemake does not know of the checkpoint and leaves it alone. For the same reason the time limit does not grow
+# with the attempt: a retry goes on where the last one stopped, and a longer limit could exceed that of the partition.
 
 TRAINING = "<results>/training"
 
@@ -29,7 +30,7 @@ rule train_neims:
     threads: 8
     resources:
         mem_mb=memory(16000),
-        runtime=minutes(720),
+        runtime=720,
     params:
         options=lambda wildcards, input: plan.options(exclude=input.exclude, molecules=input.molecules),
         folder=subpath(output[0], parent=True),
@@ -58,7 +59,7 @@ rule train_rassp:
     threads: 8
     resources:
         mem_mb=memory(16000),
-        runtime=minutes(720),
+        runtime=720,
     params:
         options=lambda wildcards, input: plan.options(exclude=input.exclude),
         folder=subpath(output[0], parent=True),
@@ -98,7 +99,7 @@ rule pretrain:
     resources:
         local_gpu=1,
         mem_mb=memory(32000),
-        runtime=minutes(2880),
+        runtime=2880,
     params:
         options=lambda wildcards, input: plan.options(exclude=input.exclude, molecules=input.molecules),
         models=folders_of("neims", "rassp"),
@@ -140,7 +141,7 @@ rule finetune:
     resources:
         local_gpu=1,
         mem_mb=memory(32000),
-        runtime=minutes(2880),
+        runtime=2880,
     params:
         options=lambda wildcards, input: plan.options(exclude=input.exclude, molecules=input.molecules),
         models=folders_of("neims", "rassp"),
@@ -173,7 +174,7 @@ rule score_model:
     resources:
         local_gpu=1,
         mem_mb=memory(16000),
-        runtime=minutes(720),
+        runtime=720,
     params:
         options=lambda wildcards, input: plan.options(exclude=input.exclude),
         model=folders_of("model"),
