@@ -46,7 +46,20 @@ def test_every_stage_is_a_target(campaign: Campaign) -> None:
         ("molecules", {"molecule_list"}),
         ("predict", {"molecule_list", "predict_chunk"}),
         ("deconvolve", {"convert_chunk", "deconvolve_chunk"}),
-        ("denovo", {"convert_chunk", "deconvolve_chunk", "calibrate", "align", "denovo_chunk"}),
+        (
+            "denovo",
+            {
+                "convert_chunk",
+                "deconvolve_chunk",
+                "calibrate",
+                "align",
+                "library_table",
+                "molecule_list",
+                "predict_chunk",
+                "search",
+                "denovo_chunk",
+            },
+        ),
     ],
 )
 def test_a_target_makes_what_it_needs_and_no_more(campaign: Campaign, target: str, rules: set[str]) -> None:

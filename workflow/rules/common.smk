@@ -38,6 +38,7 @@ try:
     RERANKER = plan.shipped(config["identify"]["reranker"], PACKAGE.parent)
     RERANKER_FILES = plan.reranker_files(RERANKER)
     GROUND_TRUTH = [local(path) for path in plan.ground_truth_files(config["report"]["ground_truth"])]
+    EDITING_FILES = plan.editing_files(config["denovo"]["editing"])
     EXCLUDED_FROM_LIST = [
         plan.named_file("molecules.exclude", path) for path in config["molecules"]["exclude"]
     ]

@@ -2,6 +2,7 @@ rule denovo_chunk:
     input:
         features=rules.align.output.features,
         model=own(MODEL_FILES),
+        hits=rules.search.output if config["denovo"]["editing"] else [],
     output:
         ensure("<results>/denovo/{scatteritem}.parquet", non_empty=True),
     log:
@@ -15,21 +16,33 @@ rule denovo_chunk:
         # On one machine all jobs would take the same GPU: profiles/default lets one run at a time.
         local_gpu=1,
         mem_mb=memory(8000),
-        runtime=minutes(240),
+        runtime=minutes(480),
     params:
         rerun_if_version_changes=__version__,
         model=model_path(MODEL),
         model_content=shipped_content(MODEL_FILES),
         beams=lookup("denovo/beams", within=config),
         precision=lookup("denovo/precision", within=config),
+        # Features with a good hit in a measured library are not edited.
+        editing=(
+            [
+                "--effort", config["denovo"]["effort"],
+                "--library-score", str(config["identify"]["library_score"]),
+            ]
+            if config["denovo"]["editing"]
+            else ["--no-editing"]
+        ),
+        options=lambda wildcards, input: plan.options(hits=input.hits),
+        editing_content=shipped_content(EDITING_FILES),
         batch_size=unrecorded("denovo", "batch_size"),
         device=unrecorded("denovo", "device"),
     message:
-        "denovo: structures for chunk {wildcards.scatteritem} of the features"
+        "denovo: structures for chunk {wildcards.scatteritem} of the features, decoded and edited"
     shell:
         """
         python3 -m spectus denovo {input.features:q} --chunk {wildcards.scatteritem} \
             --model {params.model:q} --beams {params.beams} --precision {params.precision} \
             --batch-size {params.batch_size} --device {params.device} --out {output:q} \
+            {params.editing:q} {params.options:q} \
             >{log:q} 2>&1
         """

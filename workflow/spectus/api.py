@@ -16,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import ArrayLike
 
 from spectus import tables
+from spectus.denovo.editing.settings import DEFAULT_EFFORT
 from spectus.denovo.settings import DenovoSettings
 from spectus.errors import InputError
 from spectus.identify.settings import IdentifySettings, SearchSettings
@@ -136,8 +137,12 @@ def search(
     return _run_stage(queries, run, tables.LIBRARY_HITS)
 
 
-def denovo(queries: Spectra, model: str | Path = "spectus-open", **settings: Any) -> pd.DataFrame:
-    """Propose structures for spectra, without a library.
+def denovo(
+    queries: Spectra, model: str | Path = "spectus-open", *, hits: Sequence[str | Path] = (),
+    libraries: Sequence[str | Path] = (), exclude: Sequence[str | Path] = (), effort: str | None = DEFAULT_EFFORT,
+    substructure: str | None = None, reranker: str | Path | None = None, **settings: Any,
+) -> pd.DataFrame:  # fmt: skip
+    """Propose structures for spectra: those that the model writes, and edited structures of library hits.
 
     Parameters
     ----------
@@ -145,6 +150,19 @@ def denovo(queries: Spectra, model: str | Path = "spectus-open", **settings: Any
         The spectra.
     model
         Folder of a model, its name on the Hugging Face hub, or `spectus-open`.
+    hits
+        Tables of library hits that exist already, whose structures are edited.
+    libraries
+        Libraries to search for structures to edit, those of predicted spectra above all.
+    exclude
+        Files that name compounds to leave out of the hits.
+    effort
+        How far structures are edited: `low`, `normal` or `high`; None: not at all. Without hits and libraries, only
+        `high` edits, and the model's own structures.
+    substructure
+        SMARTS that all edited candidates hold.
+    reranker
+        `open` or the folder of a reranker that scores edited structures; None: RASSP's spectra alone.
     settings
         Fields of `DenovoSettings`, for example `beams=40` or `formula="C8H10N4O2"`.
 
@@ -153,10 +171,18 @@ def denovo(queries: Spectra, model: str | Path = "spectus-open", **settings: Any
     pandas.DataFrame
         The table DENOVO_CANDIDATES.
     """
-    from spectus.denovo.elucidate import elucidate_queries
+    from spectus.denovo.editing.settings import EditingSettings
+    from spectus.identify.elucidation import EditingSources, elucidate_with_editing
+
+    sources = None
+    if effort is not None:
+        sources = EditingSources(
+            tuple(map(Path, hits)), tuple(map(Path, libraries)), tuple(map(Path, exclude)),
+            None if reranker is None else str(reranker), EditingSettings.of_effort(effort, substructure=substructure),
+        )  # fmt: skip
 
     def run(path: Path, out: Path) -> None:
-        elucidate_queries(path, str(model), out, DenovoSettings(**settings))
+        elucidate_with_editing(path, str(model), out, DenovoSettings(**settings), sources)
 
     return _run_stage(queries, run, tables.DENOVO_CANDIDATES)
 

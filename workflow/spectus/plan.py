@@ -149,6 +149,15 @@ def reranker_files(spec: str | None) -> list[str]:
     return model_files(_shipped_model("reranker") if spec == "open" else spec)
 
 
+def editing_files(wanted: bool) -> list[str]:
+    """List the tables of structure editing and the files of the prediction model that scores it; none if unwanted."""
+    if not wanted:
+        return []
+    folder = resource("models/editing-open")
+    tables_of_edits = sorted(str(path) for path in folder.iterdir() if path.suffix in (".xz", ".npz"))
+    return [*tables_of_edits, *model_files(_shipped_model("rassp"))]
+
+
 def model_files(model: str) -> list[str]:
     """List the files of a model in a folder; none for a model named as on the hub, OWNER/NAME.
 

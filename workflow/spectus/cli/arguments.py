@@ -68,7 +68,7 @@ def add_names(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", nargs="+", metavar="NAME", help="names of the runs, in order; else the file names")
 
 
-def add_exclude(parser: argparse.ArgumentParser) -> None:
+def add_exclude(parser: argparse._ActionsContainer) -> None:
     """Add the option that names compounds to leave out; it may be given several times."""
     parser.add_argument(
         "--exclude", action="extend", nargs="+", default=[], type=Path, metavar="FILE", help=EXCLUDE_HELP

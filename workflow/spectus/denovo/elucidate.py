@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm import tqdm
@@ -15,6 +15,9 @@ from spectus.denovo.translator import Answer, Translator
 from spectus.errors import InputError
 from spectus.library.records import read_spectra
 
+if TYPE_CHECKING:
+    from spectus.denovo.editing.stage import Editor
+
 AT_ONCE = 2048
 """Spectra read, decoded and written at a time. Chosen: their rows take a few tens of MB."""
 
@@ -22,12 +25,14 @@ _LOG = logging.getLogger("spectus")
 
 
 def elucidate_queries(
-    queries: Path, model: str, out: Path, settings: DenovoSettings, chunk: tuple[int, int] = (1, 1)
-) -> None:
-    """Decode structures for the spectra of a file and write the table DENOVO_CANDIDATES.
+    queries: Path, model: str, out: Path, settings: DenovoSettings, chunk: tuple[int, int] = (1, 1),
+    editor: "Editor | None" = None,
+) -> None:  # fmt: skip
+    """Decode structures for the spectra of a file, edit them, and write the table DENOVO_CANDIDATES.
 
-    Every query keeps at least one row: its structures by falling probability, or none and the reason. A spectrum
-    beyond the model's limits is trimmed as in the model's training, and the column `note` says so.
+    Every query keeps at least one row: its structures, the best first, or none and the reason. A spectrum beyond the
+    model's limits is trimmed as in the model's training, and the column `note` says so. Decoded structures are ranked
+    by their log-probability, structures of queries that are edited by the editor's score.
 
     Parameters
     ----------
@@ -41,6 +46,8 @@ def elucidate_queries(
         How structures are decoded.
     chunk
         I and N: every N-th query from the I-th on, counted from 1.
+    editor
+        Edits structures; None: the decoded ones stay as they are.
 
     Raises
     ------
@@ -64,7 +71,11 @@ def elucidate_queries(
             targets = query_targets(rows, settings)
             answers = translator.translate(rows, settings.beams, settings.batch_size, targets, bar)
             n_trimmed += sum(answer.note is not None for answer in answers)
-            records = [_records(row["name"], answer, translator) for row, answer in zip(rows, answers, strict=True)]
+            edited = _edited(rows, answers, targets, translator, editor)
+            records = [
+                _records(row["name"], answer, translator, of_query)
+                for row, answer, of_query in zip(rows, answers, edited, strict=True)
+            ]
             writer.append(tables.table(tables.DENOVO_CANDIDATES, [row for some in records for row in some]))
     if n_trimmed:
         config = translator.model.config
@@ -105,10 +116,31 @@ def _own_target(row: dict[str, Any]) -> Target | InputError | None:
         return error
 
 
-def _records(query: str, answer: Answer, translator: Translator) -> list[dict[str, Any]]:
+def _edited(
+    rows: Sequence[dict[str, Any]], answers: Sequence[Answer], targets: Sequence[Target | InputError | None],
+    translator: Translator, editor: "Editor | None",
+) -> list[list[dict[str, Any]]]:  # fmt: skip
+    """Return the edited candidates of each query; none where it is not edited."""
+    if editor is None:
+        return [[] for _ in rows]
+    found = []
+    with tqdm(total=len(rows), disable=None, unit="spectrum", desc="editing", leave=False) as bar:
+        for row, answer, target in zip(rows, answers, targets, strict=True):
+            wanted = not isinstance(target, InputError) and editor.wants(row)
+            found.append(editor.candidates(row, answer, target, translator) if wanted else [])  # type: ignore[arg-type]
+            bar.update()
+    return found
+
+
+def _records(
+    query: str, answer: Answer, translator: Translator, edited: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
     shared = {
-        "query": query, "n_invalid": answer.n_invalid, "model": translator.name, "reason": answer.reason,
-        "note": answer.note,
+        "query": query, "n_invalid": answer.n_invalid, "model": translator.name,
+        "reason": None if edited else answer.reason, "note": answer.note,
     }  # fmt: skip
-    ranked = enumerate(answer.structures or [(None, None)], start=1)
-    return [{**shared, "rank": rank, "smiles": smiles, "log_prob": log_prob} for rank, (smiles, log_prob) in ranked]
+    decoded = [
+        {"smiles": smiles, "log_prob": log_prob, "method": "model", "score": log_prob}
+        for smiles, log_prob in answer.structures
+    ]
+    return [{**shared, "rank": rank, **row} for rank, row in enumerate(edited or decoded or [{}], start=1)]

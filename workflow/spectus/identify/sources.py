@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from spectus.denovo.editing.settings import EditingSettings
 from spectus.denovo.settings import DenovoSettings
 from spectus.errors import InputError
 from spectus.identify.settings import SearchSettings
@@ -29,6 +30,8 @@ class Sources:
         Model that makes de novo candidates.
     decoding
         How de novo candidates are decoded.
+    editing
+        How the structures of hits are edited; None: they are not.
     """
 
     hits: tuple[Path, ...] = ()
@@ -37,6 +40,7 @@ class Sources:
     exclude: tuple[Path, ...] = ()
     model: str = "spectus-open"
     decoding: DenovoSettings = field(default_factory=DenovoSettings)
+    editing: EditingSettings | None = field(default_factory=EditingSettings)
 
 
 @contextmanager
@@ -77,7 +81,7 @@ def collect_sources(
         if not hits and sources.libraries:
             hits = (_searched(queries, sources, reranker, Path(temporary)),)
         if sources.denovo is not None and not denovo:
-            denovo = (_elucidated(queries, sources, Path(temporary)),)
+            denovo = (_elucidated(queries, sources, hits, Path(temporary)),)
         yield hits, denovo
 
 
@@ -89,9 +93,10 @@ def _searched(queries: Path, sources: Sources, reranker: str | None, folder: Pat
     return out
 
 
-def _elucidated(queries: Path, sources: Sources, folder: Path) -> Path:
-    from spectus.denovo.elucidate import elucidate_queries
+def _elucidated(queries: Path, sources: Sources, hits: tuple[Path, ...], folder: Path) -> Path:
+    from spectus.identify.elucidation import EditingSources, elucidate_with_editing
 
     out = folder / "denovo.parquet"
-    elucidate_queries(queries, sources.model, out, sources.decoding)
+    editing = EditingSources(hits, settings=sources.editing, exclude=sources.exclude) if sources.editing else None
+    elucidate_with_editing(queries, sources.model, out, sources.decoding, editing)
     return out

@@ -1,0 +1,191 @@
+"""A distribution over the nominal mass of the molecule, from its spectrum and from the structures that resemble it.
+
+A small perceptron reads the spectrum around each mass that the molecule may have: the molecular ion and its isotopes,
+the losses from it, the ion current above it. TMS derivatives show M-15 instead, and many drugs no molecular ion, so the
+most probable mass alone is often wrong. The structures that a search finds have masses, too. Both are combined.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectus.errors import InputError
+from spectus.files import replacing, require_file, resource
+
+SHIPPED = "models/editing-open/mass.npz"
+"""Where the perceptron that ships is, among the resources."""
+
+BELOW, ABOVE = 100, 6
+"""Nominal masses below and above that of the molecule which the perceptron reads, u. Chosen: the common losses of a
+derivative, two TMS groups apart from one methyl group, are within."""
+
+ROOM = (60, 150)
+"""Masses that are possible: so far below and above the highest peak, u. Chosen: 99 % of the training spectra's."""
+
+_REFERENCE = (73, 75, 147)
+"""Ions of silyl groups, which say that the molecular ion is faint and M-15 is not."""
+
+_VISIBLE = 0.005
+"""Intensity of the highest peak, of the base peak. Chosen: fainter ones are often background."""
+
+_LOG_SCALE = 1000.0
+"""Scale of intensities before the logarithm, as in the dual encoder."""
+
+_LEAST_SHARE = 1e-4
+"""Added to a share of the ion current before the logarithm."""
+
+N_FEATURES = 2 * (BELOW + ABOVE + 1) + 6 + len(_REFERENCE)
+"""Numbers that describe a mass."""
+
+
+@dataclass(frozen=True)
+class MassModel:
+    """The perceptron.
+
+    Attributes
+    ----------
+    first, first_bias : ndarray of float32
+        (N_FEATURES, H) and (H,).
+    last : ndarray of float32
+        (H,).
+    """
+
+    first: NDArray[np.float32]
+    first_bias: NDArray[np.float32]
+    last: NDArray[np.float32]
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read the weights that `write` wrote.
+
+        Raises
+        ------
+        InputError
+            The file is missing or damaged.
+        """
+        try:
+            with np.load(require_file(path), allow_pickle=False) as stored:
+                found = cls(*(stored[name].astype(np.float32) for name in ("first", "first_bias", "last")))
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(path, f"is no model of molecular masses ({error})", "copy the file again") from error
+        if found.first.shape != (N_FEATURES, len(found.last)):
+            raise InputError(path, f"has weights of the shape {found.first.shape}", "copy the file again")
+        return found
+
+    def write(self, path: Path) -> None:
+        """Write the weights in half precision."""
+        with replacing(path) as temporary:
+            np.savez_compressed(
+                temporary, first=self.first.astype(np.float16), first_bias=self.first_bias.astype(np.float16),
+                last=self.last.astype(np.float16),
+            )  # fmt: skip
+
+    def log_probabilities(self, intensity: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return the masses that a molecule may have, u, and the logarithms of their probabilities.
+
+        Parameters
+        ----------
+        intensity
+            (bins,) by nominal mass, base peak 1.
+
+        Returns
+        -------
+        masses : ndarray of int64, (n,)
+        log_probabilities : ndarray of float64, (n,)
+        """
+        masses = possible_masses(intensity)
+        hidden = np.maximum(mass_features(intensity, masses) @ self.first + self.first_bias, 0.0)
+        scores = (hidden @ self.last).astype(np.float64)
+        shifted = scores - scores.max()
+        return masses, shifted - np.log(np.exp(shifted).sum())
+
+
+@lru_cache(maxsize=4)
+def load_mass_model(path: Path | None = None) -> MassModel:
+    """Read a model of molecular masses, the one that ships unless a path is given."""
+    return MassModel.read(path or resource(SHIPPED))
+
+
+def possible_masses(intensity: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return the nominal masses that the molecule of a spectrum may have, u, ascending."""
+    seen = np.flatnonzero(intensity >= _VISIBLE * max(float(intensity.max(initial=0.0)), 1e-12))
+    top = int(seen[-1]) if len(seen) else 0
+    return np.arange(max(2, top - ROOM[0]), top + ROOM[1] + 1)
+
+
+def mass_features(intensity: NDArray[np.float32], masses: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Describe masses that the molecule of a spectrum may have.
+
+    Parameters
+    ----------
+    intensity
+        (bins,) by nominal mass, base peak 1.
+    masses
+        (n,) u.
+
+    Returns
+    -------
+    ndarray of float32, (n, N_FEATURES)
+        Square roots and logarithms of the intensities from M - `BELOW` to M + `ABOVE`; logarithms of the shares of the
+        ion current from M - 2 on, and above the isotopes; parity, mass, distance from the highest peak, and whether M
+        lies above it; square roots of the intensities of silyl ions.
+    """
+    last = int(masses[-1]) + ABOVE + 1
+    padded = np.zeros(BELOW + max(last, len(intensity)) + 1, np.float32)
+    padded[BELOW : BELOW + len(intensity)] = intensity
+    window = padded[masses[:, None] + np.arange(BELOW + ABOVE + 1)]
+    from_here = np.append(np.cumsum(padded[::-1], dtype=np.float64)[::-1], 0.0) / max(float(padded.sum()), 1e-12)
+    from_mass = np.log(from_here[masses + BELOW - 2] + _LEAST_SHARE)
+    above = np.log(from_here[np.minimum(masses + BELOW + 3, len(from_here) - 1)] + _LEAST_SHARE)
+    top = masses[0] + ROOM[0] if masses[0] > 2 else int(np.flatnonzero(intensity)[-1]) if intensity.any() else 0
+    distance = (masses - top) / 50.0
+    silyl = np.sqrt(padded[BELOW + np.array(_REFERENCE)])
+    rest = np.stack([from_mass, above, masses % 2, masses / 300.0, distance, masses > top], axis=1)
+    parts = [
+        np.sqrt(window), np.log1p(_LOG_SCALE * window) / np.log1p(_LOG_SCALE), rest,
+        np.broadcast_to(silyl, (len(masses), len(silyl))),
+    ]  # fmt: skip
+    return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+def combined(
+    spectrum: tuple[NDArray[np.int64], NDArray[np.float64]], masses: Sequence[int], scores: Sequence[float],
+    weight: float, floor: float,
+) -> dict[int, float]:  # fmt: skip
+    """Combine the distribution of the spectrum with the masses of structures that resemble it.
+
+    Parameters
+    ----------
+    spectrum
+        Masses and logarithms of probabilities, as of `MassModel.log_probabilities`.
+    masses
+        (n,) of the structures, u.
+    scores
+        (n,) how well each fits, as logarithms of odds.
+    weight
+        Exponent of the structures' distribution.
+    floor
+        Share that a mass has which no structure has.
+
+    Returns
+    -------
+    dict of int to float
+        Logarithms of probabilities by mass, the most probable first.
+    """
+    votes = dict[int, float]()
+    if masses:
+        odds = np.exp(np.asarray(scores) - np.max(scores))
+        for mass, share in zip(masses, (odds / odds.sum()).tolist(), strict=True):
+            votes[mass] = votes.get(mass, 0.0) + share
+    found = {
+        mass: value + weight * float(np.log(votes.get(mass, 0.0) + floor))
+        for mass, value in zip(spectrum[0].tolist(), spectrum[1].tolist(), strict=True)
+    }
+    most = max(found.values())
+    total = most + float(np.log(sum(np.exp(value - most) for value in found.values())))
+    return {mass: found[mass] - total for mass in sorted(found, key=lambda mass: (-found[mass], mass))}

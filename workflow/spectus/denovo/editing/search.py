@@ -1,0 +1,342 @@
+"""The search: seeds, rounds of edits of the best structures, and the order in which they are given."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from rdkit import Chem
+
+from spectus.denovo.editing.edits import Edit, edit_pairs, edited, single_edits
+from spectus.denovo.editing.fragments import Core, Fragment, cuts, fragment_of, joined, open_places
+from spectus.denovo.editing.mass_distribution import MassModel, combined
+from spectus.denovo.editing.molecule import EditableMolecule, editable
+from spectus.denovo.editing.scoring import CANNOT, Scorer
+from spectus.denovo.editing.settings import EditingSettings
+from spectus.denovo.editing.statistics import EditStatistics, class_number
+
+MODEL, HIT, EDIT = "model", "hit", "edit"
+"""Where a structure comes from."""
+
+_FOREIGN = 5.0
+"""Taken from the logarithm of the frequency of a fragment that is in no table, but in another seed. Chosen."""
+
+_SHARED_BRANCH = 30
+"""Heavy atoms of a branch that is taken from another seed, at most."""
+
+
+@dataclass
+class Found:
+    """A structure of the pool.
+
+    Attributes
+    ----------
+    smiles : str
+    mass : int
+        Nominal, u.
+    sources : set of str
+        Of `MODEL`, `HIT`, `EDIT`.
+    parent : str or None
+        The structure that it was edited from.
+    log_odds : float
+        Of its edit, and of those before it.
+    score : float
+        Of the scorer; `CANNOT` where the structure cannot be predicted.
+    log_prob : float
+        Of SpecTUS; NaN where it was not read.
+    total : float
+        What orders the structures.
+    """
+
+    smiles: str
+    mass: int
+    sources: set[str]
+    parent: str | None = None
+    log_odds: float = 0.0
+    score: float = CANNOT
+    log_prob: float = float("nan")
+    total: float = CANNOT
+
+
+class Proposal(NamedTuple):
+    """An edit that may be made.
+
+    Attributes
+    ----------
+    log_odds : float
+        Of the edit alone, for a common environment.
+    mass : int
+        Of what it makes, u.
+    group : str
+        "single", "pair" or "exchange".
+    frequency : float
+        Logarithm.
+    make : callable
+        Makes the structure.
+    """
+
+    log_odds: float
+    mass: int
+    group: str
+    frequency: float
+    make: Callable[[], tuple[Chem.Mol, str] | None]
+
+
+Reader = Callable[[Sequence[str]], NDArray[np.float64]]
+"""Gives the log-probabilities of structures, NaN where there is none."""
+
+
+Wanted = Callable[[str], bool]
+"""Says whether a structure meets the constraints of a query."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What a search needs beside its query.
+
+    Attributes
+    ----------
+    scorer : Scorer
+    statistics : EditStatistics
+    masses : MassModel
+    """
+
+    scorer: Scorer
+    statistics: EditStatistics
+    masses: MassModel
+
+
+class EditSearch:
+    """The search for one query.
+
+    Parameters
+    ----------
+    intensity
+        The spectrum by nominal mass, (bins,), base peak 1.
+    tools
+        Scorer and tables.
+    settings
+        How far it goes.
+    wanted
+        Says whether a structure meets the query's constraints; None: there are none.
+    mass
+        Nominal mass that the molecule has, u; None: it is found.
+    """
+
+    def __init__(
+        self, intensity: NDArray[np.float32], tools: Tools, settings: EditingSettings,
+        wanted: Wanted | None = None, mass: int | None = None,
+    ) -> None:  # fmt: skip
+        self.intensity, self.tools, self.settings, self.mass = intensity, tools, settings, mass
+        self.wanted = wanted or _any
+        self.pool = dict[str, Found]()
+        self.mass_log_probs = dict[int, float]()
+        self.considered = list[int]()
+        self._parents = dict[str, EditableMolecule | None]()
+        self._done = set[str]()
+        self._branches = dict[str, Fragment]()
+        self._scorer = tools.scorer.query(intensity)
+
+    def run(self, hits: Sequence[str], model: Sequence[tuple[str, float]], reader: Reader | None = None) -> list[Found]:
+        """Search.
+
+        Parameters
+        ----------
+        hits
+            Canonical SMILES of library hits, best first.
+        model
+            Canonical SMILES of SpecTUS's structures, with their log-probabilities.
+        reader
+            Reads the best structures at the end; None: none are read.
+
+        Returns
+        -------
+        list of Found
+            All structures that meet the constraints, best first.
+        """
+        self._add_seeds(hits, model)
+        self._find_masses()
+        for _ in range(self.settings.rounds):
+            parents = self._best_parents()
+            if not parents:
+                break
+            if not self._edited(parents):
+                continue
+            self._score()
+        ordered = self._ordered()
+        if reader is not None and ordered:
+            best = ordered[: self.settings.read]
+            for found, value in zip(best, reader([found.smiles for found in best]).tolist(), strict=True):
+                found.log_prob = value
+            ordered = self._ordered()
+        return ordered
+
+    def _add_seeds(self, hits: Sequence[str], model: Sequence[tuple[str, float]]) -> None:
+        for smiles in hits[: self.settings.seeds]:
+            self._add_seed(smiles, HIT, float("nan"))
+        for smiles, log_prob in model:
+            self._add_seed(smiles, MODEL, log_prob)
+        self._score()
+
+    def _add_seed(self, smiles: str, source: str, log_prob: float) -> None:
+        parent = self._parent(smiles)
+        if parent is None:
+            return
+        held = self.pool.setdefault(smiles, Found(smiles, parent.mass, set()))
+        held.sources.add(source)
+        if source == MODEL:
+            held.log_prob = log_prob
+
+    def _find_masses(self) -> None:
+        """Find the masses that are considered."""
+        if self.mass is not None:
+            self.mass_log_probs, self.considered = {self.mass: 0.0}, [self.mass]
+            return
+        seeds = [found for found in self.pool.values() if found.score > CANNOT]
+        self.mass_log_probs = combined(
+            self.tools.masses.log_probabilities(self.intensity), [found.mass for found in seeds],
+            [found.score for found in seeds], self.settings.vote_weight, self.settings.vote_floor,
+        )  # fmt: skip
+        share = 0.0
+        for mass, value in list(self.mass_log_probs.items())[: self.settings.masses]:
+            self.considered.append(mass)
+            share += float(np.exp(value))
+            if share >= self.settings.mass_share:
+                break
+
+    def _best_parents(self) -> list[Found]:
+        """Return the structures that are edited next: the best that were not yet, of any mass."""
+        open_ones = [found for found in self.pool.values() if found.smiles not in self._done and found.score > CANNOT]
+        best = sorted(open_ones, key=lambda found: (-self._as_parent(found), found.smiles))[: self.settings.parents]
+        self._done.update(found.smiles for found in best)
+        return best
+
+    def _as_parent(self, found: Found) -> float:
+        return found.score + self.settings.edit_weight * found.log_odds
+
+    def _edited(self, parents: Sequence[Found]) -> list[Found]:
+        """Make the most promising edits of some structures and return those that are new."""
+        statistics, made = self.tools.statistics, dict[str, Found]()
+        for parent in parents:
+            self._collect_branches(parent.smiles)
+        best = max(self._as_parent(parent) for parent in parents)
+        for parent in parents:
+            for proposal in self._proposals(parent):
+                result = proposal.make()
+                if result is None or result[1] in self.pool or not self.wanted(result[1]):
+                    continue
+                rarest = statistics.rarest(result[0])
+                log_odds = statistics.log_odds(proposal.group, proposal.frequency, rarest)
+                found = Found(result[1], proposal.mass, {EDIT}, parent.smiles, log_odds + min(0.0, parent.log_odds))
+                found.total = (
+                    self.settings.edit_weight * log_odds
+                    + PARENT * (self._as_parent(parent) - best)
+                    + self.settings.mass_weight * self.mass_log_probs[proposal.mass]
+                )
+                held = made.setdefault(found.smiles, found)
+                if held.total < found.total:
+                    made[found.smiles] = found
+        ranked = sorted(made.values(), key=lambda found: (-found.total, found.smiles))[: self.settings.scored]
+        for found in ranked:
+            self.pool[found.smiles] = found
+        return ranked
+
+    def _proposals(self, parent: Found) -> list[Proposal]:
+        """Return the most frequent edits of a structure that lead to a considered mass."""
+        molecule = self._parent(parent.smiles)
+        if molecule is None:
+            return []
+        found = [*self._edits(molecule), *self._exchanges(molecule)]
+        weight = self.settings.mass_weight / max(self.settings.edit_weight, 1e-6)
+        order = sorted(
+            range(len(found)),
+            key=lambda place: (-found[place].log_odds - weight * self.mass_log_probs[found[place].mass], place),
+        )
+        return [found[place] for place in order[: self.settings.proposals]]
+
+    def _edits(self, molecule: EditableMolecule) -> Iterator[Proposal]:
+        statistics = self.tools.statistics
+        singles = single_edits(molecule)
+        deltas = [mass - molecule.mass for mass in self.considered]
+
+        def frequency(edit: Edit) -> float:
+            return statistics.frequency(edit.kind)
+
+        pairs = edit_pairs(singles, deltas, frequency, self.settings.proposals)
+        for group, edits in (("single", [edit for edit in singles if edit.delta in deltas]), ("pair", pairs)):
+            for edit in edits:
+                value = frequency(edit)
+                yield Proposal(
+                    statistics.log_odds(group, value, 0.0), molecule.mass + edit.delta, group, value,
+                    lambda edit=edit: edited(molecule, edit),
+                )  # fmt: skip
+
+    def _exchanges(self, molecule: EditableMolecule) -> Iterator[Proposal]:
+        statistics = self.tools.statistics
+        for core in (*cuts(molecule), *open_places(molecule)):
+            for mass in self.considered:
+                for fragment, value in self._fragments(core, mass - core.mass):
+                    yield Proposal(
+                        statistics.log_odds("exchange", value, 0.0), mass, "exchange", value,
+                        lambda core=core, fragment=fragment: joined(core, fragment),
+                    )  # fmt: skip
+
+    def _fragments(self, core: Core, mass: int) -> Iterator[tuple[Fragment, float]]:
+        """Yield the fragments that fit a core, with the logarithm of their frequency there."""
+        place = class_number(core.label)
+        for fragment, values in self.tools.statistics.fragments_of(core.order, mass):
+            if fragment.smiles != core.removed:
+                yield fragment, float(values[place])
+        for smiles, fragment in self._branches.items():
+            if fragment.order == core.order and fragment.mass == mass and smiles != core.removed:
+                yield fragment, -_FOREIGN
+
+    def _collect_branches(self, smiles: str) -> None:
+        """Keep the branches of a structure that the table of fragments does not have."""
+        molecule = self._parent(smiles)
+        for core in cuts(molecule, _SHARED_BRANCH) if molecule else ():
+            if core.removed not in self.tools.statistics.fragments and core.removed not in self._branches:
+                fragment = fragment_of(core.removed)
+                if fragment is not None:
+                    self._branches[core.removed] = fragment
+
+    def _score(self) -> None:
+        """Score the pool; the scorer keeps what it knows of the structures."""
+        some = list(self.pool.values())
+        if some:
+            for found, score in zip(some, self._scorer.scores([found.smiles for found in some]).tolist(), strict=True):
+                found.score = score
+
+    def _ordered(self) -> list[Found]:
+        """Return the structures that meet the constraints, in the order of their totals."""
+        settings = self.settings
+        kept = [
+            found for found in self.pool.values()
+            if found.score > CANNOT and self.mass in (None, found.mass) and self.wanted(found.smiles)
+        ]  # fmt: skip
+        least = min((found.log_prob for found in kept if not np.isnan(found.log_prob)), default=0.0)
+        lowest = min(self.mass_log_probs.values(), default=0.0)
+        for found in kept:
+            read = least if np.isnan(found.log_prob) else found.log_prob
+            found.total = (
+                found.score
+                + settings.mass_weight * self.mass_log_probs.get(found.mass, lowest)
+                + settings.edit_weight * (found.log_odds if EDIT in found.sources else 0.0)
+                + settings.log_prob_weight * read
+            )
+        return sorted(kept, key=lambda found: (-found.total, found.smiles))
+
+    def _parent(self, smiles: str) -> EditableMolecule | None:
+        if smiles not in self._parents:
+            self._parents[smiles] = editable(smiles)
+        return self._parents[smiles]
+
+
+PARENT = 0.3
+"""Weight of a parent's score for what is made of it."""
+
+
+def _any(smiles: str) -> bool:
+    """Accept every structure."""
+    return bool(smiles)

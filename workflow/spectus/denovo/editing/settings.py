@@ -1,0 +1,92 @@
+"""Settings of structure editing; imports nothing heavy, since the command line reads the defaults here."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+from spectus.errors import InputError
+
+
+@dataclass(frozen=True)
+class EditingSettings:
+    """How far structures are edited.
+
+    Attributes
+    ----------
+    candidates
+        Structures that are written for each query, at most.
+    seeds
+        Best hits of each query that are edited, of all libraries together.
+    rounds
+        Times that the best structures are edited again.
+    parents
+        Structures that are edited in a round.
+    proposals
+        Edited structures that are made of each parent, at most.
+    scored
+        New structures that are scored in a round.
+    masses
+        Most probable molecular masses that are considered, at most.
+    mass_share
+        Probability that these masses have together, at least.
+    read
+        Best structures that SpecTUS reads, for their log-probability.
+    library_score
+        A query with a measured hit of this score is left out, 0-1; as in `IdentifySettings`.
+    mass_weight, edit_weight, log_prob_weight
+        Weights of the logarithms of the mass's probability, of the edit's odds, and of SpecTUS's probability, beside
+        the scorer's log-odds.
+    own_seeds
+        Edit SpecTUS's own structures where a query has no hits, too.
+    substructure
+        SMARTS that all candidates have; None: any structure.
+    vote_weight, vote_floor
+        Weight of the masses of the seeds, and the share of a mass that no seed has.
+    """
+
+    candidates: int = 50
+    seeds: int = 20
+    rounds: int = 3
+    parents: int = 12
+    proposals: int = 60
+    scored: int = 120
+    masses: int = 6
+    mass_share: float = 0.95
+    read: int = 200
+    library_score: float = 0.8
+    mass_weight: float = 1.0
+    edit_weight: float = 0.3
+    log_prob_weight: float = 0.32
+    vote_weight: float = 1.0
+    vote_floor: float = 0.02
+    own_seeds: bool = False
+    substructure: str | None = None
+
+    @classmethod
+    def of_effort(cls, effort: str, **more: Any) -> Self:
+        """Return the settings of an effort.
+
+        Parameters
+        ----------
+        effort
+            Of `EFFORTS`.
+        more
+            Fields that differ.
+
+        Raises
+        ------
+        InputError
+            No such effort.
+        """
+        if effort not in EFFORTS:
+            raise InputError(f"--effort {effort}", "is no effort", f"take one of {', '.join(EFFORTS)}")
+        return cls(**{**EFFORTS[effort], **more})
+
+
+EFFORTS: dict[str, dict[str, Any]] = {
+    "low": {"rounds": 2, "parents": 8, "scored": 60, "read": 100},
+    "normal": {},
+    "high": {"seeds": 30, "rounds": 4, "parents": 20, "scored": 300, "read": 400, "own_seeds": True},
+}
+"""Settings by effort: what differs from the defaults, which are those of "normal"."""
+
+DEFAULT_EFFORT = "normal"
