@@ -35,9 +35,8 @@ from numpy.typing import NDArray
 from peers.handover import peer_components, process_seconds
 from spectus import tables
 from spectus.errors import InputError
-from spectus.identify.search import search_spectra
-from spectus.identify.settings import SearchSettings
 from spectus.library.records import read_spectra
+from spectus.library.similarity import cosine_top, weighted_matrix
 from spectus.raw.read import read_run
 
 PNNL = Path(__file__).parents[1] / "resources" / "libraries" / "PNNLMetV20191015.msp"
@@ -138,8 +137,9 @@ def compare(found: Mapping[str, pa.Table], libraries: list[Path]) -> None:
 
 def best_hits(components: pa.Table, library: pa.Table) -> pd.DataFrame:
     """Find the best record of each component that has one of cosine >= 0.8, without retention indices."""
-    queries = components.select(["mz", "intensity", "ri", "ri_scale", "ri_extrapolated"])
-    hits = search_spectra(queries, library, SearchSettings(top=1, min_score=LEAST_COSINE))
+    queries = components.select(["mz", "intensity"])
+    asked, held = (weighted_matrix(spectra["mz"], spectra["intensity"]) for spectra in (queries, library))
+    hits = cosine_top(asked, held, 1, min_score=LEAST_COSINE)
     names = library["name"].take(pa.array(hits.entry)).to_pylist()
     return pd.DataFrame(
         {

@@ -1,8 +1,10 @@
 """The search command: ranking over several libraries, retention indices, and queries without hits."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from spectus import tables
@@ -11,7 +13,8 @@ from spectus.errors import InputError
 from spectus.identify.ri_comparison import ri_factor
 from spectus.identify.search import library_name, search_libraries
 from spectus.identify.settings import SearchSettings
-from spectus.library.parquet import PREDICTED_BY
+from spectus.library.parquet import MODEL_SHA256, PREDICTED_BY
+from spectus.rerank.scoring import RerankedHits
 
 BENZENE = "50 20; 51 22; 52 19; 77 28; 78 100"
 TOLUENE = "63 11; 65 14; 91 100; 92 70"
@@ -197,7 +200,7 @@ def test_predicted_and_measured_spectra_are_told_apart(tmp_path: Path) -> None:
     predicted = tmp_path / "predicted.parquet"
     tables.write(tables.table(tables.SPECTRA, rows), predicted, tables.SPECTRA, {PREDICTED_BY: "forward-open"})
     out = tmp_path / "hits.parquet"
-    search_libraries(queries, [predicted, measured], out, SearchSettings(top=1, min_score=0.5))
+    search_libraries(queries, [predicted, measured], out, SearchSettings(top=1, min_score=0.5, top_predicted=1))
     hits = tables.read(out, tables.LIBRARY_HITS).to_pylist()
     assert [(hit["name"], hit["library"], hit["entry"], hit["predicted"]) for hit in hits] == [
         ("toluene", "measured", 1, False),
@@ -208,5 +211,67 @@ def test_predicted_and_measured_spectra_are_told_apart(tmp_path: Path) -> None:
         for masses, heights in (([63, 65, 91, 92], [11, 14, 100, 70]), ([65, 91, 92], [0.3, 1.0, 0.3]))
     )
     assert hits[1]["score"] == pytest.approx(a[1:] @ b / np.linalg.norm(a) / np.linalg.norm(b), abs=1e-6)
-    search_libraries(queries, [predicted], out, SearchSettings(top=5, min_score=0.5))
-    assert [hit["name"] for hit in tables.read(out, tables.LIBRARY_HITS).to_pylist()] == ["p0", "p1"]
+    search_libraries(queries, [predicted], out, SearchSettings(min_score=1.0))
+    hits = tables.read(out, tables.LIBRARY_HITS).to_pylist()
+    assert [hit["name"] for hit in hits] == ["p0", "p1"], "the lowest score is one of measured spectra"
+
+
+def test_hits_tell_the_derivative_and_what_the_spectra_exclude(tmp_path: Path) -> None:
+    lactic = "73 80; 117 70; 147 100; 191 12; 219 6"
+    library = (
+        f"Name: lactic acid\nSMILES: CC(O)C(=O)O\nCAS: 50-21-5\nLicense: CC0\nNum Peaks: 5\n{lactic}\n\n"
+        f"Name: lactic acid, 2TMS\nSMILES: CC(O)C(=O)O\nNum Peaks: 5\n{lactic}\n\n"
+        f"Name: acetone\nSMILES: CC(C)=O\nNum Peaks: 5\n{lactic}\n\n"
+        "Name: lighter\nSMILES: CC(O)C(=O)O\nNum Peaks: 3\n73 80; 75 20; 90 5\n"
+    )
+    hits = search(tmp_path, msp(("q", lactic, None)), library, min_score=0.0)
+    told = {hit["name"]: (hit["derivative"], hit["smiles_measured"], hit["excluded"]) for hit in hits}
+    measured = "CC(O[Si](C)(C)C)C(=O)O[Si](C)(C)C"
+    assert told["lactic acid"] == told["lactic acid, 2TMS"] == ("2 TMS", measured, None)
+    assert told["acetone"][:2] == (None, None) and "lies above the molecule (mass 58)" in told["acetone"][2]
+    assert told["lighter"][0] is None and "lies above the molecule (mass 90)" in told["lighter"][2], "by the query"
+    first = next(hit for hit in hits if hit["name"] == "lactic acid")
+    assert (first["cas"], first["license"]) == ("50-21-5", "CC0")
+
+
+def test_a_stored_library_is_searched_as_a_text_library(tmp_path: Path) -> None:
+    """Peaks of a Parquet library are read in parts; names, entries and scores are the same."""
+    random = np.random.default_rng(4)
+    spectra = [
+        "; ".join(f"{mz} {int(random.integers(1, 999))}" for mz in sorted(random.choice(np.arange(40, 300), 12, False)))
+        for _ in range(60)
+    ]
+    records = [(f"r{place}", peaks, None) for place, peaks in enumerate(spectra)]
+    (tmp_path / "lib0.msp").write_text(msp(*records[:7]) + "\nName: empty\nNum Peaks: 0\n\n" + msp(*records[7:]))
+    assert main(["library", str(tmp_path / "lib0.msp"), "--out", str(tmp_path / "lib1.parquet")]) == 0
+    table = pq.read_table(tmp_path / "lib1.parquet")
+    pq.write_table(table, tmp_path / "lib1.parquet", row_group_size=9)
+    (tmp_path / "queries.msp").write_text(msp(*records[5:30:3]))
+    found = []
+    for name in ("lib0.msp", "lib1.parquet"):
+        search_libraries(
+            tmp_path / "queries.msp", [tmp_path / name], tmp_path / "hits.parquet", SearchSettings(min_score=0.1)
+        )
+        found.append(tables.read(tmp_path / "hits.parquet", tables.LIBRARY_HITS).drop_columns("library").to_pylist())
+    assert found[0] == found[1]
+    assert [hit["name"] for hit in found[0] if hit["rank"] == 1] == [name for name, _, _ in records[5:30:3]]
+
+
+def test_predicted_spectra_of_another_model_than_the_rerankers_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"entry": 0, "name": "p", "smiles": "Cc1ccccc1", "mz": [91.0, 92.0], "intensity": [1.0, 0.6]}]
+    for name, made in (("same", "abc"), ("other", "xyz")):
+        said = {PREDICTED_BY: f"model of {name}", MODEL_SHA256: made}
+        tables.write(tables.table(tables.SPECTRA, rows), tmp_path / f"{name}.parquet", tables.SPECTRA, said)
+    (tmp_path / "q.msp").write_text(msp(("q", TOLUENE, None)))
+    model = SimpleNamespace(prediction_model=SimpleNamespace(sha256="abc", name="mine"))
+    monkeypatch.setattr("spectus.rerank.reranker.load_reranker", lambda _: model)
+    monkeypatch.setattr(
+        "spectus.rerank.scoring.rerank_hits",
+        lambda queries, library, hits, *_: RerankedHits(hits, np.ones(len(hits.query))),
+    )
+    libraries = [tmp_path / "same.parquet", tmp_path / "other.parquet"]
+    search_libraries(tmp_path / "q.msp", libraries, tmp_path / "hits.parquet", reranker="mine")
+    assert "other.parquet: its spectra were predicted by model of other" in caplog.text
+    assert "same.parquet: its" not in caplog.text

@@ -114,3 +114,27 @@ def test_the_factor_acts_before_the_best_are_cut(monkeypatch: pytest.MonkeyPatch
     assert hits.entry.reshape(20, 3).tolist() == np.argsort(-full, axis=1)[:, :3].tolist()
     assert hits.score == pytest.approx(np.sort(-full, axis=1)[:, :3].ravel() * -1, abs=1e-6)
     assert hits.score == pytest.approx(hits.cosine * weights[hits.entry])
+
+
+@pytest.mark.parametrize("n_library", [1, 700, 5000])
+def test_a_library_in_parts_gives_the_hits_of_the_whole(n_library: int) -> None:
+    """Light and heavy molecules, so that blocks of the library are skipped and cut."""
+    random = np.random.default_rng(n_library)
+
+    def spectra(n: int) -> csr_array:
+        heaviest = random.integers(60, 600, n)
+        dense = random.random((n, 600)).astype(np.float32) ** 6 * (np.arange(600) <= heaviest[:, None])
+        return csr_array(dense / np.linalg.norm(dense, axis=1, keepdims=True))
+
+    queries, library = spectra(300), spectra(n_library)
+    cosine = np.round((queries.toarray().astype(np.float64) @ library.toarray().T.astype(np.float64)), 9)
+    whole = cosine_top(queries, library, 3, min_score=0.2)
+    parts = cosine_top(
+        queries, (csr_array(library[at : at + 999]) for at in range(0, n_library, 999)), 3, min_score=0.2
+    )
+    for hits in (whole, parts):
+        expected = []
+        for query, row in enumerate(cosine):
+            order = np.lexsort((np.arange(n_library), -row))[:3]
+            expected += [(query, int(entry)) for entry in order if row[entry] >= 0.2]
+        assert list(zip(hits.query.tolist(), hits.entry.tolist(), strict=True)) == expected

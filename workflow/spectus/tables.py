@@ -278,9 +278,7 @@ AMOUNTS = pa.schema(
         _field("rt_s", pa.float64(), "apex of the quantifier ion, s; null without a peak"),
         _field("area", pa.float64(), "area of the quantifier ion, counts x s; null if the run has no mzML"),
         _field("snr", pa.float64(), "height of the quantifier ion over its noise"),
-        _field(
-            "standard_area", pa.float64(), "area of the internal standard's ion, counts x s"
-        ),
+        _field("standard_area", pa.float64(), "area of the internal standard's ion, counts x s"),
         _field("response", pa.float64(), "area over the standard's area; the area itself without a standard"),
         _field("qualifier_error", pa.float64(), "largest relative deviation of a qualifier ratio; null without any"),
     ]
@@ -385,9 +383,7 @@ QC_RUNS = pa.schema(
         _field("shift_s", pa.float64(), "median shift of the perceived features from their median times, s"),
         _field("shift_spread_s", pa.float64(), "median absolute deviation of these shifts, s"),
         _field("n_features", pa.int32(), "features perceived in the run", nullable=False),
-        _field(
-            "median_ratio", pa.float64(), "area over the feature's median area: median of the perceived ones"
-        ),
+        _field("median_ratio", pa.float64(), "area over the feature's median area: median of the perceived ones"),
         _field("flag", pa.string(), "limits that the run exceeds, joined by '; '; null if none"),
     ]
 )
@@ -486,6 +482,10 @@ def provenance(extra: Mapping[str, str] | None = None) -> dict[bytes, bytes]:
     return {key.encode(): value.encode() for key, value in entries.items()}
 
 
+_ROW_GROUP = 65_536
+"""Rows of a row group; chosen: a library of spectra can be read in parts of some 50 MB."""
+
+
 def write(rows: pa.Table, path: Path, schema: pa.Schema, extra: Mapping[str, str] | None = None) -> None:
     """Write `rows` as `schema` to a Parquet file, whole or not at all.
 
@@ -495,7 +495,9 @@ def write(rows: pa.Table, path: Path, schema: pa.Schema, extra: Mapping[str, str
     """
     checked = _checked(rows, path, schema)
     with replacing(path) as temporary:
-        pq.write_table(checked.replace_schema_metadata(provenance(extra)), temporary, compression="zstd")
+        pq.write_table(
+            checked.replace_schema_metadata(provenance(extra)), temporary, compression="zstd", row_group_size=_ROW_GROUP
+        )
 
 
 class Writer:

@@ -3,7 +3,15 @@
 import argparse
 from pathlib import Path
 
-from spectus.cli.arguments import LIBRARY_HELP, QUERIES_HELP, add_exclude, add_settings, add_table, settings_of
+from spectus.cli.arguments import (
+    QUERIES_HELP,
+    SEARCHED_HELP,
+    add_exclude,
+    add_settings,
+    add_table,
+    library_path,
+    settings_of,
+)
 
 EXAMPLE = "spectus search unknown.msp --library library.msp --out hits.parquet"
 
@@ -13,13 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from spectus.identify.settings import SearchSettings
 
     parser.add_argument("queries", type=Path, metavar="QUERIES", help=QUERIES_HELP)
-    parser.add_argument("--library", nargs="+", required=True, type=Path, metavar="LIB", help=LIBRARY_HELP)
+    parser.add_argument("--library", nargs="+", required=True, type=library_path, metavar="LIB", help=SEARCHED_HELP)
     add_table(parser, "--out", "hits")
     add_settings(
         parser, SearchSettings,
         {
-            "top": "hits to keep for each query",
-            "min_score": "lowest score of a hit",
+            "top": "hits in measured libraries to keep for each query",
+            "top_predicted": "hits in predicted libraries to keep for each query",
+            "min_score": "lowest score of a hit in a measured library",
             "ri_tolerance": "scale of the retention index penalty, index units",
         },
     )  # fmt: skip

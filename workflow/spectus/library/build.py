@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from spectus import tables
 from spectus.errors import InputError
-from spectus.library.parquet import PREDICTED_BY, predicted_by
+from spectus.library.parquet import MODEL_SHA256, PREDICTED_BY, predicted_by, predicted_with
 from spectus.library.peaks import heaviest_peaks
 from spectus.library.records import read_spectra, reason_counts, unique_names
 from spectus.library.splits import assign_split
@@ -81,6 +81,9 @@ def build_library(
     counts = " ".join(f"{path.name}:{len(part)}" for path, part in zip(sources, parts, strict=True))
     models = " ".join(sorted({model for model in made_by.values() if model}))
     extra = {"sources": counts, "n_unusable": str(n_unusable)} | ({PREDICTED_BY: models} if models else {})
+    sums = {predicted_with(path) for path in sources}
+    if models and len(sums) == 1 and (of_all := sums.pop()):
+        extra[MODEL_SHA256] = of_all
     schema = SPECTRA
     if valid_share:
         named, schema = named.append_column(_SPLIT, assign_split(named["smiles"], valid_share)), SPECTRA.append(_SPLIT)

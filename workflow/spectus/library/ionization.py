@@ -7,8 +7,7 @@ compared with EI spectra.
 import re
 from collections.abc import Mapping
 
-EI = "EI"
-"""Value of the column `ionization` for a full scan spectrum of positive ions from electron ionization at any energy."""
+from spectus.raw.ionization import EI
 
 # Values such as "LC-ESI-QTOF", "GC-EI-TOF", "EI-B", "CI-B", "Electron ionization", "GC-APCI-QTOF", "EI+". The first
 # that matches is the method.

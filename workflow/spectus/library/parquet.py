@@ -1,5 +1,6 @@
 """Spectra in Parquet: the project's own tables, and anyone's table with the columns `mz` and `intensity`."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -45,6 +46,9 @@ _IONIZATION = ("ionization", "instrument type", "ms level", "ion mode", "adduct"
 PREDICTED_BY = "predicted_by"
 """Key of a library's metadata that says its spectra were predicted, and by which model."""
 
+MODEL_SHA256 = "model_sha256"
+"""Key of the SHA-256 sum of that model's weights."""
+
 _ALWAYS = {"entry", "name", "smiles", "inchikey", "formula", "ri", "mz", "intensity", "reason"}
 """Columns of SPECTRA in all versions of this project."""
 
@@ -72,11 +76,32 @@ class SpectraTable(NamedTuple):
     has_names: bool
 
 
-def read_library(path: Path) -> pa.Table | None:
+def is_library(path: Path) -> bool:
+    """Tell whether a file is a library of schema SPECTRA that this project wrote.
+
+    Raises
+    ------
+    InputError
+        The file is damaged.
+    """
+    if path.is_dir() or head(path, 4) != b"PAR1":
+        return False
+    schema = _schema(path)
+    return b"spectus_version" in (schema.metadata or {}) and set(schema.names) >= _ALWAYS
+
+
+def read_library(path: Path, without: Sequence[str] = ()) -> pa.Table | None:
     """Read a library of schema SPECTRA that this project wrote, as it stands.
 
     Its spectra were checked when it was made. Rows may have been taken out since: `entry` is counted anew. Columns that
     the version which wrote it did not have are null.
+
+    Parameters
+    ----------
+    path
+        The file.
+    without
+        Columns that are not read and null.
 
     Returns
     -------
@@ -88,13 +113,10 @@ def read_library(path: Path) -> pa.Table | None:
     InputError
         The file is not a readable Parquet file.
     """
-    try:
-        schema = pq.read_schema(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise _unreadable(path, error) from error
-    if b"spectus_version" not in (schema.metadata or {}) or _ALWAYS - set(schema.names):
+    if not is_library(path):
         return None
-    present = [name for name in SPECTRA.names if name in schema.names]
+    names = set(_schema(path).names)
+    present = [name for name in SPECTRA.names if name in names and name not in without]
     spectra = tables.read(path, SPECTRA, present)
     columns = [
         spectra[field.name] if field.name in present else pa.nulls(len(spectra), field.type) for field in SPECTRA
@@ -103,14 +125,28 @@ def read_library(path: Path) -> pa.Table | None:
     return spectra.set_column(0, SPECTRA.field("entry"), pa.array(range(len(spectra)), pa.int32()))
 
 
-def predicted_by(path: Path) -> str | None:
-    """Return the prediction model that made a library of predicted spectra; None for every other file."""
-    if path.is_dir() or head(path, 4) != b"PAR1":
-        return None
+def _schema(path: Path) -> pa.Schema:
     try:
-        made = (pq.read_schema(path).metadata or {}).get(PREDICTED_BY.encode())
+        return pq.read_schema(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise _unreadable(path, error) from error
+
+
+def predicted_by(path: Path) -> str | None:
+    """Return the prediction model that made a library of predicted spectra; None for every other file."""
+    return _said(path, PREDICTED_BY)
+
+
+def predicted_with(path: Path) -> str | None:
+    """Return the SHA-256 sum of the weights that predicted a library; None where it does not say."""
+    return _said(path, MODEL_SHA256)
+
+
+def _said(path: Path, key: str) -> str | None:
+    """Return an entry of a Parquet file's metadata; None where there is none, and for every other file."""
+    if path.is_dir() or head(path, 4) != b"PAR1":
+        return None
+    made = (_schema(path).metadata or {}).get(key.encode())
     return made.decode() if made else None
 
 

@@ -7,7 +7,7 @@ often wrong intensities. Intensities therefore count for less: intensity^0.35 * 
 benchmarks/insilico.py).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -35,9 +35,13 @@ MEASURED = Powers(INTENSITY_POWER, MASS_POWER)
 PREDICTED = Powers(0.35, 0.5)
 
 QUERIES_AT_ONCE = 256
-LIBRARY_AT_ONCE = 8192
+LIBRARY_AT_ONCE = 4096
 _PAIRS_AT_ONCE = 16384
 """Rows and pairs of a block; chosen: dense blocks of some 10 MB, which stay in a processor's cache."""
+
+_SAMPLE = 512
+"""Rows of a part of the library that are compared first; chosen: they raise the limits, so that few pairs of the other
+rows are computed again."""
 
 _SLACK = 1e-4
 """More than the rounding error of float32 products of unit vectors: pairs this near to a limit are computed again."""
@@ -117,18 +121,27 @@ def weighted_matrix(
 
 
 def cosine_top(
-    queries: csr_array, library: csr_array, k: int, *, min_score: float = 0.0, factor: Factor | None = None
+    queries: csr_array,
+    library: csr_array | Iterable[csr_array],
+    k: int,
+    *,
+    min_score: float = 0.0,
+    factor: Factor | None = None,
 ) -> Hits:
     """Find the `k` best library rows of each query by cosine, or by cosine times a factor.
 
-    The search works on blocks, in bounded memory beyond the two matrices. The result depends neither on the blocks nor
-    on the number of threads: dense float32 products only choose the pairs that can be among the best, whose cosines are
-    then summed in one fixed order in float64. Equal scores are ranked by library row.
+    The search works on blocks, in bounded memory beyond the two matrices. Queries and library rows of about the same
+    highest mass are compared together, over the masses that both can have. A query is not compared with a block in
+    which its peaks up to the block's highest mass are too small to reach the limit. The result depends neither on the
+    blocks nor on the number of threads: dense float32 products only choose the pairs that can be among the best, whose
+    cosines are then summed in one fixed order in float64. Equal scores are ranked by library row.
 
     Parameters
     ----------
-    queries, library
-        From `weighted_matrix`; their numbers of columns may differ.
+    queries
+        From `weighted_matrix`.
+    library
+        The same, with any number of columns; or its parts, in order, so that it need not be in memory at once.
     k
         Hits of each query.
     min_score
@@ -141,41 +154,63 @@ def cosine_top(
     Hits
         By query, then by descending score.
     """
-    best = [_Best(at, k, min_score) for at in _blocks(queries.shape[0], QUERIES_AT_ONCE)]
-    masses = np.unique(queries.indices)
-    with tqdm(total=library.shape[0], desc="search", unit=" spectra", disable=None, leave=False, delay=1) as bar:
-        for at in _growing_blocks(library.shape[0]):
-            dense_library = _dense(library, at, masses)
-            for of_block in best:
-                of_block.add(_dense(queries, of_block.queries, masses), dense_library, at.start, factor)
-            bar.update(at.stop - at.start)
-    return joined([of_block.hits for of_block in best])
+    highest = _highest_masses(queries)
+    order = np.argsort(highest, kind="stable")
+    best = [_Best(queries, order[at], k, min_score) for at in _blocks(queries.shape[0], QUERIES_AT_ONCE)]
+    first = 0
+    with tqdm(desc="search", unit=" spectra", disable=None, leave=False, delay=1) as bar:
+        for part in [library] if isinstance(library, csr_array) else library:
+            masses = _highest_masses(part)
+            for rows in _row_blocks(masses):
+                block = _dense(part, rows, int(masses[rows].max(initial=0)) + 1)
+                for of_block in best:
+                    of_block.add(block, rows + first, factor)
+                bar.update(len(rows))
+            first += part.shape[0]
+    hits = joined([of_block.hits for of_block in best])
+    return hits.at(np.argsort(hits.query, kind="stable"))
 
 
 class _Best:
-    """The best pairs so far for a block of queries, and the score that a new pair of each must reach."""
+    """The best pairs so far for a block of queries, and the score that a new pair of each must reach.
 
-    def __init__(self, queries: slice, k: int, min_score: float) -> None:
-        self.queries, self.k, self.min_score = queries, k, min_score
-        self.limit = np.full(queries.stop - queries.start, min_score)
+    Parameters
+    ----------
+    queries
+        All queries.
+    rows
+        Those of the block, by ascending highest mass.
+    k, min_score
+        As of `cosine_top`.
+    """
+
+    def __init__(self, queries: csr_array, rows: Ints, k: int, min_score: float) -> None:
+        self.rows, self.k, self.min_score = rows, k, min_score
+        self.limit = np.full(len(rows), min_score)
         self.hits = joined([])
+        self.spectra = _dense(queries, rows, int(_highest_masses(queries)[rows].max(initial=0)) + 1)
+        self._length = np.sqrt(np.cumsum(self.spectra.astype(np.float64) ** 2, axis=1)).astype(np.float32)
+        self._place = np.zeros(queries.shape[0], np.int64)
+        self._place[rows] = np.arange(len(rows))
 
-    def add(
-        self, queries: NDArray[np.float32], library: NDArray[np.float32], first: int, factor: Factor | None
-    ) -> None:
-        """Compare the queries with a block of the library that begins at row `first`."""
-        row, column, cosine = _above(queries @ library.T, self.limit)
-        query, entry = row + self.queries.start, column + first
+    def add(self, library: NDArray[np.float32], entries: Ints, factor: Factor | None) -> None:
+        """Compare the queries with rows of the library, (n_rows, n_masses), which are its rows `entries`."""
+        width = min(library.shape[1], self.spectra.shape[1])
+        compared = np.flatnonzero(self._length[:, width - 1] >= self.limit - _SLACK)
+        if not len(compared):
+            return
+        queries, held = self.spectra[compared, :width], library[:, :width]
+        row, column, cosine = _above(queries @ held.T, self.limit[compared])
+        query, entry = self.rows[compared[row]], entries[column]
         weight = np.ones(len(query)) if factor is None else factor(query, entry)
         likely = _likely(row, cosine * weight, self.k)
-        exact = _exact(queries, library, row[likely], column[likely])
+        exact = _exact(queries, held, row[likely], column[likely])
         found = joined([self.hits, Hits(query[likely], entry[likely], exact * weight[likely], exact)])
         ranked = found.at(np.lexsort((found.entry, -found.score, found.query)))
         rank = rank_within(ranked.query)
         self.hits = ranked.at((rank < self.k) & (ranked.score >= self.min_score) & (ranked.score > 0))
         last = rank == self.k - 1
-        limit = np.maximum(ranked.score[last], self.min_score)
-        self.limit[ranked.query[last] - self.queries.start] = limit
+        self.limit[self._place[ranked.query[last]]] = np.maximum(ranked.score[last], self.min_score)
 
 
 def joined(parts: Sequence[Hits]) -> Hits:
@@ -194,24 +229,31 @@ def _blocks(n: int, size: int) -> Iterator[slice]:
     return (slice(start, min(start + size, n)) for start in range(0, n, size))
 
 
-def _growing_blocks(n: int) -> Iterator[slice]:
-    """Yield small blocks first: they raise the limits, so that large blocks leave few pairs to compute again."""
-    start, size = 0, LIBRARY_AT_ONCE // 16
-    while start < n:
-        yield slice(start, min(start + size, n))
-        start, size = start + size, min(2 * size, LIBRARY_AT_ONCE)
+def _row_blocks(highest: Ints) -> Iterator[Ints]:
+    """Yield the rows of a part of the library in blocks: a sample, then the others by ascending highest mass."""
+    order = np.argsort(highest, kind="stable")
+    is_sample = np.zeros(len(order), bool)
+    is_sample[:: max(1, len(order) // _SAMPLE)] = True
+    for rows in (order[is_sample], order[~is_sample]):
+        for at in _blocks(len(rows), LIBRARY_AT_ONCE):
+            yield rows[at]
 
 
-def _dense(matrix: csr_array, at: slice, masses: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Return rows `at` of the matrix, only the columns `masses`: (n_rows, n_masses) float32."""
-    column = np.full(max(matrix.shape[1], int(masses.max(initial=0)) + 1), -1)
-    column[masses] = np.arange(len(masses))
-    peaks = slice(matrix.indptr[at.start], matrix.indptr[at.stop])
-    target = column[matrix.indices[peaks]]
-    row = np.repeat(np.arange(at.stop - at.start), np.diff(matrix.indptr[at.start : at.stop + 1]))
-    dense = np.zeros((at.stop - at.start, len(masses)), np.float32)
-    wanted = target >= 0
-    dense[row[wanted], target[wanted]] = matrix.data[peaks][wanted]
+def _highest_masses(matrix: csr_array) -> Ints:
+    """Return the highest nominal mass of each row, (n_rows,); 0 where it is empty."""
+    filled = np.diff(matrix.indptr) > 0
+    highest = np.zeros(matrix.shape[0], np.int64)
+    highest[filled] = matrix.indices[matrix.indptr[1:][filled] - 1]  # indices ascend
+    return highest
+
+
+def _dense(matrix: csr_array, rows: Ints, width: int) -> NDArray[np.float32]:
+    """Return some rows of the matrix, the masses below `width`: (n_rows, width) float32."""
+    start, lengths = matrix.indptr[rows].astype(np.int64), np.diff(matrix.indptr)[rows]
+    first = np.concatenate([[0], np.cumsum(lengths)])
+    peaks = np.repeat(start - first[:-1], lengths) + np.arange(first[-1])
+    dense = np.zeros((len(rows), width), np.float32)
+    dense[np.repeat(np.arange(len(rows)), lengths), matrix.indices[peaks]] = matrix.data[peaks]
     return dense
 
 
