@@ -41,7 +41,9 @@ class Page(HTMLParser):
         if self.open and self.open[-1] == "script" and self.elements[-1][1].get("type") == "application/json":
             self.document = json.loads(data)
         if self.open and self.open[-1] == "script" and self.elements[-1][1].get("type") == "application/octet-stream":
-            self.parts[self.elements[-1][1]["id"] or ""] = zlib.decompress(base64.b64decode(data))
+            self.parts[(self.elements[-1][1]["id"] or "").removeprefix("packed-")] = zlib.decompress(
+                base64.b64decode(data)
+            )
 
     @property
     def text(self) -> str:

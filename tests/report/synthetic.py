@@ -230,3 +230,46 @@ def _add_denovo_candidates(rows: Rows, feature: str, i: int, first: int) -> None
         place = {"rank": first + rank - 1, "formula": formula, "inchikey": inchikey, "source": "model", "level": "3"}
         place["probability"] = 0.2 / rank
         rows.candidates.append(guess | place)
+
+
+def make_quantities(folder: Path, rows: Rows) -> dict[str, list[Path]]:
+    """The tables of the stage quantify: one curve of three calibrators, one QC sample, blank and QC verdicts."""
+    known, unit = np.array([25.0, 50.0, 100.0]), {"compound": "Toluene", "batch": ""}
+    response = 0.02 * known * np.array([1.02, 0.97, 1.01])
+    points = [
+        unit | {"run": run, "type": "calibrator", "known_amount": amount, "response": y,
+                "fitted": 0.02 * amount, "residual": y - 0.02 * amount, "weighted_residual": 0.5, "amount": y / 0.02,
+                "relative_error": y / 0.02 / amount - 1, "used": amount != 50}
+        for run, amount, y in zip(["ladder", "river_down", "blank"], known, response, strict=True)
+    ]  # fmt: skip
+    points.append(points[0] | {"run": "broken", "type": "qc", "known_amount": 40.0, "response": 0.81, "used": False})
+    curve = unit | {
+        "feature": "F0001", "rt_s": 130.0, "standard": "F0003", "quantifier_mz": 91.0, "model": "linear",
+        "weighting": "1/x", "intercept": 0.0, "slope": 0.02, "curvature": 0.0, "r2": 0.9991, "weighted_r2": 0.999,
+        "residual_sd": 0.02, "covariance": [1e-4, 0, 0, 0, 1e-8, 0, 0, 0, 0], "freedom": 3, "n_calibrators": 4,
+        "amount_min": 25.0, "amount_max": 250.0, "lod": 4.0, "loq": 12.0, "unit": "ug/mL",
+    }  # fmt: skip
+    amounts = [{"compound": "Toluene", "feature": "F0001", "run": "river_up", "amount": 61.2, "amount_low": 58.0,
+                "amount_high": 64.0, "unit": "ug/mL", "response": 1.22}]  # fmt: skip
+    verdicts = ["above blanks", "like blanks", "absent in blanks"]
+    blanks = [
+        {"feature": row["feature"], "blank_group": "campaign", "n_samples": 2, "n_blanks": 1, "ratio": 2.0 + place,
+         "q_value": 0.01, "verdict": verdicts[place % 3], "contaminant": "DEHP" if place == 1 else None}
+        for place, row in enumerate(rows.features)
+    ]  # fmt: skip
+    runs = [
+        {"run": run, "type": kind, "injection": place, "injection_source": "rows", "standard_ratio": 1.0 + 0.1 * place,
+         "standard_shift_s": 0.2, "shift_s": 0.1, "n_features": 10, "median_ratio": 0.9,
+         "flag": "internal standard" if place == 2 else None}
+        for place, (run, kind) in enumerate(zip(MEASURED, ["sample", "sample", "blank"], strict=True), 1)
+    ]  # fmt: skip
+    features = [{"feature": row["feature"], "n_qc": 3, "cv": 0.12, "cv_corrected": 0.08} for row in rows.features]
+    found = {
+        "calibration_curves": (tables.CALIBRATION_CURVES, [curve]),
+        "calibration_points": (tables.CALIBRATION_POINTS, points),
+        "amounts": (tables.AMOUNTS, amounts), "blank_verdicts": (tables.BLANK_VERDICTS, blanks),
+        "qc_runs": (tables.QC_RUNS, runs), "qc_features": (tables.QC_FEATURES, features),
+    }  # fmt: skip
+    for name, (schema, content) in found.items():
+        tables.write(tables.table(schema, content), folder / f"{name}.parquet", schema)
+    return {name: [folder / f"{name}.parquet"] for name in found}

@@ -12,7 +12,7 @@ from spectus.report.curation import Curation
 from spectus.report.write import write_report
 
 from ..web.chromium import Chromium, needs_chromium
-from .synthetic import make_library, make_rows, make_sheet
+from .synthetic import make_library, make_quantities, make_rows, make_sheet
 
 pytestmark = needs_chromium
 
@@ -75,7 +75,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for row in rows.features:
         row["confidence"] = 0.9
     library = make_library(folder / "known.msp", rows)
-    campaign = CampaignResults.read(rows.write(folder), make_sheet(folder / "samples.tsv"), [library])
+    files = rows.write(folder) | make_quantities(folder, rows)
+    campaign = CampaignResults.read(files, make_sheet(folder / "samples.tsv"), [library])
     write_report(campaign, folder, "A campaign")
     return folder / "report.html"
 
@@ -393,6 +394,23 @@ def test_runs_are_compared_in_a_heat_map_and_by_their_drift(act: Act) -> None:
     """)
     assert image == "data:image/png;base64," and types[:2] == ["sample", "blank"]
     assert drift == 3 and "relative standard deviation" in standard
+
+
+def test_calibration_blanks_and_quality_control_are_shown(act: Act) -> None:
+    facts, marks, tables, verdicts, said = act("""
+        const host = document.getElementById("quantities");
+        const marks = ["circle.standard", "circle.missing", "path.qc"].map(
+          kind => host.querySelectorAll(`.columns > div:first-child ${kind}`).length);
+        const listed = await put("blank-verdict", "like blanks");
+        return [cells("#quantities-body p")[0], marks, cells("#quantities h4"), listed, cells("#quantities-body p")];
+    """)
+    assert "linear, weights 1/x" in facts and "R\u00b2 0.9991" in facts and "limit of detection 4 ug/mL" in facts
+    assert marks == [3, 1, 1]
+    assert "Amounts of Toluene" in tables and "Quality control of the runs" in tables
+    assert verdicts == "80 of 240 features"
+    assert any("80 above blanks, 80 like blanks, 80 absent in blanks" in text for text in said)
+    assert "1 run exceeds a limit." in said
+    assert any(text.endswith("12.0 %; after the correction of the drift: 8.0 %.") for text in said)
 
 
 def test_the_printer_gets_all_rows(act: Act) -> None:

@@ -8,7 +8,7 @@ import pytest
 from spectus import tables
 from spectus.errors import InputError
 from spectus.report.campaign import CampaignResults
-from spectus.report.dataset import KINDS, merge_tables
+from spectus.report.dataset import merge_tables
 from spectus.report.write import write_report
 from spectus.samples import Sample, read_samples
 

@@ -16,7 +16,7 @@ from spectus.report.write import write_report
 
 from .conftest import Made
 from .pages import Page, read_page
-from .synthetic import HOSTILE, MEASURED, Rows, make_rows
+from .synthetic import HOSTILE, MEASURED, Rows, make_quantities, make_rows
 
 C = {name: place for place, name in enumerate(CANDIDATE_FIELDS)}
 
@@ -296,6 +296,16 @@ def test_what_is_left_out_of_a_large_campaign_is_said(tmp_path: Path, monkeypatc
     assert [ids[place] for place, detail in enumerate(page.details) if detail["elution"]] == sorted(expected)
     assert all(detail["candidates"] or detail["reasons"] for detail in page.details)
     assert [run["drawn"] for run in page.document["runs"]] == [True, True, False, False, False]
+
+
+def test_quantities_are_shown_if_the_stage_has_run(page: Page, tmp_path: Path) -> None:
+    assert "quantities" not in page.parts and "Amounts, blanks" not in page.text
+    rows = make_rows(tmp_path, 6)
+    files = rows.write(tmp_path) | make_quantities(tmp_path, rows)
+    shown = Page(render_report(CampaignResults.read(files), "A campaign"))
+    assert "Amounts, blanks and quality control" in shown.text
+    assert shown.part("quantities")["calibration"][0]["compound"] == "Toluene"
+    assert shown.document["features"]["blankVerdict"][:2] == ["above blanks", "like blanks (DEHP)"]
 
 
 def test_details_are_split_into_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

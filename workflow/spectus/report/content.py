@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from spectus.export.compound_names import name_and_cas
+from spectus.quantitation.plots import plot_series
 from spectus.report import figures, traces
 from spectus.report.campaign import CampaignResults, evidence_of_features, finding_of_features, first_candidates
 from spectus.report.candidate_rows import CANDIDATE_FIELDS, HIT_FIELDS, suspect_lists
@@ -38,6 +39,10 @@ MOST_MODELLED = 40
 """Runs with model peaks on the page, about 20 kB each. Chosen: 1 MB."""
 MOST_TRACED = 3_000
 """Features with elution profiles and traces of ions on the page, about 1 kB each. Chosen: 3 MB."""
+QUANTITIES = (
+    "amounts", "calibration_curves", "calibration_points", "blank_verdicts", "qc_runs", "qc_features",
+)  # fmt: skip
+"""Tables of the stage quantify that the page shows."""
 _FINGERPRINT_DIGITS = 16
 """Digits of the campaign's fingerprint. Chosen: 64 bits, so that no two campaigns on one computer share it."""
 
@@ -85,6 +90,8 @@ def page_content(campaign: CampaignResults) -> PageContent:
     area_scale = packed_areas(areas.area, areas.filled)
     parts = {"tic": packed_json(_tic_part(campaign, areas, chromatograms)), "areas": area_scale.pop("codes")}
     parts["words"] = packed_json(search_words(campaign))
+    if has_quantities(campaign):
+        parts["quantities"] = packed_json(plot_series({name: campaign.table(name) for name in QUANTITIES}))
     parts |= {f"part-{number}": packed_json(part) for number, part in enumerate(detail_parts(campaign, read))}
     document = {
         "campaign": _fingerprint(campaign),
@@ -107,6 +114,11 @@ def page_content(campaign: CampaignResults) -> PageContent:
         "curation": _decisions(campaign),
     }
     return PageContent(document, parts, notes)
+
+
+def has_quantities(campaign: CampaignResults) -> bool:
+    """Tell whether the stage quantify has a table with rows for the page."""
+    return any(campaign.table(name).num_rows for name in QUANTITIES)
 
 
 def _fingerprint(campaign: CampaignResults) -> str:
@@ -224,6 +236,7 @@ def _feature_columns(
         "area": _largest_areas(areas),
         "blankRatio": [significant(value, 2) for value in ratio.tolist()],
         "inBlank": _detected_in(areas, blanks),
+        "blankVerdict": _blank_verdicts(campaign, ids),
         "ions": ions,
         "bestRun": table["best_run"].to_pylist(),
         "evidence": evidence_of_features(campaign),
@@ -239,6 +252,16 @@ def _feature_columns(
     for key, digits in scores.items():
         columns[_camel(key)] = [decimals(row.get(key), digits) for row in best]
     return columns
+
+
+def _blank_verdicts(campaign: CampaignResults, features: Sequence[str]) -> list[str | None]:
+    """Return the verdict on each feature, the contaminant in brackets; the verdicts of several groups are joined."""
+    found: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for row in campaign.table("blank_verdicts").select(["feature", "verdict", "contaminant"]).to_pylist():
+        if row["verdict"]:
+            said = f"{row['verdict']} ({row['contaminant']})" if row["contaminant"] else row["verdict"]
+            found[row["feature"]][said] = None
+    return [", ".join(found[feature]) or None for feature in features]
 
 
 def _camel(name: str) -> str:

@@ -53,9 +53,7 @@ KINDS: dict[str, TableKind] = {
     "calibration_curves": TableKind(tables.CALIBRATION_CURVES, ("compound", "batch"), required=False),
     "calibration_points": TableKind(tables.CALIBRATION_POINTS, ("compound", "run"), required=False),
     "blank_verdicts": TableKind(tables.BLANK_VERDICTS, ("feature", "blank_group"), required=False),
-    "corrected_areas": TableKind(
-        tables.CORRECTED_AREAS, ("feature", "run"), kept=("feature", "run"), required=False
-    ),
+    "corrected_areas": TableKind(tables.CORRECTED_AREAS, ("feature", "run"), kept=("feature", "run"), required=False),
     "qc_runs": TableKind(tables.QC_RUNS, ("run",), required=False),
     "qc_features": TableKind(tables.QC_FEATURES, ("feature",), required=False),
     "library_hits": TableKind(tables.LIBRARY_HITS, ("query", "rank"), required=False),

@@ -63,6 +63,7 @@ const columns = [
   {head: "Area", width: 5, number: true, value: i => features.area[i], cell: i => amount(features.area[i])},
   {head: "Area by run", width: 6.6, value: i => features.area[i], text: () => null, cell: sparkline},
   {head: term("blankRatio"), width: 4.4, number: true, value: i => features.blankRatio[i], cell: i => ratioText(features.blankRatio[i])},
+  {head: "Blanks", width: 8, value: i => features.blankVerdict[i], cell: i => features.blankVerdict[i] || ""},
   {head: "Source", width: 9.4, value: i => features.source[i] && sourceText(features.source[i]), cell: i => sourceText(features.source[i])},
   {head: "Suspect list", width: 7, value: i => features.suspects[i], cell: i => features.suspects[i] || ""},
   {head: "Base peak", width: 4.2, number: true, value: i => features.ions[i][0], cell: i => known(features.ions[i][0]) ? String(features.ions[i][0]) : ""},

@@ -15,7 +15,7 @@ const numericFilters = {
 };
 
 const filters = {
-  ids: ["q", "mz", "level", "source", "suspect", "decision", "not-in-blank", ...Object.keys(numericFilters).flatMap(key => [`${key}-from`, `${key}-to`])],
+  ids: ["q", "mz", "level", "source", "suspect", "blank-verdict", "decision", "not-in-blank", ...Object.keys(numericFilters).flatMap(key => [`${key}-from`, `${key}-to`])],
   controls: {},
   words: null,
 
@@ -76,6 +76,7 @@ const filters = {
     if (words.length && !this.words) return this.load();
     const masses = this.value("mz").split(/[\s,;]+/).filter(Boolean).map(Number).filter(mass => mass > 0);
     const [level, source, suspect, decision] = ["level", "source", "suspect", "decision"].map(id => this.value(id));
+    const verdict = this.value("blank-verdict");
     const ranges = Object.entries(numericFilters).map(([key, value]) => [value, this.value(`${key}-from`), this.value(`${key}-to`)])
       .filter(([, from, to]) => from || to).map(([value, from, to]) => [value, from ? Number(from) : -Infinity, to ? Number(to) : Infinity]);
     const hasMass = (i, mass) => features.ions[i].some(ion => Number.isInteger(mass) ? nominal(ion) === mass : Math.abs(ion - mass) < 0.02);
@@ -84,6 +85,7 @@ const filters = {
       (!level || features.finding[i] === level || features.level[i] === level) &&
       (!source || (features.source[i] || "").split("+").includes(source)) &&
       (!suspect || this.suspected(i, suspect)) && (!decision || this.decided(i, decision)) &&
+      (!verdict || (features.blankVerdict[i] || "").includes(verdict)) &&
       ranges.every(([value, from, to]) => known(value(i)) && value(i) >= from && value(i) <= to) &&
       masses.every(mass => hasMass(i, mass)) && !(free && features.inBlank[i]) &&
       words.every(word => this.words[i].text.includes(word) || this.words[i].formulas.has(word)));

@@ -10,7 +10,7 @@ const packed = {
 
   async bytes(id) {
     await parsed;
-    const text = atob(document.getElementById(id).textContent);
+    const text = atob(document.getElementById(`packed-${id}`).textContent);
     const bytes = new Uint8Array(text.length);
     for (let place = 0; place < text.length; place++) bytes[place] = text.charCodeAt(place);
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));

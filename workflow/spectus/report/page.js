@@ -41,6 +41,7 @@ function drawLadders() {
 chromatograms.start();
 if (nFeatures) table.start();
 overview.start();
+quantities.start();
 drawLadders();
 addCsvButtons();
 address.follow();
@@ -60,6 +61,7 @@ window.addEventListener("resize", () => {
       detail.draw();
       overview.draw();
     }
+    quantities.draw();
     drawLadders();
   });
 });

@@ -19,7 +19,7 @@ from spectus.report.campaign import (
     finding_of_features,
     recovery,
 )
-from spectus.report.content import PageContent, page_content
+from spectus.report.content import PageContent, has_quantities, page_content
 from spectus.report.markup import html_table, minutes_text, number_text, range_text
 from spectus.report.notices import notices
 from spectus.report.provenance import provenance_section
@@ -29,7 +29,7 @@ from spectus.web.template import fill_template, shared_style
 _FOLDER = Path(__file__).parent
 _SCRIPTS = (
     "elements.js", "packing.js", "saving.js", "chromatograms.js", "filters.js", "curation.js", "features.js",
-    "feature.js", "candidates.js", "spectra.js", "traces.js", "overview.js", "page.js",
+    "feature.js", "candidates.js", "spectra.js", "traces.js", "overview.js", "quantities.js", "page.js",
 )  # fmt: skip
 _SERIES = {"alkane": "n-alkanes", "fame": "fatty acid methyl esters"}
 
@@ -54,6 +54,8 @@ def render_report(campaign: CampaignResults, title: str) -> str:
         "notes": "".join(f'<p class="note">{escape(note)}</p>' for note in [*notices(campaign), *content.notes]),
         "runs": _runs_section(campaign, content),
         "features": _features_section(campaign, content),
+        "quantities": _quantities_section() if has_quantities(campaign) else "",
+        "quantitiesLink": '<a href="#quantities">Amounts</a>' if has_quantities(campaign) else "",
         "terms": _terms_section(),
         "ladder": _ladder_section(campaign),
         "provenance": provenance_section(campaign),
@@ -76,7 +78,7 @@ def _json(document: dict[str, Any]) -> str:
 
 
 def _packed_part(name: str, text: str) -> str:
-    return f'<script type="application/octet-stream" id="{name}">{text}</script>\n'
+    return f'<script type="application/octet-stream" id="packed-{name}">{text}</script>\n'
 
 
 def _subtitle(campaign: CampaignResults) -> str:
@@ -174,12 +176,14 @@ def _features_section(campaign: CampaignResults, content: PageContent) -> str:
     sources = {source for text in campaign.table("candidates")["source"].drop_null().unique().to_pylist()
                for source in text.split("+")} - {NONE_OF_THESE}  # fmt: skip
     suspects = {name for names in columns["suspects"] if names for name in names.split(", ")}
+    verdicts = set(campaign.table("blank_verdicts")["verdict"].drop_null().unique().to_pylist())
     selects = [
         _select("level", "Level", {**FINDINGS, **{level: f"level {level}" for level in LEVELS}}),
         _select("source", "Source", {source: SOURCES.get(source, source) for source in sorted(sources)}),
         _select("suspect", "Suspect list", {"*": "any list", **{name: name for name in sorted(suspects)}})
         if suspects
         else "",
+        _select("blank-verdict", "Blanks", {verdict: verdict for verdict in sorted(verdicts)}) if verdicts else "",
         _select("decision", "Decision", {**VERDICTS, "open": "not decided", "comment": "with a comment"}),
     ]
     blanks = "blank" in campaign.types().values()
@@ -233,6 +237,13 @@ _RANGES = {
     "runs": "Runs",
 }
 """Numeric filters: key and name."""
+
+
+def _quantities_section() -> str:
+    return (
+        '<section id="quantities" aria-labelledby="quantities-heading"><h2 id="quantities-heading">Amounts, blanks and '
+        'quality control</h2><div id="quantities-body"></div></section>\n'
+    )
 
 
 def _terms_section() -> str:
