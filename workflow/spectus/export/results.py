@@ -1,7 +1,7 @@
 """The results of a campaign as the exports need them, read from its Parquet data set."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from spectus import tables
 from spectus.errors import InputError
 from spectus.export.compound_names import NameAndCas, name_and_cas
+from spectus.export.quantitation import Quantitation
 
 _PLACES = (".", "dataset", "report/dataset")
 """Where a folder may hold the data set: itself, a report, or the results of a campaign."""
@@ -39,6 +40,8 @@ class ExportedResults:
         No component was detected; the area was integrated at the expected retention time.
     candidates : mapping of str to list of dict
         Candidates of each feature by rank. Rows that only give a reason are left out.
+    quantitation : Quantitation
+        Amounts, blank and QC verdicts; without tables if the data set has none.
     """
 
     folder: Path
@@ -47,6 +50,7 @@ class ExportedResults:
     areas: NDArray[np.float64]
     gap_filled: NDArray[np.bool_]
     candidates: Mapping[str, list[dict[str, Any]]]
+    quantitation: Quantitation = field(default_factory=Quantitation)
 
     @classmethod
     def read(cls, results: Path) -> "ExportedResults":
@@ -71,7 +75,8 @@ class ExportedResults:
         measured = set(peak_areas["run"].unique().to_pylist())
         runs = [run for run in runs if run["run"] in measured]
         areas, gap_filled = _area_matrix(folder / "peak_areas.parquet", peak_areas, features, runs)
-        return cls(folder, features, runs, areas, gap_filled, _candidates_of(folder, features))
+        candidates, quantitation = _candidates_of(folder, features), Quantitation.read(folder)
+        return cls(folder, features, runs, areas, gap_filled, candidates, quantitation)
 
     def best(self, feature: str) -> dict[str, Any]:
         """Return the first candidate of a feature; an empty dict without one."""

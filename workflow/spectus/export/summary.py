@@ -19,7 +19,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 def summary_frame(results: ExportedResults) -> pd.DataFrame:
-    """Return one row per feature: where it elutes, its first candidate, and its area in each run.
+    """Return one row per feature: where it elutes, its first candidate, amounts, and its area in each run.
 
     Parameters
     ----------
@@ -29,8 +29,8 @@ def summary_frame(results: ExportedResults) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns of the feature (`rt_min` in minutes), of the candidate as in the table of candidates, and
-        "area RUN", counts x s.
+        Columns of the feature (`rt_min` in minutes), of the candidate as in the table of candidates, of
+        `Quantitation.columns`, and "area RUN", counts x s.
     """
     rows = []
     for feature in results.features:
@@ -43,8 +43,10 @@ def summary_frame(results: ExportedResults) -> pd.DataFrame:
         row["level"] = row["level"] or MASS_SPECTRUM_ONLY
         rows.append(row)
     frame = pd.DataFrame(rows, columns=None if rows else ["feature"])
-    areas = pd.DataFrame(results.areas, columns=[f"area {run['run']}" for run in results.runs], index=frame.index)
-    return pd.concat([frame, areas], axis=1)
+    runs = [run["run"] for run in results.runs]
+    found = results.quantitation.columns([feature["feature"] for feature in results.features], runs)
+    areas = pd.DataFrame(results.areas, columns=[f"area {run}" for run in runs], index=frame.index)
+    return pd.concat([frame, found, areas], axis=1)
 
 
 def candidates_frame(results: ExportedResults) -> pd.DataFrame:
@@ -65,7 +67,7 @@ def write_csv(results: ExportedResults, path: Path) -> None:
 
 
 def write_xlsx(results: ExportedResults, path: Path) -> None:
-    """Write a workbook with the sheets summary, candidates, gap_filled and runs.
+    """Write a workbook with the sheets summary, candidates, gap_filled, runs, and the tables of the quantitation.
 
     Texts that begin with "=" stay texts and do not become formulas.
     """
@@ -76,6 +78,7 @@ def write_xlsx(results: ExportedResults, path: Path) -> None:
         "candidates": candidates_frame(results),
         "gap_filled": gap_filled,
         "runs": pd.DataFrame(results.runs),
+        **results.quantitation.frames(),
     }
     with replacing(path) as temporary, pd.ExcelWriter(temporary, engine="openpyxl") as writer:
         for name, frame in sheets.items():

@@ -271,7 +271,7 @@ def _corrected_table(campaign: _Campaign, area: Floats, factor: Floats, compared
 def _log_summary(amounts: pa.Table, curves: pa.Table, runs: CampaignRuns) -> None:
     fitted = [row for row in curves.select(["compound", "model", "reason"]).to_pylist() if row["model"]]
     found = amounts.num_rows - amounts["amount"].null_count
-    _LOG.info("%d compounds with a calibration curve, %d amounts in %d runs", len(fitted), found, len(runs.runs))
+    _LOG.info("calibration curves: %d; amounts: %d, in %d runs", len(fitted), found, len(runs.runs))
     for row in curves.select(["compound", "model", "reason"]).to_pylist():
         if not row["model"]:
             _LOG.warning("%s: no calibration curve (%s)", row["compound"], row["reason"])
