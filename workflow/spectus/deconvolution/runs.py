@@ -1,7 +1,6 @@
 """Deconvolution of runs to one table of components (command `spectus deconvolve`)."""
 
 import logging
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,7 +31,7 @@ def deconvolve_runs(
     settings
         Settings of the deconvolution.
     on_bad_run
-        'fail' stops at a run that cannot be read; 'skip' reports the reason on stderr and continues.
+        'fail' stops at a run that cannot be read; 'skip' logs the reason as a warning and continues.
 
     Raises
     ------
@@ -49,4 +48,4 @@ def deconvolve_runs(
             except InputError as error:
                 if on_bad_run == "fail":
                     raise
-                print(f"spectus deconvolve: left out: {error}", file=sys.stderr)
+                _LOGGER.warning("left out: %s", error)

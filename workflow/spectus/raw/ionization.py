@@ -5,7 +5,7 @@ import re
 from spectus.raw.content import shown
 
 EI = "EI"
-"""Value of the column `ionization` for electron ionization."""
+"""Value of the column `ionization` for a full scan of positive ions from electron ionization at any energy."""
 
 _LONGEST_TEXT = 60
 """Longest text of an ionization that is not known, characters. Chosen: real ones have 40."""
