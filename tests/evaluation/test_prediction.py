@@ -8,9 +8,9 @@ from spectus.learning.measured_spectra import read_measured
 from spectus.molecules.exclusions import NO_EXCLUSIONS
 from spectus.rerank.reranker import load_reranker
 from spectus.rerank.shortlist import Shortlist
-from tests.prediction.conftest import library, model
+from tests.prediction.conftest import folds, library, model, predicted, reranker
 
-__all__ = ["library", "model"]
+__all__ = ["folds", "library", "model", "predicted", "reranker"]
 
 
 def test_a_compound_counts_once() -> None:
@@ -34,11 +34,11 @@ def test_a_shortlist_holds_the_best_of_all_blocks() -> None:
     assert np.isneginf(few.cosine[:, -5:]).all()
 
 
-def test_scores_of_a_model_on_its_series(model: Path, library: Path) -> None:
+def test_scores_of_a_model_on_its_series(reranker: Path, library: Path) -> None:
     """Its rules were learnt, so the unseen compounds are found among molecules of other kinds."""
     _, valid = read_measured(library, NO_EXCLUSIONS)
     others = np.array(["c1ccccc1", "CC(C)(C)C", "Clc1ccccc1", "C[Hg]C", "OCC(O)CO"])
-    scores = evaluate_reranker(load_reranker(model), valid, others)
+    scores = evaluate_reranker(load_reranker(reranker), valid, others)
     assert (scores.n_spectra, scores.n_compounds, scores.n_candidates) == (3, 3, 7)
     assert scores.cosine > 0.8
     assert scores.weighted_cosine == pytest.approx(scores.weighted_cosine_at_its_energy, abs=1e-6)
@@ -47,11 +47,11 @@ def test_scores_of_a_model_on_its_series(model: Path, library: Path) -> None:
     assert scores.search_reranked.compounds_10 == 1.0
 
 
-def test_a_ground_truth_that_cannot_be_predicted_is_not_found(model: Path, library: Path) -> None:
+def test_a_ground_truth_that_cannot_be_predicted_is_not_found(reranker: Path, library: Path) -> None:
     _, valid = read_measured(library, NO_EXCLUSIONS)
     strange = valid._replace(
         smiles=np.array(["C[Hg]C", *valid.smiles[1:]]), inchikey14=np.array(["X", *valid.inchikey14[1:]])
     )
-    scores = evaluate_reranker(load_reranker(model), strange, np.array(["c1ccccc1"]))
+    scores = evaluate_reranker(load_reranker(reranker), strange, np.array(["c1ccccc1"]))
     assert scores.search_by_cosine.compounds_10 == pytest.approx(2 / 3)
     assert scores.search_reranked.compounds_10 <= 2 / 3 + 1e-9

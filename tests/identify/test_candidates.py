@@ -129,31 +129,53 @@ OF_PHENOL = {39.0: 0.18, 40.0: 0.08, 63.0: 0.06, 65.0: 0.22, 66.0: 0.3, 94.0: 1.
 """The main ions of phenol; the molecular one, m/z 94, is the base peak."""
 
 
-def test_a_forward_model_puts_denovo_candidates_and_predicted_hits_in_one_order(tmp_path: Path) -> None:
+def test_probabilities_put_all_candidates_in_one_order(tmp_path: Path) -> None:
     """Phenol's spectrum: the translator prefers ethanol, and the predicted hits toluene; the spectrum says phenol."""
     rows = ranked(
         tmp_path,
-        [hit("q", TOLUENE, 0.9, predicted=True), hit("q", BENZENE, 0.6)],
+        [hit("q", TOLUENE, 0.9, predicted=True), hit("q", PHENOL, 0.8, predicted=True), hit("q", BENZENE, 0.6)],
         [answer("q", ETHANOL, -0.1), answer("q", PHENOL, -5.0, 2)],
         spectrum=OF_PHENOL, forward=FORWARD,
     )  # fmt: skip
-    assert rows[0]["smiles"] == PHENOL
-    assert rows[-1]["smiles"] == BENZENE
-    assert [row["source"] for row in rows if row["smiles"] in (PHENOL, TOLUENE)] == ["model", "predicted"]
-    assert sum(row["posterior"] or 0 for row in rows) == pytest.approx(1, abs=1e-6)
-    assert rows[-1]["posterior"] is None
-    assert {row["level"] for row in rows} == {"3"}
+    *candidates, none = rows
+    assert candidates[0]["smiles"] == PHENOL
+    assert candidates[0]["source"] == "predicted+model"
+    assert (none["name"], none["source"], none["smiles"]) == ("none of these", "none", None)
+    assert [row["rank"] for row in rows] == [1, 2, 3, 4, 5]
+    probabilities = [row["probability"] for row in candidates]
+    assert probabilities == sorted(probabilities, reverse=True)
+    assert sum(probabilities) + none["probability"] == pytest.approx(1, abs=1e-6)
+    excluded = {row["smiles"]: row["excluded"] for row in candidates}
+    assert "above the molecule (m/z 46)" in excluded[ETHANOL]
+    assert excluded[PHENOL] is None
+    assert candidates[0]["formula_probability"] >= candidates[0]["probability"]
+    assert candidates[0]["explained"] > 0.95
+    assert candidates[0]["in_set_90"] or none["in_set_90"]
 
 
-def test_a_structure_that_cannot_be_predicted_is_the_last_reranked(tmp_path: Path) -> None:
+def test_an_excluded_structure_reaches_no_level_2(tmp_path: Path) -> None:
+    """A library gives the free compound for the spectrum of a derivative."""
+    rows = ranked(tmp_path, [hit("q", ETHANOL, 0.95)], [], spectrum=OF_PHENOL, forward=FORWARD)
+    assert [row["level"] for row in rows] == ["5", "5"]
+
+
+def test_a_derivative_that_is_known_may_reach_level_2(tmp_path: Path) -> None:
+    more = {"derivative": "1 TMS", "smiles_measured": "C[Si](C)(C)Oc1ccccc1"}
+    tms = {151.0: 1.0, 166.0: 0.4, 152.0: 0.13, 167.0: 0.06, 73.0: 0.1}
+    rows = ranked(tmp_path, [hit("q", PHENOL, 0.95, **more)], [], spectrum=tms, forward=FORWARD)
+    assert (rows[0]["smiles"], rows[0]["derivative"], rows[0]["level"]) == (PHENOL, "1 TMS", "2b")
+    assert rows[0]["excluded"] is None
+    assert rows[0]["predicted_score"] > 0.5
+
+
+def test_a_structure_that_cannot_be_predicted_has_no_cosine(tmp_path: Path) -> None:
     answers = [answer("q", "C[Sn](C)(C)C", -0.1), answer("q", PHENOL, -5.0, 2)]
     rows = ranked(tmp_path, [], answers, spectrum=OF_PHENOL, forward=FORWARD)
-    assert [(row["smiles"], row["posterior"]) for row in rows] == [
-        (PHENOL, 1.0),
-        ("[CH3][Sn]([CH3])([CH3])[CH3]", 0.0),
-    ]
+    tin = next(row for row in rows if row["smiles"] and "Sn" in row["smiles"])
+    assert tin["predicted_score"] is None
 
 
-def test_queries_without_anything_to_reranker_keep_their_reasons(tmp_path: Path) -> None:
+def test_queries_without_candidates_keep_their_reasons_beside_others(tmp_path: Path) -> None:
     rows = ranked(tmp_path, [hit("a", TOLUENE, 0.9)], [], queries="ab", forward=FORWARD)
-    assert [(row["smiles"], row["level"]) for row in rows] == [(TOLUENE, "2b"), (None, "5")]
+    assert [(row["query"], row["smiles"]) for row in rows] == [("a", TOLUENE), ("a", None), ("b", None)]
+    assert rows[2]["reason"]

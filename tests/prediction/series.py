@@ -9,7 +9,7 @@ ALKANES = ["C" * n for n in range(3, 11)]
 ALCOHOLS = ["C" * n + "O" for n in range(2, 10)]
 AMINES = ["C" * n + "N" for n in range(2, 10)]
 
-SETTINGS = """# of version 0.3, for `spectus train forward`
+SETTINGS = """# of version 0.3
 seed: 3
 choosing_share: 0.2
 least_compounds: 2
@@ -18,6 +18,16 @@ neims: {bins: 160, width: 32, bottleneck: 16, blocks: 1, dropout: 0.0, input_dro
 neims_plan: {steps: %d, batch_size: 8, learning_rate: 0.01, warmup_steps: 5, checkpoint_every: 10, average_decay: 0.9}
 recogniser: {bins: 160, width: 32, embedding: 16, channels: 4, window: 21, dropout: 0.0, input_dropout: 0.0}
 recogniser_plan: {steps: 40, batch_size: 8, learning_rate: 0.01, warmup_steps: 5, checkpoint_every: 20}
+"""
+
+
+RERANKER = """kind: reranker
+seed: 3
+least_compounds: 2
+lists: {shortlist: 8, library_hits: 4}
+ranker: {networks: 2, hidden: 4, steps: 60, lists_at_once: 16}
+dual_encoder: {bins: 160, width: 32, embedding: 16, channels: 4, window: 21, dropout: 0.0, input_dropout: 0.0}
+plan: {steps: 40, batch_size: 8, learning_rate: 0.01, warmup_steps: 5, checkpoint_every: 20}
 """
 
 

@@ -1,5 +1,5 @@
 """The small library and the small models fitted on it."""
 
-from tests.prediction.conftest import library, model
+from tests.prediction.conftest import folds, library, model, predicted, reranker
 
-__all__ = ["library", "model"]
+__all__ = ["folds", "library", "model", "predicted", "reranker"]

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from spectus import cli, tables
@@ -7,8 +8,9 @@ from spectus.errors import InputError
 from spectus.identify.search import search_libraries
 from spectus.identify.settings import SearchSettings
 from spectus.prediction.library import write_predicted_library
+from spectus.rerank.pair_features import Evidence
 from spectus.rerank.reranker import load_reranker
-from spectus.rerank.scoring import posterior_probabilities
+from spectus.rerank.scoring import Spectrum, posterior_probabilities, rank_candidates
 from tests.prediction.series import spectrum
 
 
@@ -25,12 +27,12 @@ def searched(model: Path, tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_the_reranker_ranks_the_hits_of_predicted_spectra(
-    searched: tuple[Path, Path], model: Path, tmp_path: Path
+    searched: tuple[Path, Path], reranker: Path, tmp_path: Path
 ) -> None:
     queries, library = searched
     out = tmp_path / "hits.parquet"
     arguments = ["search", str(queries), "--library", str(library), "--out", str(out), "--min-score", "0.1"]
-    assert cli.main([*arguments, "--forward", str(model), "--top", "5"]) == 0
+    assert cli.main([*arguments, "--forward", str(reranker), "--top", "5"]) == 0
     empty, *hits = tables.read(out, tables.LIBRARY_HITS).to_pylist()
     assert empty["reason"]
     assert hits[0]["smiles"] == "CCCCCCO"
@@ -42,10 +44,10 @@ def test_the_reranker_ranks_the_hits_of_predicted_spectra(
     assert all(hit["score"] == pytest.approx(hit["cosine"]) for hit in hits)
 
 
-def test_measured_spectra_are_not_reranked(searched: tuple[Path, Path], model: Path, tmp_path: Path) -> None:
+def test_measured_spectra_are_not_reranked(searched: tuple[Path, Path], reranker: Path, tmp_path: Path) -> None:
     queries, _ = searched
     search_libraries(queries, [queries], tmp_path / "plain.parquet", SearchSettings(top=5, min_score=0.1))
-    search_libraries(queries, [queries], tmp_path / "reranked.parquet", SearchSettings(top=5, min_score=0.1), model)
+    search_libraries(queries, [queries], tmp_path / "reranked.parquet", SearchSettings(top=5, min_score=0.1), reranker)
     plain, reranked = (tables.read(tmp_path / f"{name}.parquet", tables.LIBRARY_HITS) for name in ("plain", "reranked"))
     assert plain.equals(reranked)
 
@@ -58,16 +60,28 @@ def test_a_model_that_is_none_is_named(searched: tuple[Path, Path], tmp_path: Pa
         )
 
 
-def test_structures_are_reranked_by_query_whatever_stands_beside_them(model: Path) -> None:
+def test_structures_are_reranked_by_query_whatever_stands_beside_them(reranker: Path) -> None:
     """The made series: m/z 31 marks an alcohol, m/z 30 an amine. A salt cannot be predicted and gets nothing."""
-    reranker = load_reranker(model)
+    loaded = load_reranker(reranker)
     alcohol, amine = spectrum("CCCCCO"), spectrum("CCCCCN")
     proposed = [["CCCCCN", "CCCCCO", "[Na+].[Cl-]"], [], ["CCCCCN", "CCCCCO"]]
-    first, nothing, last = posterior_probabilities(reranker, [alcohol, alcohol, amine], proposed)
+    first, nothing, last = posterior_probabilities(loaded, [alcohol, alcohol, amine], proposed)
     assert first.argmax() == 1
     assert first[2] == 0
     assert len(nothing) == 0
     assert last.argmax() == 0
-    assert [shares.sum() for shares in (first, last)] == pytest.approx([1, 1])
-    alone = posterior_probabilities(reranker, [alcohol], proposed[:1])
+    alone = posterior_probabilities(loaded, [alcohol], proposed[:1])
     assert alone[0] == pytest.approx(first)
+
+
+def test_probabilities_of_a_query_and_none_of_these_add_up_to_one(reranker: Path) -> None:
+    loaded = load_reranker(reranker)
+    mz, intensity = spectrum("CCCCCO")
+    proposed = [["CCCCCN", "CCCCCO", None]]
+    evidence = [Evidence.of_list(3)]
+    (sure,) = rank_candidates(loaded, [Spectrum(mz, intensity)], proposed, evidence)
+    assert sure.probability.sum() + sure.none == pytest.approx(1)
+    assert np.isnan(sure.cosine[2])
+    (ghost,) = rank_candidates(loaded, [Spectrum(mz, intensity, confidence=0.05)], proposed, evidence)
+    assert ghost.none > sure.none
+    assert ghost.probability.argmax() == sure.probability.argmax()

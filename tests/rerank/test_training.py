@@ -2,6 +2,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,12 @@ from spectus.learning.quantized_weights import load_weights
 from spectus.molecules.exclusions import NO_EXCLUSIONS, Exclusions
 from spectus.prediction.registry import load_prediction_model
 from spectus.prediction.substructures import count_substructures
-from spectus.rerank.reranker import compound_number, load_reranker
+from spectus.prediction.training import train_prediction_model
+from spectus.rerank.query_lists import read_records
 from spectus.rerank.settings import RerankerSettings
-from spectus.rerank.training import candidates_of, half_of, train_forward, train_reranker
+from spectus.rerank.training import learned_records, train_reranker
 from spectus.structures import inchikey14
-from tests.prediction.series import write_library, write_settings
+from tests.prediction.series import RERANKER, write_library, write_settings
 
 
 def test_a_model_learns_the_rules_of_its_series(model: Path) -> None:
@@ -66,16 +68,6 @@ def test_a_vocabulary_comes_of_the_training_compounds_only(model: Path) -> None:
     assert chlorine.matrix(known).nnz < len(chlorine.substructures)
 
 
-def test_the_candidates_are_filtered_by_structure_too(tmp_path: Path) -> None:
-    library = write_library(tmp_path / "library.parquet", ["CCO", "CCN"], ["valid", "train"])
-    train, valid = read_measured(library, NO_EXCLUSIONS)
-    others = tmp_path / "others.smi"
-    others.write_text("OCC\nNCC\nC[C@H](N)C(=O)O alanine\nnope\nCCCC\n")
-    excluded = Exclusions(sums={hashlib.sha1(inchikey14("CC(N)C(=O)O").encode()).hexdigest(): "a test"})
-    excluded = excluded.adding(valid.smiles.tolist(), "valid")
-    assert candidates_of(others, train, excluded).smiles == ["CCCC", "CCN"]
-
-
 def test_a_tuning_set_takes_whole_compounds() -> None:
     blocks = np.array([f"BLOCK{number // 3}" for number in range(3000)])
     measured = MeasuredSpectra.of_peaks(blocks, blocks, [70.0] * 3000, [([1.0], [1.0])] * 3000)
@@ -90,92 +82,70 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_stopped(
     library: Path, tmp_path: Path, stopped_at_checkpoints: Callable[[], AbstractContextManager[None]]
 ) -> None:
     plan = write_settings(tmp_path, 20)
-    train_forward(TrainingInputs(library, plan, tmp_path / "whole"))
+    train_prediction_model(TrainingInputs(library, plan, tmp_path / "whole"))
     with stopped_at_checkpoints():
         for _ in range(3):
             with pytest.raises(KeyboardInterrupt):
-                train_forward(TrainingInputs(library, plan, tmp_path / "parts"))
-    train_forward(TrainingInputs(library, plan, tmp_path / "parts"))
+                train_prediction_model(TrainingInputs(library, plan, tmp_path / "parts"))
+    train_prediction_model(TrainingInputs(library, plan, tmp_path / "parts"))
     whole, parts = (load_weights(tmp_path / name / "model.safetensors") for name in ("whole", "parts"))
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
 
 def test_a_checkpoint_of_another_training_is_refused(library: Path, tmp_path: Path) -> None:
-    train_forward(TrainingInputs(library, write_settings(tmp_path, 10), tmp_path / "model"))
+    train_prediction_model(TrainingInputs(library, write_settings(tmp_path, 10), tmp_path / "model"))
     with pytest.raises(InputError, match="another training"):
-        train_forward(TrainingInputs(library, write_settings(tmp_path, 11), tmp_path / "model"))
+        train_prediction_model(TrainingInputs(library, write_settings(tmp_path, 11), tmp_path / "model"))
 
 
 def test_a_library_without_training_spectra_is_refused(tmp_path: Path) -> None:
     library = write_library(tmp_path / "library.parquet", ["CCO", "CCN"], ["valid", "valid"])
     with pytest.raises(InputError, match="0 train and 2 valid"):
-        train_forward(TrainingInputs(library, write_settings(tmp_path, 10), tmp_path / "model"))
+        train_prediction_model(TrainingInputs(library, write_settings(tmp_path, 10), tmp_path / "model"))
 
 
 def test_the_shipped_settings_are_read_and_mistyped_ones_named(tmp_path: Path) -> None:
     folder = Path(__file__).parents[2] / "config" / "training"
-    assert RerankerSettings.read(folder / "forward-open.yaml").dual_encoder.bins == 640
+    assert RerankerSettings.read(folder / "reranker-open.yaml").dual_encoder.bins == 640
     (tmp_path / "a.yaml").write_text("dual_encoder: {bin: 3}")
     with pytest.raises(InputError, match=r"unknown key dual_encoder\.bin"):
         RerankerSettings.read(tmp_path / "a.yaml")
 
 
-def test_a_list_of_molecules_takes_part(library: Path, tmp_path: Path) -> None:
-    """As wrong answers and as candidates; which half the dual encoder meets does not depend on the rest of the list."""
-    others = tmp_path / "others.smi"
-    others.write_text("\n".join(["CC(C)O", "CC(C)N", "CC(C)C", "c1ccccc1", "CCOCC", "CCNCC", "C1CCCCC1", "CC=O"]))
-    train_forward(TrainingInputs(library, write_settings(tmp_path, 10), tmp_path / "model", molecules=others))
-    known = load_reranker(tmp_path / "model").known
-    assert compound_number(inchikey14("CCCCO")) in known
-    assert compound_number(inchikey14("CC(C)O")) not in known
-    assert compound_number(inchikey14("CCCCCCO")) not in known  # of the split valid
-    smiles = np.array(["C" * n for n in range(1, 200)])
-    assert 70 < half_of(smiles).sum() < 130
-    assert (half_of(smiles)[:10] == half_of(smiles[:10])).all()
-
-
-RERANKER = """
-kind: reranker
-seed: %d
-tuning_share: 0.2
-least_compounds: 2
-dual_encoder: {bins: 160, width: 32, embedding: 16, channels: 4, window: 21, dropout: 0.0, input_dropout: 0.0}
-plan: {steps: 20, batch_size: 8, learning_rate: 0.01, warmup_steps: 5, checkpoint_every: 10}
-"""
-
-
-@pytest.mark.parametrize(("spec", "seed", "warned"), [("model", 3, False), ("model", 4, True), ("neims", 3, True)])
-def test_a_reranker_may_be_trained_for_any_prediction_model(
-    spec: str, seed: int, warned: bool, model: Path, library: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """It is fitted with the model that left the same tuning set out; there is none for another seed."""
-    (tmp_path / "settings.yaml").write_text(RERANKER % seed)
-    name = str(model) if spec == "model" else spec
-    out = tmp_path / "reranker"
-    train_reranker(TrainingInputs(library, tmp_path / "settings.yaml", out, prediction_models=(name,)))
-    assert ("may have learned from the tuning set" in caplog.text) == warned
-    reranker = load_reranker(out)
-    assert reranker.prediction_model.sha256 == load_prediction_model(name).sha256
-    assert np.isfinite(reranker.weights.values).all()
-    assert np.abs(reranker.weights.values).max() > 0
-    assert set(pq.read_table(out / "log.parquet")["network"].to_pylist()) == {
-        "tuning dual encoder",
-        "whole dual encoder",
+def test_a_reranker_learns_the_series(reranker: Path, model: Path) -> None:
+    """A stop and a second call give the same; the log names the dual encoder of each fold."""
+    config = json.loads((reranker / "config.json").read_text())
+    assert config["prediction_model"]["sha256"] == load_prediction_model(model).sha256
+    assert config["queries"] > 5
+    assert set(pq.read_table(reranker / "log.parquet")["network"].to_pylist()) == {
+        "dual_encoder fold 0",
+        "dual_encoder fold 1",
     }
 
 
-def test_the_prediction_model_of_the_first_fitting_has_not_learned_from_the_tuning_set(
-    model: Path, library: Path
-) -> None:
-    config = json.loads((model / "config.json").read_text())
-    assert config["tuning_set"] == {"seed": 3, "share": 0.2, "learned": True}
-    first, last = (load_weights(model / place / "model.safetensors") for place in ("fitting/tuning", "."))
-    assert not torch.equal(first["heads.weight"], last["heads.weight"])
+def test_folds_and_models_must_fit(folds: Path, model: Path, predicted: Path, tmp_path: Path) -> None:
+    (tmp_path / "settings.yaml").write_text(RERANKER)
+    inputs = TrainingInputs(folds, tmp_path / "settings.yaml", tmp_path / "out", predicted=(predicted,))
+    with pytest.raises(InputError, match="has 1 folds"):
+        train_reranker(replace(inputs, prediction_models=(str(model),)))
+    with pytest.raises(InputError, match="--predicted: is missing"):
+        train_reranker(replace(inputs, predicted=()))
+
+
+def test_no_model_of_a_fold_learns_from_its_compounds(folds: Path) -> None:
+    """Nor from other records of these compounds, nor from the split valid."""
+    records = read_records(folds, NO_EXCLUSIONS, 160)
+    kept = learned_records(records, 1)
+    assert not set(records.inchikey14[kept]) & set(records.inchikey14[records.fold == 1])
+    assert not set(records.inchikey14[kept]) & set(records.inchikey14[records.split == "valid"])
+    assert set(records.inchikey14[learned_records(records, 0)]) >= set(
+        records.inchikey14[(records.fold == 1) & (records.split == "train")]
+    )
 
 
 def test_training_has_kinds(library: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = [str(library), "--settings", str(write_settings(tmp_path, 10)), "--out", str(tmp_path / "model")]
-    assert cli.main(["train", "forward", *arguments, "--threads", "1"]) == 0
+    assert cli.main(["train", "prediction", *arguments, "--threads", "1"]) == 0
     assert (tmp_path / "model" / "config.json").exists()
     assert cli.main(["train", "finetune", *arguments]) == 2
     assert "unknown key choosing_share" in capsys.readouterr().err

@@ -231,7 +231,7 @@ def test_what_cannot_be_used_is_named(trained: Path, library: Path, tmp_path: Pa
 
 def test_the_settings_say_what_is_trained(library: Path, tmp_path: Path) -> None:
     folder = Path(__file__).parents[3] / "config" / "training"
-    kinds = {"rassp-open": "rassp", "neims-open": "neims", "forward-open": "neims"}
+    kinds = {"rassp-open": "rassp", "neims-open": "neims"}
     assert {name: read_prediction_settings(folder / f"{name}.yaml").kind for name in kinds} == kinds
     with pytest.raises(InputError, match="kind is 'reranker'"):
         read_prediction_settings(folder / "reranker-open.yaml")

@@ -6,6 +6,7 @@ cosine. Predicted spectra are taken as a library keeps them.
 """
 
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +25,10 @@ from spectus.learning.measured_spectra import MeasuredSpectra
 from spectus.library.similarity import PREDICTED
 from spectus.prediction.compact import compacted
 from spectus.prediction.substructures import SubstructureCounts, count_substructures
-from spectus.rerank.reranker import Reranker
-from spectus.rerank.scoring import SHORTLIST, fitting_bins, predicted_candidates
+from spectus.rerank.pair_features import Evidence
+from spectus.rerank.reranker import Reranker, fitting_bins
+from spectus.rerank.scoring import SHORTLIST, Spectrum, rank_candidates
 from spectus.rerank.shortlist import Shortlist, predicted_blocks
-from spectus.rerank.training import half_of
 
 
 @dataclass(frozen=True)
@@ -69,10 +70,6 @@ class RerankerScores:
         As of `Fidelity`.
     search_by_cosine, search_reranked : SearchShares
         Of a search over all candidates.
-    above_met, above_unmet : float
-        Mean number of unknown candidates that the reranker puts above the right one: of the half of the list that the
-        dual encoder learned to refuse, and of the other half (`rerank.training.half_of`). If the first were much
-        smaller, the dual encoder would know that half by heart.
     """
 
     n_spectra: int
@@ -85,8 +82,6 @@ class RerankerScores:
     recall_10_of_1000: float
     search_by_cosine: SearchShares
     search_reranked: SearchShares
-    above_met: float
-    above_unmet: float
 
     def to_dict(self) -> dict[str, object]:
         """Return the scores by name."""
@@ -122,7 +117,7 @@ def evaluate_reranker(
     at_own = fitting_bins(predicted_at_energies(model, queries), reranker.bins)
     shortlist = Shortlist(measured, SHORTLIST)
     rank, rank_of_mass, n_predicted = _ranks(reranker, (measured, at_standard, right), molecules, shortlist, seed)
-    reranked_rank, above_of_half = _reranked_ranks(reranker, measured, listed, right, shortlist)
+    reranked_rank = _reranked_ranks(reranker, queries, listed, right, shortlist)
     return RerankerScores(
         n_spectra=len(right),
         n_compounds=len(np.unique(queries.inchikey14)),
@@ -134,8 +129,6 @@ def evaluate_reranker(
         recall_10_of_1000=float((rank_of_mass < 10).mean()),
         search_by_cosine=SearchShares.of(rank, queries.inchikey14),
         search_reranked=SearchShares.of(reranked_rank, queries.inchikey14),
-        above_met=above_of_half[0],
-        above_unmet=above_of_half[1],
     )
 
 
@@ -165,22 +158,27 @@ def _ranks(
 
 
 def _reranked_ranks(
-    reranker: Reranker, measured: NDArray[np.float32], listed: NDArray[np.str_], right: NDArray[np.int64],
+    reranker: Reranker, queries: MeasuredSpectra, listed: NDArray[np.str_], right: NDArray[np.int64],
     shortlist: Shortlist,
-) -> tuple[NDArray[np.int64], tuple[float, float]]:  # fmt: skip
-    """Return how many shortlisted candidates the reranker does not put below the right one, and the means by half.
+) -> NDArray[np.int64]:  # fmt: skip
+    """Return how many shortlisted candidates the reranker does not put below the right one, (n,).
 
-    A right molecule that is not listed is not found. The means are of unknown candidates, of either half of the list.
+    A right molecule that is not listed is not found.
     """
     query, used, candidate = shortlist.pairs()
-    structures, _ = predicted_candidates(reranker, listed[used].tolist())
-    pairs = reranker.pairs(measured, structures, query, candidate)
-    scores = reranker.weights.scores(pairs)
-    is_right = used[candidate] == right[query]
-    of_right = np.full(len(right), np.inf)
-    of_right[query[is_right]] = scores[is_right]
-    above = (scores >= of_right[query] - TIE) & ~is_right
-    rank = np.bincount(query, above, minlength=len(right)).astype(np.int64)
-    met = half_of(listed[used])[candidate]
-    means = [float((above & ~pairs.known & part).sum() / max(1, is_right.sum())) for part in (met, ~met)]
-    return np.where(np.isfinite(of_right), rank, NOT_FOUND), (means[0], means[1])
+    starts = np.searchsorted(query, np.arange(queries.n_spectra + 1))
+    rows = [used[candidate[start:stop]] for start, stop in pairwise(starts.tolist())]
+    spectra = [
+        Spectrum(queries.mz[start:stop].tolist(), queries.intensity[start:stop].tolist())
+        for start, stop in pairwise(queries.indptr.tolist())
+    ]
+    ranked = rank_candidates(
+        reranker, spectra, [listed[of_query].tolist() for of_query in rows],
+        [Evidence.of_list(len(of_query)) for of_query in rows],
+    )  # fmt: skip
+    rank = np.full(queries.n_spectra, NOT_FOUND)
+    for at, (found, of_query) in enumerate(zip(ranked, rows, strict=True)):
+        is_right = of_query == right[at]
+        if is_right.any():
+            rank[at] = ((found.probability >= found.probability[is_right].max() - TIE) & ~is_right).sum()
+    return rank

@@ -1,15 +1,14 @@
-"""Candidates of every source, merged to one ranked list for each query.
+"""Candidates of every source in one ranked list for each query, with calibrated probabilities.
 
-A hit of at least `library_score` in a measured library goes first, since a measured spectrum of the compound is the
-strongest evidence. The weaker hits of measured libraries go last. Between them go the hits of predicted libraries and
-the de novo candidates, ordered by the reranker's posterior probability. Without a reranker, predicted hits go before de
-novo candidates, each ordered by its own score. A structure that several sources propose is one candidate. It takes the
-best of its places. The column `probability` stays null until a calibration fills it.
+The reranker gives each candidate, and "none of these", a probability; all of a query add up to 1. Candidates are ranked
+by it, and "none of these" is the last row of each query. Without a reranker there are no probabilities: good hits in
+measured libraries go first, then hits in predicted libraries, de novo candidates and the weaker measured hits, each by
+its own score.
 
-Levels follow Schymanski et al. 2014 (Environ. Sci. Technol. 48, 2097), as far as a run without a reference standard can
-go. Level 2a: library spectrum and retention index agree. Level 2b: the library spectrum agrees and nothing contradicts
-it. Level 3: a tentative structure, which is the best that a predicted spectrum can give. Level 5: nothing but a
-spectrum.
+Levels follow Schymanski et al. 2014 (Environ. Sci. Technol. 48, 2097), as far as a run without a reference standard
+can go. Level 2a: library spectrum and retention index agree. Level 2b: the library spectrum agrees and nothing
+contradicts it. Level 3: the structure or its scaffold is more probable than not. Level 4: the molecular formula is.
+Level 5: neither is. A structure that the spectrum excludes never reaches level 2.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,21 +16,25 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from spectus import tables
 from spectus.errors import InputError
+from spectus.identify.merging import Candidate, merge_candidates
+from spectus.identify.probabilities import prediction_set, scaffold, shared_probability
 from spectus.identify.ri_comparison import CONVERTED, EXTRAPOLATED
 from spectus.identify.settings import IdentifySettings
 from spectus.library.records import read_spectra
-from spectus.structures import Structure, quiet_rdkit, structure
+from spectus.structures import Structure, quiet_rdkit
 
-_SOURCES = ("library", "predicted", "model")
-"""What may name a candidate, in the order it is told."""
+NONE_OF_THESE = "none of these"
+"""Name of the last row of each query: none of its candidates is right."""
 
-_Candidates = dict[str, dict[str, Any]]
-"""The candidates of a query by what identifies them; `named_by` holds their sources."""
+_NONE_SOURCE = "none"
+_SETS = (("in_set_80", 0.8), ("in_set_90", 0.9))
 
 
 def identify_queries(
@@ -70,14 +73,16 @@ def identify_queries(
     known: dict[str, Structure | None] = {}
     with quiet_rdkit():
         bar = tqdm(names, disable=None, unit=" queries", desc="identify")
-        merged = [_merged(name, found[name], proposed[name], known) for name in bar]
-    if reranker is not None:
-        _rerank(merged, spectra, reranker)
+        merged = [merge_candidates(found[name], proposed[name], known) for name in bar]
+        ranked = _by_scores(merged, settings) if reranker is None else _by_reranker(merged, spectra, settings, reranker)
     rows = [
         row
-        for name, candidates in zip(names, merged, strict=True)
-        for row in _ranked(candidates, settings) or _nothing(name, found[name], proposed[name])
+        for name, of_query in zip(names, ranked, strict=True)
+        for row in of_query or [_nothing(found[name], proposed[name])]
     ]
+    lengths = [len(of_query) or 1 for of_query in ranked]
+    for row, name in zip(rows, np.repeat(np.array(names, object), lengths).tolist(), strict=True):
+        row["query"] = name
     extra = {key: str(value) for key, value in asdict(settings).items()}
     tables.write(tables.table(tables.CANDIDATES, rows), out, tables.CANDIDATES, extra)
 
@@ -89,128 +94,6 @@ def _gathered(paths: Sequence[Path], schema: pa.Schema, queries: Sequence[str]) 
         for query, rows in _by_query(path, tables.read(path, schema), queries).items():
             gathered[query] += rows
     return gathered
-
-
-def _merged(
-    query: str, hits: Iterable[dict[str, Any]], denovo_candidates: Iterable[dict[str, Any]],
-    known: dict[str, Structure | None],
-) -> _Candidates:  # fmt: skip
-    """Merge the candidates of a query, each compound once. `known` keeps the structures of SMILES between queries."""
-    merged: _Candidates = {}
-    for hit in (hit for hit in hits if hit["reason"] is None):
-        candidate = _candidate(query, hit, known)
-        held = merged.setdefault(_identity(candidate), candidate)
-        held["named_by"].add("predicted" if hit["predicted"] else "library")
-        kind = "predicted_score" if hit["predicted"] else "library_score"
-        if hit["posterior"] is not None:
-            held["posterior"] = max(hit["posterior"], held["posterior"] or 0.0)
-        if hit["score"] > (held[kind] or 0.0):
-            held[kind] = hit["score"]
-            if held["library_score"] is None or not hit["predicted"]:
-                held.update({key: candidate[key] for key in ("name", "ri_delta", "ri_basis", "contradiction")})
-        if held["smiles"] is None:  # another record of the compound has its structure
-            held.update({key: candidate[key] for key in ("smiles", "formula")})
-    for translation in (row for row in denovo_candidates if row["reason"] is None):
-        candidate = _candidate(query, translation, known)
-        held = merged.setdefault(_identity(candidate), candidate)
-        held["log_prob"] = translation["log_prob"]
-        held["named_by"].add("model")
-    return merged
-
-
-def _rerank(merged: Sequence[_Candidates], spectra: pa.Table, spec: str | Path) -> None:
-    """Fill `posterior` of the candidates that a predicted library or the de novo model proposes."""
-    from spectus.rerank.reranker import load_reranker
-    from spectus.rerank.scoring import posterior_probabilities
-
-    reranker = load_reranker(spec)
-    wanted = [
-        [row for row in candidates.values() if row["smiles"] and not {"predicted", "model"}.isdisjoint(row["named_by"])]
-        for candidates in merged
-    ]
-    peaks = list(zip(spectra["mz"].to_pylist(), spectra["intensity"].to_pylist(), strict=True))
-    scores = posterior_probabilities(reranker, peaks, [[row["smiles"] for row in rows] for rows in wanted])
-    for rows, of_query in zip(wanted, scores, strict=True):
-        for row, score in zip(rows, of_query.round(9).tolist(), strict=True):
-            row["posterior"] = score
-
-
-def _ranked(candidates: _Candidates, settings: IdentifySettings) -> list[dict[str, Any]]:
-    """Rank the best candidates of a query, as rows of CANDIDATES."""
-    ranked = sorted(candidates.values(), key=lambda candidate: _place(candidate, settings.library_score))[
-        : settings.top
-    ]
-    contested = sum((row["library_score"] or 0.0) >= settings.library_score for row in ranked) > 1
-    return [
-        row | {"rank": rank, "source": _source(row), "level": _level(row, settings, contested)}
-        for rank, row in enumerate(ranked, start=1)
-    ]
-
-
-def _nothing(
-    query: str, hits: Iterable[dict[str, Any]], denovo_candidates: Iterable[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """Make the one row of a query without candidates."""
-    reasons = [
-        f"{kind}: {row['reason']}" for kind, rows in (("library", hits), ("model", denovo_candidates)) for row in rows
-    ]
-    return [{"query": query, "rank": 1, "level": "5", "reason": "; ".join(reasons) or "was not searched"}]
-
-
-def _candidate(query: str, row: dict[str, Any], known: dict[str, Structure | None]) -> dict[str, Any]:
-    """Make a row of CANDIDATES from a hit or a de novo candidate. The structure overrules what a record claims."""
-    smiles = row["smiles"]
-    if smiles not in known:
-        known[smiles] = structure(smiles)
-    drawn = known[smiles]
-    return {
-        "query": query,
-        "smiles": drawn.smiles if drawn else None,
-        "inchikey": drawn.inchikey if drawn else row.get("inchikey"),
-        "formula": drawn.formula if drawn else row.get("formula"),
-        "name": row.get("name"),
-        "library_score": None if row.get("predicted") else row.get("score"),
-        "predicted_score": row.get("score") if row.get("predicted") else None,
-        "posterior": row.get("posterior"),
-        "log_prob": row.get("log_prob"),
-        "ri_delta": row.get("ri_delta"),
-        "ri_basis": row.get("ri_basis"),
-        "contradiction": row.get("contradiction"),
-        "named_by": set(),
-    }
-
-
-def _identity(candidate: dict[str, Any]) -> str:
-    """Give the key of a compound: the first block of the InChIKey, else the name."""
-    return candidate["inchikey"][:14] if candidate["inchikey"] else f"name {candidate['name']}"
-
-
-def _place(candidate: dict[str, Any], library_score: float) -> tuple[int, float, str]:
-    """Sort key: trusted library hits, reranked or predicted candidates, de novo candidates, the other hits."""
-    score, log_prob = candidate["library_score"], candidate["log_prob"]
-    predicted = candidate["predicted_score"] if candidate["posterior"] is None else candidate["posterior"]
-    if score is not None and score >= library_score:
-        return 0, -score, _identity(candidate)
-    if predicted is not None:
-        return 1, -predicted, _identity(candidate)
-    if log_prob is not None:
-        return 2, -log_prob, _identity(candidate)
-    return 3, -score, _identity(candidate)
-
-
-def _source(candidate: dict[str, Any]) -> str:
-    return "+".join(name for name in _SOURCES if name in candidate["named_by"])
-
-
-def _level(candidate: dict[str, Any], settings: IdentifySettings, contested: bool) -> str:
-    score, ri_delta = candidate["library_score"], candidate["ri_delta"]
-    if score is None or score < settings.library_score:
-        return "3"
-    if candidate["contradiction"]:
-        return "3"
-    if ri_delta is not None and candidate["ri_basis"] not in (CONVERTED, EXTRAPOLATED):
-        return "2a" if abs(ri_delta) <= settings.ri_window else "3"
-    return "3" if contested else "2b"
 
 
 def _by_query(path: Path, rows: pa.Table, queries: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
@@ -225,3 +108,135 @@ def _by_query(path: Path, rows: pa.Table, queries: Sequence[str]) -> dict[str, l
             )
         grouped[row["query"]].append(row)
     return {query: sorted(found, key=lambda row: row["rank"]) for query, found in grouped.items()}
+
+
+def _by_scores(merged: Sequence[Sequence[Candidate]], settings: IdentifySettings) -> list[list[dict[str, Any]]]:
+    """Rank the candidates of each query by the scores of their sources, as rows of CANDIDATES."""
+    ranked = []
+    for candidates in merged:
+        ordered = sorted(candidates, key=lambda one: _place(one, settings.library_score))
+        contested = _contested(candidates, settings)
+        rows = [_row(one) | {"level": _library_level(one, settings, contested) or "3"} for one in ordered]
+        ranked.append(_numbered(rows[: settings.top]))
+    return ranked
+
+
+def _by_reranker(
+    merged: Sequence[Sequence[Candidate]], spectra: pa.Table, settings: IdentifySettings, spec: str | Path
+) -> list[list[dict[str, Any]]]:
+    """Rank the candidates of each query by their probabilities, as rows of CANDIDATES."""
+    from spectus.identify.evidence import evidence_of
+    from spectus.rerank.reranker import load_reranker
+    from spectus.rerank.scoring import Spectrum, rank_candidates
+
+    asked = [row for row, candidates in enumerate(merged) if candidates]
+    confidence = spectra["confidence"].to_pylist() if "confidence" in spectra.column_names else [None] * len(spectra)
+    mz, intensity = spectra["mz"].to_pylist(), spectra["intensity"].to_pylist()
+    queries = [Spectrum(mz[row], intensity[row], 1.0 if confidence[row] is None else confidence[row]) for row in asked]
+    smiles = [[one.measured_smiles for one in merged[row]] for row in asked]
+    evidence = evidence_of([merged[row] for row in asked], spectra.take(pa.array(asked, pa.int64())))
+    found = rank_candidates(load_reranker(spec), queries, smiles, [one.evidence for one in evidence])
+    ranked: list[list[dict[str, Any]]] = [[] for _ in merged]
+    for row, of_query, more in zip(asked, found, evidence, strict=True):
+        candidates = merged[row]
+        filled = [
+            _row(one) | {
+                "probability": float(of_query.probability[at]),
+                "predicted_score": _number(of_query.cosine[at]),
+                "explained": _number(of_query.explained[at]),
+                "excluded": one.excluded or of_query.excluded[at],
+                "ri_predicted": _number(more.ri_predicted[at]),
+            }
+            for at, one in enumerate(candidates)
+        ]  # fmt: skip
+        ranked[row] = _with_none(filled, candidates, of_query.none, settings)
+    return ranked
+
+
+def _with_none(
+    rows: list[dict[str, Any]], candidates: Sequence[Candidate], none: float, settings: IdentifySettings
+) -> list[dict[str, Any]]:
+    """Rank the rows of one query, fill the sums of probabilities and the levels, and add "none of these"."""
+    probability = np.array([row["probability"] for row in rows])
+    formula = shared_probability(probability, [row["formula"] for row in rows])
+    of_scaffold = shared_probability(probability, [scaffold(row["smiles"]) for row in rows])
+    contested = _contested(candidates, settings)
+    last: dict[str, Any] = {"name": NONE_OF_THESE, "source": _NONE_SOURCE, "probability": none, "level": "5"}
+    for column, level in _SETS:
+        members, last[column] = prediction_set(probability, none, level)
+        for row, member in zip(rows, members.tolist(), strict=True):
+            row[column] = member
+    for at, (row, one) in enumerate(zip(rows, candidates, strict=True)):
+        row["formula_probability"], row["scaffold_probability"] = _number(formula[at]), _number(of_scaffold[at])
+        of_library = None if row["excluded"] else _library_level(one, settings, contested)
+        row["level"] = of_library or _level_by_probability(row)
+    if max((row["formula_probability"] or 0.0 for row in rows), default=0.0) > _MORE_LIKELY:
+        last["level"] = "4"
+    order = sorted(range(len(rows)), key=lambda at: (-probability[at], candidates[at].identity))
+    return _numbered([*(rows[at] for at in order[: settings.top]), last])
+
+
+_MORE_LIKELY = 0.5
+"""Probability above which something is more probable than not."""
+
+
+def _level_by_probability(row: dict[str, Any]) -> str:
+    """Return the level of a candidate that no library spectrum confirms."""
+    if row["excluded"]:
+        return "5"
+    if max(row["probability"], row["scaffold_probability"] or 0.0) > _MORE_LIKELY:
+        return "3"
+    return "4" if (row["formula_probability"] or 0.0) > _MORE_LIKELY else "5"
+
+
+def _library_level(candidate: Candidate, settings: IdentifySettings, contested: bool) -> str | None:
+    """Return level 2a or 2b if a library spectrum confirms the candidate, "3" if something else contradicts it."""
+    score, ri_delta = candidate.library_score, candidate.ri_delta
+    if score is None or score < settings.library_score:
+        return None
+    if candidate.contradiction or candidate.excluded:
+        return "3"
+    if ri_delta is not None and candidate.ri_basis not in (CONVERTED, EXTRAPOLATED):
+        return "2a" if abs(ri_delta) <= settings.ri_window else "3"
+    return "3" if contested else "2b"
+
+
+def _contested(candidates: Iterable[Candidate], settings: IdentifySettings) -> bool:
+    """Tell whether several compounds have a library spectrum that agrees."""
+    return sum((one.library_score or 0.0) >= settings.library_score for one in candidates) > 1
+
+
+def _place(candidate: Candidate, library_score: float) -> tuple[int, float, str]:
+    """Sort key without reranker: trusted library hits, predicted hits, de novo candidates, the other hits."""
+    score, predicted, log_prob = candidate.library_score, candidate.predicted_score, candidate.log_prob
+    if score is not None and score >= library_score:
+        return 0, -score, candidate.identity
+    if predicted is not None:
+        return 1, -predicted, candidate.identity
+    if log_prob is not None:
+        return 2, -log_prob, candidate.identity
+    return 3, -(score or 0.0), candidate.identity
+
+
+def _row(candidate: Candidate) -> dict[str, Any]:
+    """Return what a candidate has of a row of CANDIDATES."""
+    names = (
+        "smiles", "inchikey", "formula", "name", "cas", "source", "library_score", "predicted_score", "log_prob",
+        "ri_delta", "derivative", "excluded",
+    )  # fmt: skip
+    return {name: getattr(candidate, name) for name in names}
+
+
+def _numbered(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row | {"rank": rank} for rank, row in enumerate(rows, start=1)]
+
+
+def _nothing(hits: Iterable[dict[str, Any]], denovo: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Make the one row of a query without candidates."""
+    reasons = [f"{kind}: {row['reason']}" for kind, rows in (("library", hits), ("model", denovo)) for row in rows]
+    return {"rank": 1, "level": "5", "reason": "; ".join(reasons) or "was not searched"}
+
+
+def _number(value: np.float64 | float | NDArray[np.float64]) -> float | None:
+    """Return a number, None for NaN."""
+    return None if np.isnan(value) else float(value)

@@ -1,9 +1,7 @@
-"""Features of pairs of a query and a candidate, and the weights that make scores of them.
+"""Features of pairs of a query and a candidate structure, and of queries.
 
-The score of a pair is linear in its features. The weights are fitted as a conditional logit (McFadden 1974): the
-probability that a candidate is the right one among those listed is the softmax of their scores. The models have learned
-from the spectra of some candidates. Those fit far better than others, so a known compound that fits no better than an
-unknown one is less likely. Known candidates therefore have weights of their own, fitted on queries of known compounds.
+A pair feature says how well a candidate explains the spectrum of its query, and what else speaks for it. Every feature
+is near 0 to 1 or has a spread near 1. A feature that is not known for a candidate is 0, and a flag says so.
 """
 
 from dataclasses import dataclass
@@ -11,157 +9,223 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from spectus.library.similarity import PREDICTED, Powers
+from spectus.rerank.evidence import LEAST_SHARE, Formula, formula_evidence, isotope_contradiction
 
 POWERS = (PREDICTED, Powers(0.5, 1.3), Powers(0.2, 0.0))
 """Exponents of the three cosines. Chosen: the best ones for a search, and two that emphasize heavy and all peaks."""
 
-PAIR_FEATURES = ("cosine", "cosine_heavy", "cosine_flat", "above", "at_mass", "dual_encoder")
-"""Three cosines with the predicted spectrum, the logarithm of the share of the ion current above the molecule's
-isotopes, the square root of the intensity at its nominal mass, and the dual encoder's logit."""
+PAIR_FEATURES = (
+    "cosine", "cosine_heavy", "cosine_flat", "cosine_lead", "missing", "explained", "above", "at_mass",
+    "isotopes_missing", "isotopes_lost", "isotopes_extra", "dual_encoder", "dual_lead", "unpredicted",
+    "library", "library_lead", "in_library", "listed",
+)  # fmt: skip
+"""Columns of the pair features.
 
-_ISOTOPES = 3
-"""Nominal masses from the molecular one on that isotopes explain, Da. Chosen: M+3 and above are faint in most EI
-spectra."""
+The cosines are with the predicted spectrum. A lead is the distance to the best candidate of the query. `missing` is the
+share of predicted peaks that are not measured; `explained` and `above` are shares of the ion current that subformulae
+explain and that lies above the molecule; `at_mass` is the intensity at the molecular mass. `isotopes_missing` is about
+the molecular ion; `isotopes_lost` and `isotopes_extra` are about fragments. `library` is the score in a measured
+library. `in_library` and `listed` say whether a measured library or a molecule list names the candidate.
+"""
 
-_LEAST_SHARE = 1e-3
-"""Added to a share of the ion current before the logarithm. Chosen: shares below it are noise."""
+QUERY_FEATURES = (
+    "best_cosine", "cosine_gap", "best_library", "best_explained", "best_dual", "crowding", "peaks", "entropy", "end",
+)  # fmt: skip
+"""Columns of the features of a query, from which the score of "none of these" is computed."""
 
+_CLOSE = 0.05
+"""Cosines this near to the best one crowd. Chosen: about the error of a predicted spectrum."""
 
-class Pairs(NamedTuple):
-    """Pairs of a query and a candidate, grouped by query.
+_SEEN = 0.002
+"""Intensity, of the base peak, below which a measured peak counts as missing. Chosen: the noise of most libraries."""
 
-    Attributes
-    ----------
-    query, candidate : ndarray of int64, (n,)
-        Rows of two tables.
-    features : ndarray of float64, (n, len(PAIR_FEATURES))
-        The pair features.
-    known : ndarray of bool, (n,)
-        Whether the models learned from a spectrum of the candidate.
-    """
-
-    query: NDArray[np.int64]
-    candidate: NDArray[np.int64]
-    features: NDArray[np.float64]
-    known: NDArray[np.bool_]
+_DUAL_SCALE = 10.0
+"""Logits of the dual encoder are divided by it, so that their spread is near 1."""
 
 
-@dataclass(frozen=True)
-class PairWeights:
-    """Weights of the pair features.
+class Evidence(NamedTuple):
+    """What speaks for pairs of a query and a candidate besides the spectrum, all (n_pairs,).
 
     Attributes
     ----------
-    values : ndarray of float64, (2, len(PAIR_FEATURES) + 1)
-        Of candidates that the models do not know, and of those that they know; the last column is a constant.
+    library : ndarray of float64
+        Best score in a measured library, 0-1; NaN without one.
+    listed, denovo, edited : ndarray of bool
+        A list of molecules, the de novo model, or structure editing names the candidate.
+    log_prob : ndarray of float64
+        Natural logarithm of the de novo model's probability; NaN without one.
+    retention : ndarray of float64
+        Logarithm of how much more probable the difference of retention indices is for the right structure than for a
+        wrong one; 0 without a comparison.
     """
 
-    values: NDArray[np.float64]
+    library: NDArray[np.float64]
+    listed: NDArray[np.bool_]
+    denovo: NDArray[np.bool_]
+    edited: NDArray[np.bool_]
+    log_prob: NDArray[np.float64]
+    retention: NDArray[np.float64]
 
-    def scores(self, pairs: Pairs) -> NDArray[np.float64]:
-        """Return scores, (n,); differences within a query are logarithms of odds."""
-        scores: NDArray[np.float64] = _design(pairs) @ self.values.ravel()
-        return scores
+    @classmethod
+    def of_list(cls, n_pairs: int) -> "Evidence":
+        """Make the evidence of candidates that only a list of molecules names."""
+        nan, no = np.full(n_pairs, np.nan), np.zeros(n_pairs, bool)
+        return cls(nan, ~no, no, no, nan, np.zeros(n_pairs))
 
-    def posterior_probabilities(self, pairs: Pairs) -> NDArray[np.float64]:
-        """Return the probability that the candidate is the right one, if one of those listed for its query is, (n,)."""
-        scores = self.scores(pairs)
-        starts = _starts(pairs.query)
-        if not len(starts):
-            return scores
-        group = np.cumsum(np.isin(np.arange(len(scores)), starts)) - 1
-        odds = np.exp(scores - np.maximum.reduceat(scores, starts)[group])
-        posterior: NDArray[np.float64] = odds / np.add.reduceat(odds, starts)[group]
-        return posterior
+    def at(self, rows: NDArray[np.int64] | NDArray[np.bool_] | slice) -> "Evidence":
+        """Return some of the pairs."""
+        return Evidence(*(column[rows] for column in self))
 
 
-def fit_pair_weights(
-    pairs: Pairs, right: NDArray[np.bool_], weights: NDArray[np.float64], ridge: float = 1e-3
-) -> PairWeights:
-    """Fit the weights under which the right candidates are most likely.
+class QueryCandidates(NamedTuple):
+    """The candidates of one query.
 
-    Parameters
+    Attributes
     ----------
-    pairs
-        Pairs of queries of which most have their right candidate listed; the others are left out.
-    right
-        (n,) the right candidate of each query, at most one.
-    weights
-        (n,) the weight of the pair's query.
-    ridge
-        Penalty on squared weights, in units of the mean log-likelihood. Chosen: it keeps features that tell nothing
-        near 0 and hardly changes the others.
-
-    Returns
-    -------
-    PairWeights
+    predicted : ndarray of float32, (n, bins)
+        Their predicted spectra, base peak 1; a row of zeros where none can be predicted.
+    formula : list of tuple of int, (n,)
+        Atoms of each element.
+    dual : ndarray of float64, (n,)
+        Logits of the dual encoder.
+    usable : ndarray of bool, (n,)
+        The candidate has a structure whose spectrum can be predicted.
     """
-    starts = _starts(pairs.query)
-    has = np.add.reduceat(right.astype(np.int64), starts) == 1
-    kept = np.repeat(has, np.diff([*starts, len(right)]))
-    design, answer = _design(pairs)[kept], right[kept]
-    starts = _starts(pairs.query[kept])
-    group = np.repeat(np.arange(len(starts)), np.diff([*starts, len(answer)]))
-    spread = np.where(design.std(axis=0) > 0, design.std(axis=0), 1.0)
-    scaled = design / spread
-    of_query = weights[kept][starts] / weights[kept][starts].sum()
 
-    def loss(coefficients: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        scores = scaled @ coefficients
-        top = np.maximum.reduceat(scores, starts)
-        odds = np.exp(scores - top[group])
-        total = np.add.reduceat(odds, starts)
-        likely = scores[answer] - top - np.log(total)
-        residual = (odds / total[group] - answer) * of_query[group]
-        value = -float(likely @ of_query) + ridge * float(coefficients @ coefficients)
-        return value, scaled.T @ residual + 2 * ridge * coefficients
-
-    found = minimize(loss, np.zeros(design.shape[1]), jac=True, method="L-BFGS-B")
-    return PairWeights((found.x / spread).reshape(2, -1))
+    predicted: NDArray[np.float32]
+    formula: list[Formula]
+    dual: NDArray[np.float64]
+    usable: NDArray[np.bool_]
 
 
-def spectral_pair_features(
-    measured: NDArray[np.float32], predicted: NDArray[np.float32], mass: NDArray[np.int32]
+def pair_features(
+    measured: NDArray[np.float32], candidates: QueryCandidates, evidence: Evidence
 ) -> NDArray[np.float64]:
-    """Compute all pair features of one query but the dual encoder's.
+    """Compute the pair features of one query.
+
+    Predicted peaks below the first measured one are left out, because many methods start to scan above them.
 
     Parameters
     ----------
     measured
         (bins,) intensities of the query by nominal mass, base peak 1.
-    predicted
-        (n_candidates, bins) the same of the candidates' predicted spectra.
-    mass
-        (n_candidates,) nominal molecular masses, Da.
+    candidates
+        Its candidates, (n,).
+    evidence
+        What else speaks for them, (n,).
 
     Returns
     -------
-    ndarray of float64, (n_candidates, len(PAIR_FEATURES) - 1)
+    ndarray of float64, (n, len(PAIR_FEATURES))
     """
-    bins = np.arange(len(measured), dtype=np.float32)
-    cosines = []
-    for powers in POWERS:
-        weight = bins**powers.mass_power
-        query, library = measured**powers.intensity_power * weight, predicted**powers.intensity_power * weight
-        norms = np.linalg.norm(query) * np.linalg.norm(library, axis=1)
-        cosines.append(library @ query / np.maximum(norms, 1e-12))
-    from_here = np.append(np.cumsum(measured[::-1], dtype=np.float64)[::-1], 0.0)
-    last = len(measured)
-    above = from_here[np.minimum(mass + _ISOTOPES, last)] / max(float(from_here[0]), 1e-12)
-    at_mass = np.sqrt(np.append(measured, 0.0)[np.minimum(mass, last)])
-    return np.stack([*cosines, np.log(above + _LEAST_SHARE), at_mass], axis=1).astype(np.float64)
+    usable = candidates.usable
+    scanned = _scanned(measured, candidates.predicted)
+    cosines = [cosine_of_pairs(measured, scanned, powers) for powers in POWERS]
+    lead = _lead(cosines[0], usable)
+    root = np.sqrt(scanned) * np.sqrt(np.arange(scanned.shape[1], dtype=np.float32))
+    missing = (root * (measured < _SEEN)).sum(axis=1) / np.maximum(root.sum(axis=1), 1e-9)
+    found = formula_evidence(measured, candidates.formula)
+    lost, extra = isotope_contradiction(measured, scanned)
+    dual = np.where(usable, candidates.dual, 0.0) / _DUAL_SCALE
+    in_library = np.isfinite(evidence.library)
+    library = np.where(in_library, evidence.library, 0.0)
+    of_structure = [
+        *cosines, lead, missing, found.explained, -np.log(found.above + LEAST_SHARE) / 7, np.sqrt(found.at_mass),
+        found.missing, lost, extra, dual, _lead(dual, usable),
+    ]  # fmt: skip
+    columns = [np.where(usable, column, 0.0) for column in of_structure]
+    columns += [
+        ~usable, library, np.where(in_library, _lead(library, in_library), 0.0), in_library, evidence.listed,
+    ]  # fmt: skip
+    return np.stack(columns, axis=1).astype(np.float64)
 
 
-def _design(pairs: Pairs) -> NDArray[np.float64]:
-    """Return (n, 2 (F + 1)): pair features and a 1, in the first half for unknown candidates, else in the second."""
-    one = np.concatenate([pairs.features, np.ones((len(pairs.query), 1))], axis=1)
-    known = pairs.known[:, None]
-    return np.concatenate([one * ~known, one * known], axis=1)
+@dataclass(frozen=True)
+class SourcePriors:
+    """Logarithms of prior odds, which are added to the scores of the ranker.
+
+    The ranker was fitted on candidates of molecule lists and measured libraries; their prior is 0.
+
+    Attributes
+    ----------
+    model
+        Of a candidate that only the de novo model names, if it finds it as probable as `typical`.
+    edit
+        Of one that only structure editing makes.
+    log_prob
+        Change for each unit of the de novo model's log-probability, for candidates on no list.
+    typical
+        Log-probability of a right structure.
+    """
+
+    model: float = -1.0
+    edit: float = -2.0
+    log_prob: float = 0.15
+    typical: float = -12.0
+
+    def of(self, evidence: Evidence) -> NDArray[np.float64]:
+        """Return what is added to the scores of candidates, (n,), the retention index's share among it."""
+        on_list = evidence.listed | np.isfinite(evidence.library)
+        prior = np.where(evidence.denovo, self.model, np.where(evidence.edited, self.edit, 0.0))
+        plausible = np.where(np.isfinite(evidence.log_prob), self.log_prob * (evidence.log_prob - self.typical), 0.0)
+        found: NDArray[np.float64] = np.where(on_list, 0.0, prior + np.clip(plausible, -3.0, 1.0))
+        return found + evidence.retention
 
 
-def _starts(group: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return where each group of a grouped array begins."""
-    return np.flatnonzero(np.diff(group, prepend=-1)) if len(group) else np.zeros(0, np.int64)
+def query_features(measured: NDArray[np.float32], features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Compute the features of one query from its spectrum and the pair features of its candidates.
+
+    Parameters
+    ----------
+    measured
+        (bins,) intensities by nominal mass, base peak 1.
+    features
+        (n, len(PAIR_FEATURES)) of its candidates.
+
+    Returns
+    -------
+    ndarray of float64, (len(QUERY_FEATURES),)
+    """
+    at = PAIR_FEATURES.index
+    cosine = np.sort(features[:, at("cosine")])[::-1]
+    best = cosine[0] if len(cosine) else 0.0
+    gap = best - cosine[1] if len(cosine) > 1 else best
+    intensity = measured[measured > 0].astype(np.float64)
+    share = intensity / max(intensity.sum(), 1e-12)
+    columns = [features[:, at(name)] for name in ("library", "explained", "dual_encoder")]
+    tops = [float(column.max(initial=0.0)) for column in columns[:2]]
+    dual = float(columns[2].max()) if len(cosine) else 0.0
+    return np.array(
+        [
+            best, gap, *tops, dual, np.log1p((cosine > best - _CLOSE).sum()) / 3, np.log1p(len(intensity)) / 5,
+            float(-(share * np.log(share)).sum()) / 4, float(np.flatnonzero(measured > _SEEN).max(initial=0)) / 500,
+        ]
+    )  # fmt: skip
+
+
+def cosine_of_pairs(
+    measured: NDArray[np.float32], predicted: NDArray[np.float32], powers: Powers
+) -> NDArray[np.float64]:
+    """Return the weighted cosines of a spectrum (bins,) and predicted spectra (n, bins), (n,)."""
+    weight = np.arange(len(measured), dtype=np.float32) ** powers.mass_power
+    query, library = measured**powers.intensity_power * weight, predicted**powers.intensity_power * weight
+    norms = np.linalg.norm(query) * np.linalg.norm(library, axis=1)
+    cosines: NDArray[np.float64] = (library @ query / np.maximum(norms, 1e-12)).astype(np.float64)
+    return cosines
+
+
+def _scanned(measured: NDArray[np.float32], predicted: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the predicted spectra from the first measured peak on."""
+    seen = np.flatnonzero(measured)
+    first = int(seen[0]) if len(seen) else 0
+    scanned = predicted.copy()
+    scanned[:, :first] = 0
+    return scanned
+
+
+def _lead(values: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the distance of each value to the best of the known ones, at most 0."""
+    best = values[known].max() if known.any() else 0.0
+    return np.where(known, values - best, 0.0)

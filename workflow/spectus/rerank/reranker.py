@@ -1,48 +1,78 @@
-"""The reranker: how well each candidate structure explains a measured spectrum, as a posterior probability.
+"""The reranker: how probable each candidate structure of a measured spectrum is, and that none of them is right.
 
-Its folder holds config.json (kind "reranker"), the dual encoder's weights, and the name and SHA-256 sum of the
-prediction model with which the weights of the pair features were fitted.
+Its folder holds config.json (kind "reranker"), the weights of the dual encoder and of the ranker, and the name and
+SHA-256 sum of the prediction model whose spectra the ranker was fitted with.
 """
 
-import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from rdkit import Chem
+from safetensors.numpy import load_file, save_file
 
 from spectus.errors import InputError
-from spectus.files import resource
+from spectus.files import replacing, require_file, resource
 from spectus.learning.quantized_weights import load_weights, save_weights
-from spectus.prediction.base import (
-    CONFIG,
-    LEGACY_NEIMS,
-    PredictionModel,
-    misfit,
-    read_model_config,
-    write_model_config,
-)
+from spectus.molecules.suitability import ELEMENTS, survey
+from spectus.prediction.base import PredictionModel, misfit, read_model_config, write_model_config
 from spectus.prediction.registry import SHIPPED_MODELS, load_prediction_model
-from spectus.prediction.substructures import SubstructureCounts
+from spectus.prediction.substructures import count_substructures
 from spectus.rerank.dual_encoder import DualEncoder, DualEncoderConfig, embed_molecules, embed_spectra, pair_logits
-from spectus.rerank.pair_features import PAIR_FEATURES, Pairs, PairWeights, spectral_pair_features
+from spectus.rerank.evidence import Formula
+from spectus.rerank.pair_features import (
+    PAIR_FEATURES,
+    QUERY_FEATURES,
+    Evidence,
+    QueryCandidates,
+    pair_features,
+)
+from spectus.rerank.ranker import RankerWeights
+from spectus.structures import quiet_rdkit
 
 OPEN = "open"
 """Name of the reranker that ships."""
 
 _SHIPPED_RERANKER = "models/reranker-open"
-_WEIGHTS, _LEGACY_WEIGHTS = "dual_encoder.safetensors", "recogniser.safetensors"
-_SUBFOLDER = "reranker"
-_DIGITS = 6
-"""Decimals of the weights of pair features in config.json; they are near 1 to 10."""
+_DUAL, _RANKER = "dual_encoder.safetensors", "ranker.safetensors"
+_NO_FORMULA: Formula = (0,) * len(ELEMENTS)
+
+
+class Structures(NamedTuple):
+    """Candidate structures as the reranker reads them, each once.
+
+    Attributes
+    ----------
+    smiles : list of str or None, (n,)
+        None stands for a candidate without structure.
+    formula : list of tuple of int, (n,)
+        Atoms of each element, in the order of `suitability.ELEMENTS`; zeros without structure.
+    mass : ndarray of int32, (n,)
+        Nominal molecular mass, Da.
+    predicted : ndarray of float32, (n, bins)
+        Predicted spectra, base peak 1; rows of zeros where none can be predicted.
+    usable : ndarray of bool, (n,)
+        The spectrum can be predicted.
+    embedded, prior : ndarray of float32, (n, E) and (n, 1)
+        Of the dual encoder.
+    """
+
+    smiles: list[str | None]
+    formula: list[Formula]
+    mass: NDArray[np.int32]
+    predicted: NDArray[np.float32]
+    usable: NDArray[np.bool_]
+    embedded: NDArray[np.float32]
+    prior: NDArray[np.float32]
 
 
 @dataclass
 class Reranker:
-    """Scores of pairs of a measured spectrum and a candidate structure.
+    """Probabilities of candidate structures of measured spectra.
 
     Attributes
     ----------
@@ -50,10 +80,8 @@ class Reranker:
         Name of the folder.
     dual_encoder : DualEncoder
         The network that compares a spectrum with a molecule.
-    weights : PairWeights
-        Weights of the pair features.
-    known : ndarray of int64, (n,)
-        `compound_number` of the compounds from which the models learned, ascending.
+    weights : RankerWeights
+        From pair features to scores.
     prediction_model : PredictionModel
         The model whose predicted spectra the weights were fitted with.
     """
@@ -61,8 +89,7 @@ class Reranker:
     kind: ClassVar[str] = "reranker"
     name: str
     dual_encoder: DualEncoder
-    weights: PairWeights
-    known: NDArray[np.int64]
+    weights: RankerWeights
     prediction_model: PredictionModel
 
     @property
@@ -72,43 +99,43 @@ class Reranker:
 
     @classmethod
     def load(cls, folder: Path, threads: int = 0) -> Self:
-        """Read a folder that `save` wrote, or one of version 0.3 that holds NEIMS too.
+        """Read a folder that `save` wrote.
 
         Parameters
         ----------
         folder
-            The reranker's folder, or that of a prediction model with a folder `reranker` in it.
+            The reranker's folder.
         threads
             CPU threads; 0 takes all.
 
         Raises
         ------
         InputError
-            The folder holds no reranker or a damaged one, or its prediction model is missing or has other weights.
+            The folder holds no reranker, one of an earlier version or a damaged one, or its prediction model is missing
+            or has other weights.
         """
         config = read_model_config(folder)
-        if config["kind"] not in (cls.kind, LEGACY_NEIMS):
-            if (folder / _SUBFOLDER / CONFIG).is_file():
-                return cls.load(folder / _SUBFOLDER, threads)
+        if config["kind"] != cls.kind:
             raise InputError(
                 folder, f"is of the kind {config['kind']} and holds no reranker", "name a reranker, or open for the one"
                 " that ships",
             )  # fmt: skip
-        legacy = config["kind"] == LEGACY_NEIMS
-        state = load_weights(folder / (_LEGACY_WEIGHTS if legacy else _WEIGHTS))
-        try:
-            known = state.pop("known").numpy()
-            network = DualEncoder(
-                DualEncoderConfig(**config["recogniser" if legacy else "dual_encoder"]), state["vocabulary"]
+        if "weights" in config or not (folder / _RANKER).exists():
+            raise InputError(
+                folder, "is a reranker of an earlier version", "train it again, or name open for the one that ships"
             )
+        state = load_weights(folder / _DUAL)
+        try:
+            network = DualEncoder(DualEncoderConfig(**config["dual_encoder"]), state["vocabulary"])
             network.load_state_dict(state)
-            values = np.array(config["judge" if legacy else "weights"], dtype=np.float64)
-            if values.shape != (2, len(PAIR_FEATURES) + 1):
-                raise TypeError(f"weights of the shape {values.shape}")
+            weights = RankerWeights(**load_file(require_file(folder / _RANKER)))
+            if tuple(config["pair_features"]) != PAIR_FEATURES or tuple(config["query_features"]) != QUERY_FEATURES:
+                raise ValueError("features of another version")
+            weights.check()
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise misfit(folder, error) from error
-        model = load_prediction_model(folder, threads) if legacy else _prediction_model_of(folder, config, threads)
-        return cls(folder.resolve().name, network.eval(), PairWeights(values), known, model)
+        model = _prediction_model_of(folder, config, threads)
+        return cls(folder.resolve().name, network.eval(), weights, model)
 
     def save(self, folder: Path, model: str, more: dict[str, Any] | None = None) -> None:
         """Write the folder.
@@ -123,76 +150,72 @@ class Reranker:
             Further entries of config.json.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        state = self.dual_encoder.state_dict() | {"known": torch.from_numpy(self.known)}
-        save_weights(state, folder / _WEIGHTS)
+        save_weights(self.dual_encoder.state_dict(), folder / _DUAL)
+        with replacing(folder / _RANKER) as temporary:
+            save_file({name: np.ascontiguousarray(part) for name, part in self.weights._asdict().items()}, temporary)
         config = {
             "kind": self.kind,
             "prediction_model": {
                 "name": self.prediction_model.name, "sha256": self.prediction_model.sha256, "model": model,
             },
             "dual_encoder": asdict(self.dual_encoder.config),
-            "pair_features": [*PAIR_FEATURES, "constant"],
-            "weights": self.weights.values.round(_DIGITS).tolist(),
+            "pair_features": list(PAIR_FEATURES),
+            "query_features": list(QUERY_FEATURES),
             **(more or {}),
         }  # fmt: skip
         write_model_config(folder, config)
 
-    def pairs(
-        self, measured: NDArray[np.float32], candidates: "Candidates", query: NDArray[np.int64],
-        candidate: NDArray[np.int64],
-    ) -> Pairs:  # fmt: skip
-        """Compute the features of pairs of a measured spectrum and a candidate.
+    def describe(self, smiles: Sequence[str | None]) -> Structures:
+        """Predict the spectra of structures, and count what the features need.
+
+        Parameters
+        ----------
+        smiles
+            (n,) the structures, each once; None stands for a candidate without structure.
+        """
+        given = list(smiles)
+        counted = count_substructures(given, len(given))
+        predicted = fitting_bins(self.prediction_model.predict_counted(counted), self.bins)
+        vocabulary = self.dual_encoder.vocabulary.numpy().astype(np.uint64)
+        embedded, prior = embed_molecules(self.dual_encoder, counted.matrix(vocabulary))
+        with quiet_rdkit():
+            formulae = [_formula(text) for text in given]
+        usable = np.asarray(predicted.any(axis=1))
+        return Structures(given, formulae, counted.mass, predicted, usable, embedded, prior)
+
+    def features(
+        self, measured: NDArray[np.float32], structures: Structures, candidates: Sequence[NDArray[np.int64]],
+        evidence: Sequence[Evidence],
+    ) -> list[NDArray[np.float64]]:  # fmt: skip
+        """Compute the pair features of queries.
 
         Parameters
         ----------
         measured
             (n_queries, bins) intensities, base peak 1.
+        structures
+            The candidates of all queries.
         candidates
-            The structures, with their predicted spectra.
-        query, candidate
-            (n_pairs,) rows of both; grouped by query.
+            For each query, rows of `structures`.
+        evidence
+            For each query, what else speaks for its candidates.
 
         Returns
         -------
-        Pairs
+        list of ndarray of float64
+            For each query, (n_candidates, len(PAIR_FEATURES)).
         """
-        molecules, predicted = candidates.molecules, candidates.predicted
-        vocabulary = self.dual_encoder.vocabulary.numpy().astype(np.uint64)
-        logits = pair_logits(
-            embed_spectra(self.dual_encoder, measured),
-            embed_molecules(self.dual_encoder, molecules.matrix(vocabulary)),
-            molecules.mass, query, candidate,
-        )  # fmt: skip
-        starts = np.flatnonzero(np.diff(query, prepend=-1))
-        groups = zip(starts, [*starts[1:], len(query)], strict=True) if len(query) else []
-        spectral = [
-            spectral_pair_features(
-                measured[query[start]], predicted[candidate[start:stop]], molecules.mass[candidate[start:stop]]
-            )
-            for start, stop in groups
-        ]
-        features = np.concatenate([np.zeros((0, len(PAIR_FEATURES) - 1)), *spectral])
-        known = np.isin([compound_number(key) for key in candidates.inchikey14], self.known)
-        return Pairs(query, candidate, np.concatenate([features, logits[:, None]], axis=1), known[candidate])
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """Structures to compare with spectra.
-
-    Attributes
-    ----------
-    molecules : SubstructureCounts
-        (n,) their substructures.
-    inchikey14 : sequence of str or None, (n,)
-        First block of the InChIKey.
-    predicted : ndarray of float32, (n, bins)
-        Their predicted spectra as a library keeps them, base peak 1.
-    """
-
-    molecules: SubstructureCounts
-    inchikey14: Sequence[str | None]
-    predicted: NDArray[np.float32]
+        spectra = embed_spectra(self.dual_encoder, measured)
+        found = []
+        for query, (rows, more) in enumerate(zip(candidates, evidence, strict=True)):
+            pairs = np.full(len(rows), query)
+            dual = pair_logits(spectra, (structures.embedded, structures.prior), structures.mass, pairs, rows)
+            described = QueryCandidates(
+                structures.predicted[rows], [structures.formula[row] for row in rows.tolist()], dual,
+                structures.usable[rows],
+            )  # fmt: skip
+            found.append(pair_features(measured[query], described, more))
+        return found
 
 
 def load_reranker(spec: str | Path, threads: int = 0) -> Reranker:
@@ -213,10 +236,22 @@ def load_reranker(spec: str | Path, threads: int = 0) -> Reranker:
     return Reranker.load(resource(_SHIPPED_RERANKER) if str(spec) == OPEN else Path(spec), threads)
 
 
-def compound_number(inchikey14: str | None) -> int:
-    """Return a 63-bit number for the first block of an InChIKey; 0 for none."""
-    digest = hashlib.sha1((inchikey14 or "").encode(), usedforsecurity=False).digest()
-    return int.from_bytes(digest[:8], "big") >> 1 if inchikey14 else 0
+def fitting_bins(spectra: NDArray[np.float32], bins: int) -> NDArray[np.float32]:
+    """Return spectra (n, other) with so many columns: cut, or filled with zeros."""
+    if spectra.shape[1] >= bins:
+        return spectra[:, :bins]
+    return np.pad(spectra, ((0, 0), (0, bins - spectra.shape[1])))
+
+
+def model_spec(spec: str, folder: Path) -> str:
+    """Return where to find a prediction model again: names that ship as they are, paths from a folder."""
+    return "+".join(part if part in SHIPPED_MODELS else os.path.relpath(part, folder) for part in spec.split("+"))
+
+
+def _formula(smiles: str | None) -> Formula:
+    """Return the atoms of each element; zeros without structure or with an unknown element."""
+    _, _, counts = survey(Chem.MolFromSmiles(smiles) if smiles else None)
+    return tuple(counts[: len(ELEMENTS)]) or _NO_FORMULA
 
 
 def _prediction_model_of(folder: Path, config: dict[str, Any], threads: int) -> PredictionModel:

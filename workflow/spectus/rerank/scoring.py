@@ -1,4 +1,4 @@
-"""Reranking: the best hits of a search in predicted spectra, and structures that any source proposes."""
+"""Probabilities of the candidates of many queries, in blocks of bounded memory."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,19 +10,62 @@ from tqdm import tqdm
 
 from spectus.learning.measured_spectra import dense
 from spectus.library.similarity import Hits, rank_within
-from spectus.prediction.compact import compacted
-from spectus.prediction.substructures import count_substructures
-from spectus.rerank.reranker import Candidates, Reranker
-from spectus.structures import inchikey14, quiet_rdkit
+from spectus.rerank.evidence import exclusion
+from spectus.rerank.pair_features import PAIR_FEATURES, Evidence, SourcePriors, query_features
+from spectus.rerank.ranker import query_probabilities
+from spectus.rerank.reranker import Reranker
 
-SHORTLIST = 300
-"""Hits by cosine of each query that are reranked. Chosen: more take time in proportion."""
+SHORTLIST = 100
+"""Hits by cosine of each query that are reranked. Chosen: more take time in proportion (see docs/benchmarks.md)."""
 
-_QUERIES_AT_ONCE = 512
-"""Chosen: candidates that queries share are described once in such a block."""
+_QUERIES_AT_ONCE = 128
+"""Chosen: candidates that queries share are described once in such a block; some 100 MB."""
 
 _DIGITS = 9
 """Decimals of a probability, so that the order does not depend on rounding errors of the last bits."""
+
+_LEAST_CONFIDENCE = 0.01
+"""A component is a compound at least so probably. Chosen: no component is ruled out by its confidence alone."""
+
+
+class Spectrum(NamedTuple):
+    """A query.
+
+    Attributes
+    ----------
+    mz, intensity : sequence of float
+        Its peaks, m/z in Th.
+    confidence : float
+        Probability that the spectrum is of one compound, 0-1.
+    """
+
+    mz: Sequence[float]
+    intensity: Sequence[float]
+    confidence: float = 1.0
+
+
+class Ranked(NamedTuple):
+    """Probabilities of the n candidates of a query, in the order in which they were given.
+
+    Attributes
+    ----------
+    probability : ndarray of float64, (n,)
+        That the candidate is right.
+    none : float
+        That none of them is. All add up to 1.
+    cosine : ndarray of float64, (n,)
+        Weighted cosine with the predicted spectrum, 0-1; NaN where none can be predicted.
+    explained : ndarray of float64, (n,)
+        Share of the ion current that subformulae explain, 0-1; NaN where no spectrum can be predicted.
+    excluded : list of str or None, (n,)
+        Why the spectrum excludes a structure.
+    """
+
+    probability: NDArray[np.float64]
+    none: float
+    cosine: NDArray[np.float64]
+    explained: NDArray[np.float64]
+    excluded: list[str | None]
 
 
 class RerankedHits(NamedTuple):
@@ -33,24 +76,54 @@ class RerankedHits(NamedTuple):
     hits : Hits
         By query, best first; scores and cosines are those of the search.
     posterior : ndarray of float64, (n_hits,)
-        Probability that the hit is right, if one of the hits of its query is.
+        Probability that the hit is right.
     """
 
     hits: Hits
     posterior: NDArray[np.float64]
 
 
+def rank_candidates(
+    reranker: Reranker, spectra: Sequence[Spectrum], candidates: Sequence[Sequence[str | None]],
+    evidence: Sequence[Evidence], priors: SourcePriors | None = None,
+) -> list[Ranked]:  # fmt: skip
+    """Compute the probabilities of the candidates of queries.
+
+    Parameters
+    ----------
+    reranker
+        The reranker.
+    spectra
+        (n_queries,) the queries.
+    candidates
+        For each query, SMILES of its candidates; None for one without a known structure.
+    evidence
+        For each query, what else speaks for its candidates.
+    priors
+        Of the sources; None takes the defaults.
+
+    Returns
+    -------
+    list of Ranked, (n_queries,)
+    """
+    ranked = list[Ranked]()
+    with tqdm(total=len(spectra), desc="rank", unit=" spectra", disable=None, leave=False, delay=1) as bar:
+        for start in range(0, len(spectra), _QUERIES_AT_ONCE):
+            at = slice(start, start + _QUERIES_AT_ONCE)
+            ranked += _ranked_block(reranker, spectra[at], candidates[at], evidence[at], priors or SourcePriors())
+            bar.update(len(spectra[at]))
+    return ranked
+
+
 def rerank_hits(
     queries: pa.Table, library: pa.Table, hits: Hits, reranker: Reranker, top: int, min_score: float
 ) -> RerankedHits:
-    """Rank the hits of each query by the reranker.
-
-    The posterior probability says which hit to prefer. It does not say that any of them is right.
+    """Rank the hits of each query in a predicted library by their probability.
 
     Parameters
     ----------
     queries, library
-        Tables of schema SPECTRA; the library's spectra are predicted.
+        Tables of schema SPECTRA.
     hits
         From a search of the library, grouped by query.
     reranker
@@ -64,18 +137,16 @@ def rerank_hits(
     -------
     RerankedHits
     """
-    used, candidate = np.unique(hits.entry, return_inverse=True)
     asked, query = np.unique(hits.query, return_inverse=True)
-    records, spectra = library.take(pa.array(used)), queries.take(pa.array(asked))
-    smiles = records["smiles"].to_pylist()
-    candidates = Candidates(
-        count_substructures(smiles, len(smiles)),
-        [key[:14] if key else None for key in records["inchikey"].to_pylist()],
-        dense(records["mz"].to_pylist(), records["intensity"].to_pylist(), reranker.bins),
-    )
-    measured = dense(spectra["mz"].to_pylist(), spectra["intensity"].to_pylist(), reranker.bins)
-    pairs = reranker.pairs(measured, candidates, query, candidate)
-    posterior = np.round(reranker.weights.posterior_probabilities(pairs), _DIGITS)
+    spectra = queries.take(pa.array(asked))
+    smiles = library["smiles"].take(pa.array(hits.entry)).to_pylist()
+    lengths = np.bincount(query, minlength=len(asked))
+    ends = np.cumsum(lengths)
+    listed: list[list[str | None]] = [smiles[end - n : end] for n, end in zip(lengths, ends, strict=True)]
+    peaks = zip(spectra["mz"].to_pylist(), spectra["intensity"].to_pylist(), strict=True)
+    asked_spectra = [Spectrum(mz, intensity) for mz, intensity in peaks]
+    ranked = rank_candidates(reranker, asked_spectra, listed, [Evidence.of_list(n) for n in lengths.tolist()])
+    posterior = np.round(np.concatenate([np.zeros(0), *(found.probability for found in ranked)]), _DIGITS)
     order = np.lexsort((hits.entry, -posterior, hits.query))
     order = order[hits.cosine[order] >= min_score]
     order = order[rank_within(hits.query[order]) < top]
@@ -85,7 +156,7 @@ def rerank_hits(
 def posterior_probabilities(
     reranker: Reranker, spectra: Sequence[tuple[Sequence[float], Sequence[float]]], candidates: Sequence[Sequence[str]]
 ) -> list[NDArray[np.float64]]:
-    """Compute how well each structure that is proposed for a spectrum explains it.
+    """Compute the probabilities of structures that are proposed for spectra, with no other evidence.
 
     Parameters
     ----------
@@ -99,54 +170,52 @@ def posterior_probabilities(
     Returns
     -------
     list of ndarray of float64
-        For each query, (number of candidates,): the probability that the structure is the right one, if one of those
-        proposed is; 0 for a structure whose spectrum cannot be predicted.
+        For each query, (number of candidates,); 0 for a structure whose spectrum cannot be predicted.
     """
-    posterior = list[NDArray[np.float64]]()
-    starts = range(0, len(spectra), _QUERIES_AT_ONCE)
-    with tqdm(total=len(spectra), desc="reranker", unit=" spectra", disable=None, leave=False, delay=1) as bar:
-        for at in (slice(start, start + _QUERIES_AT_ONCE) for start in starts):
-            posterior += _of_block(reranker, spectra[at], [list(proposed) for proposed in candidates[at]])
-            bar.update(len(candidates[at]))
-    return posterior
+    evidence = [Evidence.of_list(len(proposed)) for proposed in candidates]
+    ranked = rank_candidates(reranker, [Spectrum(*peaks) for peaks in spectra], candidates, evidence)
+    return [np.where(np.isnan(found.cosine), 0.0, found.probability) for found in ranked]
 
 
-def _of_block(
-    reranker: Reranker, spectra: Sequence[tuple[Sequence[float], Sequence[float]]], proposed: list[list[str]]
-) -> list[NDArray[np.float64]]:
-    """Return the posterior probabilities of some queries; a structure that cannot be predicted takes no part."""
-    smiles = sorted({text for of_query in proposed for text in of_query})
-    place = {text: row for row, text in enumerate(smiles)}
-    query = np.repeat(np.arange(len(proposed)), [len(of_query) for of_query in proposed])
-    candidate = np.array([place[text] for of_query in proposed for text in of_query], np.int64)
-    measured = dense([mz for mz, _ in spectra], [intensity for _, intensity in spectra], reranker.bins)
-    candidates, can_be_predicted = predicted_candidates(reranker, smiles)
-    usable = can_be_predicted[candidate]
-    pairs = reranker.pairs(measured, candidates, query[usable], candidate[usable])
-    posterior = np.zeros(len(query))
-    posterior[usable] = reranker.weights.posterior_probabilities(pairs)
-    return np.split(posterior, np.searchsorted(query, np.arange(1, len(proposed))))
+def _ranked_block(
+    reranker: Reranker, spectra: Sequence[Spectrum], candidates: Sequence[Sequence[str | None]],
+    evidence: Sequence[Evidence], priors: SourcePriors,
+) -> list[Ranked]:  # fmt: skip
+    distinct = sorted({text for of_query in candidates for text in of_query if text is not None})
+    place: dict[str | None, int] = {text: row for row, text in enumerate(distinct)}
+    place[None] = len(distinct)
+    structures = reranker.describe([*distinct, None])
+    measured = dense([one.mz for one in spectra], [one.intensity for one in spectra], reranker.bins)
+    rows = [np.array([place[text] for text in of_query], np.int64) for of_query in candidates]
+    features = reranker.features(measured, structures, rows, evidence)
+    formulae = [[structures.formula[row] for row in of_query.tolist()] for of_query in rows]
+    return [
+        _ranked(reranker, (spectrum, intensities), of_query, priors.of(more), of_structures)
+        for spectrum, intensities, of_query, more, of_structures in zip(
+            spectra, measured, features, evidence, formulae, strict=True
+        )
+    ]
 
 
-def predicted_candidates(reranker: Reranker, smiles: Sequence[str]) -> tuple[Candidates, NDArray[np.bool_]]:
-    """Predict the spectra of structures as a library keeps them.
+def _ranked(
+    reranker: Reranker, query: tuple[Spectrum, NDArray[np.float32]], features: NDArray[np.float64],
+    prior: NDArray[np.float64], formulae: Sequence[tuple[int, ...]],
+) -> Ranked:  # fmt: skip
+    """Return the probabilities of one query.
 
-    Returns
-    -------
-    candidates : Candidates
-        (n,) the structures.
-    usable : ndarray of bool, (n,)
-        Which of them the prediction model can take.
+    The odds of "none of these" are divided by the confidence of the component: what is no compound is none of them.
     """
-    molecules = count_substructures(smiles, len(smiles))
-    predicted = compacted(fitting_bins(reranker.prediction_model.predict_counted(molecules), reranker.bins))
-    with quiet_rdkit():
-        blocks = [inchikey14(text) for text in smiles]
-    return Candidates(molecules, blocks, predicted), np.asarray(predicted.any(axis=1))
-
-
-def fitting_bins(spectra: NDArray[np.float32], bins: int) -> NDArray[np.float32]:
-    """Return spectra (n, other) with so many columns: cut, or filled with zeros."""
-    if spectra.shape[1] >= bins:
-        return spectra[:, :bins]
-    return np.pad(spectra, ((0, 0), (0, bins - spectra.shape[1])))
+    spectrum, measured = query
+    scores = reranker.weights.scores(features) + prior
+    none = float(reranker.weights.none_scores(query_features(measured, features)[None])[0])
+    none -= float(np.log(max(spectrum.confidence, _LEAST_CONFIDENCE)))
+    probability, rest = query_probabilities(scores, none)
+    unpredicted = features[:, PAIR_FEATURES.index("unpredicted")] == 1
+    excluded = [exclusion(measured, formula) if any(formula) else None for formula in formulae]
+    return Ranked(
+        np.round(probability, _DIGITS),
+        round(rest, _DIGITS),
+        np.where(unpredicted, np.nan, features[:, PAIR_FEATURES.index("cosine")]),
+        np.where(unpredicted, np.nan, features[:, PAIR_FEATURES.index("explained")]),
+        excluded,
+    )

@@ -7,19 +7,8 @@ from typing import Self
 from spectus.learning.fit import Plan
 from spectus.learning.settings import read_settings
 from spectus.rerank.dual_encoder import DualEncoderConfig
-
-_NEW_NAMES = {
-    "choosing_share": "tuning_share",
-    "judge_queries": "queries",
-    "reranker_queries": "queries",
-    "recogniser": "dual_encoder",
-    "recogniser_plan": "plan",
-    "dual_encoder_plan": "plan",
-}
-"""Keys of version 0.3, and what they are called now."""
-
-_OF_NEIMS = frozenset({"neims", "neims_plan"})
-"""Keys for NEIMS, which version 0.3 had in the same file."""
+from spectus.rerank.fitting import RankerSettings, Situations
+from spectus.rerank.query_lists import ListSettings
 
 
 @dataclass(frozen=True)
@@ -62,19 +51,15 @@ class RerankerSettings:
     kind : str
         "reranker".
     seed : int
-        Of the draw of the tuning set, the first weights and the batches. Take that of the prediction model.
-    tuning_share : float
-        Share of the train split's compounds in the tuning set. It finds the number of steps, and the weights of the
-        pair features are fitted on it. Take that of the prediction model.
+        Of the first weights and the batches of the dual encoder.
     least_compounds : int
         A substructure is read if so many training compounds have it.
-    queries : int
-        Spectra on which the weights are fitted: so many of compounds of the tuning set, and so many of others.
-    known_share : float
-        Assumed share of queries of compounds from which the models learned, 0-1. Chosen: such a compound is mostly
-        found in a measured library first.
-    shortlist : int
-        Candidates of each of these queries, the best by cosine.
+    lists : ListSettings
+        Queries and candidates on which the ranker is fitted.
+    situations : Situations
+        How often the compound of a query is where.
+    ranker : RankerSettings
+        How the ranker is fitted.
     dual_encoder : DualEncoderConfig
         Sizes of the dual encoder.
     plan : Plan
@@ -85,11 +70,10 @@ class RerankerSettings:
 
     kind: str = "reranker"
     seed: int = 1
-    tuning_share: float = 0.13
     least_compounds: int = 5
-    queries: int = 1000
-    known_share: float = 0.1
-    shortlist: int = 200
+    lists: ListSettings = field(default_factory=ListSettings)
+    situations: Situations = field(default_factory=Situations)
+    ranker: RankerSettings = field(default_factory=RankerSettings)
     dual_encoder: DualEncoderConfig = field(default_factory=DualEncoderConfig)
     plan: Plan = field(default_factory=Plan)
     augmentation: InstrumentVariation = field(default_factory=InstrumentVariation)
@@ -97,4 +81,4 @@ class RerankerSettings:
     @classmethod
     def read(cls, path: Path) -> Self:
         """Read YAML with these keys; a mistyped one is an error."""
-        return read_settings(path, cls, _NEW_NAMES, _OF_NEIMS)
+        return read_settings(path, cls)

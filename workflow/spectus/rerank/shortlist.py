@@ -9,7 +9,7 @@ from spectus.library.similarity import PREDICTED, Powers
 from spectus.prediction.base import PredictionModel
 from spectus.prediction.compact import compacted
 from spectus.prediction.substructures import SubstructureCounts
-from spectus.rerank.scoring import fitting_bins
+from spectus.rerank.reranker import fitting_bins
 
 _MOLECULES_AT_ONCE = 4096
 """Chosen: some 10 MB of spectra."""

@@ -1,87 +1,57 @@
-"""The command `spectus train reranker`: a reranker from measured spectra with structures and a prediction model.
+"""Training a reranker: the dual encoder, then the ranker on queries from sources that the models did not learn from.
 
-The dual encoder is fitted twice, as `prediction.training` does with prediction models. The weights of the pair features
-are fitted on the tuning set, with the dual encoder of the first fitting and the prediction model of its first fitting,
-since both must not have learned from the tuning set. The reranker that is written has the dual encoder of the second
-fitting, these weights, and the prediction model.
+A collection of spectra from one laboratory flatters a model that learned from it. So the ranker is fitted on folds:
+sources that a prediction model and a dual encoder of their own left out, with all their compounds. The dual encoder
+that ships learns from all sources. Leave-one-source-out then leaves each laboratory out of the fitting of the ranker,
+too; its scores are calibrated on these.
 """
 
-import logging
-import os
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 
 from spectus.errors import InputError
-from spectus.files import resource
+from spectus.files import require_file
 from spectus.learning.fit import FitRecord, training_identity, write_log
 from spectus.learning.inputs import TrainingInputs
-from spectus.learning.measured_spectra import MeasuredSpectra, below, read_measured, tuning_set
+from spectus.learning.measured_spectra import STANDARD_EV, MeasuredSpectra
+from spectus.library.records import read_spectra
 from spectus.molecules.exclusions import Exclusions
-from spectus.molecules.reading import read_molecules
-from spectus.prediction.base import CONFIG, PredictionModel, read_model_config, set_threads
+from spectus.prediction.base import PredictionModel, set_threads
 from spectus.prediction.neims.task import CountedSpectra
-from spectus.prediction.registry import SHIPPED_MODELS, load_prediction_model
+from spectus.prediction.registry import load_prediction_model
 from spectus.prediction.substructures import SubstructureCounts, count_substructures, frequent_substructures
-from spectus.prediction.training import (
-    NOTHING,
-    TUNED,
-    n_compounds,
-    read_prediction_settings,
-    run_fit,
-    train_prediction_model,
-)
-from spectus.rerank.calibration import calibrated_weights
+from spectus.prediction.training import NOTHING, run_fit
 from spectus.rerank.dual_encoder import DualEncoder
-from spectus.rerank.pair_features import PAIR_FEATURES, PairWeights
-from spectus.rerank.reranker import Reranker, compound_number
+from spectus.rerank.fitting import calibrated_ranker, situation_lists
+from spectus.rerank.pair_features import PAIR_FEATURES, QUERY_FEATURES
+from spectus.rerank.query_lists import QueryPairs, Records, drawn_queries, query_pairs, read_records
+from spectus.rerank.ranker import RankerWeights
+from spectus.rerank.reranker import Reranker, model_spec
 from spectus.rerank.settings import RerankerSettings
 from spectus.rerank.tasks import DualEncoderTask
-from spectus.structures import flat_smiles, hashed, quiet_rdkit
+from spectus.structures import flat_smiles, hashed, inchikey14, quiet_rdkit
 
-_LOG = logging.getLogger("spectus")
 _HALF = 0.5
 
 
-def train_forward(inputs: TrainingInputs) -> None:
-    """Fit NEIMS and a reranker, as version 0.3 did, or RASSP alone if the settings are of RASSP.
-
-    The folder `out` receives the prediction model, and `out/reranker` the reranker.
-
-    Parameters
-    ----------
-    inputs
-        `settings` is YAML with the keys of `NeimsSettings` and `RerankerSettings`, or of `RasspSettings`.
-
-    Raises
-    ------
-    InputError
-        As of `train_prediction_model` and `train_reranker`.
-    """
-    of_reranker = read_prediction_settings(inputs.settings).kind == "neims"
-    if of_reranker:
-        RerankerSettings.read(inputs.settings)  # a mistyped key is told before the first fitting
-    train_prediction_model(inputs)
-    if of_reranker:
-        train_reranker(replace(inputs, prediction_models=(inputs.out,), out=inputs.out / "reranker"))
-
-
 def train_reranker(inputs: TrainingInputs) -> None:
-    """Fit a reranker on the split train and write its folder.
+    """Fit a reranker and write its folder.
 
-    The folder receives config.json, dual_encoder.safetensors, log.parquet, loss.svg, and the folder `fitting` with what
-    is needed to resume after a stop. A second call resumes; different settings or data are refused.
+    The folder receives config.json, dual_encoder.safetensors, ranker.safetensors, log.parquet, loss.svg, and the folder
+    `fitting` with what is needed to resume after a stop. A second call resumes; different settings or data are refused.
 
     Parameters
     ----------
     inputs
-        `settings` is YAML with the keys of `RerankerSettings`. `molecules` is a list of which half serves as wrong
-        answers of the dual encoder, and all as candidates; None: the library's own molecules only. `prediction_models`
-        is the model whose spectra the reranker compares, by default neims; of several, the mean.
+        `settings` is YAML with the keys of `RerankerSettings`. `predicted` are libraries of predicted spectra that the
+        first of `prediction_models` made of a molecule list. The further prediction models did not learn from the
+        records whose column `fold` is 1, 2, and so on, nor from other records of their compounds.
 
     Raises
     ------
@@ -91,122 +61,97 @@ def train_reranker(inputs: TrainingInputs) -> None:
     """
     settings = RerankerSettings.read(inputs.settings)
     set_threads(inputs.threads)
-    spec = "+".join(str(model) for model in inputs.prediction_models) or "neims"
-    model = load_prediction_model(spec)
+    if not inputs.predicted:
+        raise InputError("--predicted", "is missing", "give a library of predicted spectra of a molecule list")
     exclusions = Exclusions.read(inputs.exclude)
-    bins = settings.dual_encoder.bins
-    train, valid = read_measured(inputs.library, exclusions, below(bins))
-    data = CountedSpectra.of(train, bins)
-    usable, in_tuning_set = data.usable(), tuning_set(train, settings.tuning_share, settings.seed)
-    learned, tuning = np.flatnonzero(usable & ~in_tuning_set), np.flatnonzero(usable & in_tuning_set)
-    if not len(learned) or not len(tuning):
+    records = read_records(inputs.library, exclusions, settings.dual_encoder.bins)
+    listed = pa.concat_tables([read_spectra(require_file(path)) for path in inputs.predicted])
+    listed = listed.filter(pc.is_null(listed["reason"]))
+    specs = [str(model) for model in inputs.prediction_models] or ["rassp"]
+    if len(specs) - 1 != int(records.fold.max(initial=0)):
         raise InputError(
-            inputs.library, "leaves no compound to learn from or none for the tuning set", "give a larger library"
-        )
-    listed = candidates_of(inputs.molecules, train, exclusions.adding(valid.smiles.tolist(), "the split valid"))
-    made_of = training_identity(
-        (settings, model.sha256), [inputs.library, *inputs.exclude, *([inputs.molecules] if inputs.molecules else [])]
-    )
-    fittings = _Fittings(settings, data, listed, FitRecord(inputs.out / "fitting", made_of, settings.seed))
-    network, steps = fittings.fit("tuning", learned, tuning, None)
-    tuned = _reranker(network, data, learned, _without_tuning_set(spec, settings), None)
-    weights = calibrated_weights(tuned, data, learned, tuning, listed, settings)
-    rows = np.flatnonzero(usable)
-    network, _ = fittings.fit("whole", rows, NOTHING, steps)
-    more = {"steps": steps, "train_spectra": len(rows), "train_compounds": n_compounds(train, rows)}
-    _reranker(network, data, rows, model, weights).save(inputs.out, _from_folder(spec, inputs.out), more)
-    write_log(fittings.log, inputs.out)
+            inputs.library, f"has {int(records.fold.max(initial=0))} folds", "give as many prediction models after the"
+            " first one",
+        )  # fmt: skip
+    made_of = training_identity((settings, specs), [inputs.library, *inputs.exclude, *inputs.predicted])
+    trainer = _Trainer(settings, records, listed, FitRecord(inputs.out / "fitting", made_of, settings.seed))
+    pairs, shipped = list[QueryPairs](), None
+    for fold, spec in enumerate(specs):
+        reranker = trainer.unweighted(fold, load_prediction_model(spec))
+        shipped = shipped or reranker
+        queries = drawn_queries(records, fold, settings.lists)
+        pairs += query_pairs(records, queries, listed, reranker, settings.lists)
+    assert shipped is not None
+    lists, laboratories = situation_lists(pairs, settings.situations)
+    weights, scores = calibrated_ranker(lists, laboratories, settings.ranker)
+    shipped.weights = weights
+    more = {"queries": len(pairs), "leave_one_source_out": scores, "settings": asdict(settings)}
+    shipped.save(inputs.out, model_spec(specs[0], inputs.out), more)
+    write_log(trainer.log, inputs.out)
 
 
-class _Fittings:
-    """The two fittings of a dual encoder."""
+class _Trainer:
+    """Fits the dual encoders of the folds."""
 
-    def __init__(
-        self, settings: RerankerSettings, data: CountedSpectra, listed: SubstructureCounts, record: FitRecord
-    ) -> None:
-        smiles = np.array(listed.smiles, dtype=np.str_)
-        without_spectra = half_of(smiles) & ~np.isin(smiles, data.measured.smiles)
-        self.settings, self.data, self.record = settings, data, record
-        self.others = listed.at(np.flatnonzero(without_spectra)) if without_spectra.any() else None
+    def __init__(self, settings: RerankerSettings, records: Records, listed: pa.Table, record: FitRecord) -> None:
+        self.settings, self.records, self.record = settings, records, record
         self.log = list[dict[str, Any]]()
+        self.others = self._others(listed)
 
-    def fit(
-        self, name: str, learned: NDArray[np.int64], tuning: NDArray[np.int64], steps: int | None
-    ) -> tuple[DualEncoder, int]:
-        """Return a dual encoder fitted on some spectra, and its number of steps."""
-        settings, least = self.settings, self.settings.least_compounds
-        vocabulary = frequent_substructures(self.data.molecules, np.unique(self.data.row[learned]), least)
+    def unweighted(self, fold: int, model: PredictionModel) -> Reranker:
+        """Return a reranker whose dual encoder did not learn from a fold; its weights are zero."""
+        settings, records = self.settings, self.records
+        kept = learned_records(records, fold)
+        train = records.at(kept)
+        peaks = list(zip(train.mz, train.intensity, strict=True))
+        spectra = MeasuredSpectra.of_peaks(
+            train.smiles.tolist(), train.inchikey14.tolist(), [STANDARD_EV] * len(kept), peaks
+        )
+        data = CountedSpectra.of(spectra, settings.dual_encoder.bins)
+        learned = np.flatnonzero(data.usable())
+        vocabulary = frequent_substructures(data.molecules, np.unique(data.row[learned]), settings.least_compounds)
         if not len(vocabulary):
             raise InputError(
-                f"least_compounds: {least}", "no substructure is in so many compounds", "give a smaller number"
-            )
+                f"least_compounds: {settings.least_compounds}", "no substructure is in so many compounds",
+                "give a smaller number",
+            )  # fmt: skip
         torch.manual_seed(settings.seed)
-        task = DualEncoderTask(self.data, learned, tuning, vocabulary, settings, self.others)
-        fit = run_fit(f"{name} dual encoder", task, settings.plan, self.record, steps)
+        counts, keys = self.others
+        allowed = np.flatnonzero(~np.isin(keys, records.inchikey14))
+        others = counts.at(allowed) if len(allowed) else None
+        task = DualEncoderTask(data, learned, NOTHING, vocabulary, settings, others)
+        fit = run_fit(f"dual_encoder fold {fold}", task, settings.plan, self.record, None)
         self.log += fit.log
-        return task.network.eval(), fit.best_step
+        network: DualEncoder = task.network.eval()
+        return Reranker("", network, _no_weights(), model)
+
+    def _others(self, listed: pa.Table) -> tuple[SubstructureCounts, NDArray[np.str_]]:
+        """Return molecules of half of the list, as wrong answers, and their InChIKey blocks."""
+        kept, keys = list[str](), list[str]()
+        with quiet_rdkit():
+            for text in listed["smiles"].to_pylist():
+                flat = flat_smiles(text)
+                if flat is not None and hashed(flat) < _HALF:
+                    kept.append(flat)
+                    keys.append(inchikey14(flat))
+        return count_substructures(kept, len(kept)), np.array(keys)
 
 
-def _reranker(
-    network: DualEncoder, data: CountedSpectra, learned: NDArray[np.int64], model: PredictionModel,
-    weights: PairWeights | None,
-) -> Reranker:  # fmt: skip
-    """Return a reranker whose models learned from some spectra; None: weights of 0."""
-    known = sorted({compound_number(key) for key in data.measured.inchikey14[learned].tolist()})
-    nothing = PairWeights(np.zeros((2, len(PAIR_FEATURES) + 1)))
-    return Reranker("", network, weights or nothing, np.array(known, dtype=np.int64), model)
+def learned_records(records: Records, fold: int) -> NDArray[np.int64]:
+    """Return rows of the records from which the models of a fold learn.
 
-
-def _without_tuning_set(spec: str, settings: RerankerSettings) -> PredictionModel:
-    """Return the prediction model that did not learn from the tuning set, as far as there is one."""
-    folders = [_folder(part) for part in spec.split("+")]
-    found = list[str]()
-    for part, folder in zip(spec.split("+"), folders, strict=True):
-        tuned = folder / TUNED
-        tuning = read_model_config(folder).get("tuning_set", {})
-        same = (tuning.get("seed"), tuning.get("share")) == (settings.seed, settings.tuning_share)
-        if same and tuning.get("learned") and (tuned / CONFIG).exists():
-            found.append(str(tuned))
-            continue
-        if not same or tuning.get("learned"):
-            _LOG.warning(
-                "%s: may have learned from the tuning set; the posterior probabilities will be too confident", part
-            )
-        found.append(part)
-    return load_prediction_model("+".join(found))
-
-
-def _folder(part: str) -> Path:
-    """Return the folder of a prediction model."""
-    return resource(SHIPPED_MODELS[part]) if part in SHIPPED_MODELS else Path(part)
-
-
-def _from_folder(spec: str, folder: Path) -> str:
-    """Return where to find the prediction model again: names as they are, paths from a folder."""
-    return "+".join(part if part in SHIPPED_MODELS else os.path.relpath(part, folder) for part in spec.split("+"))
-
-
-def candidates_of(molecules: Path | None, train: MeasuredSpectra, exclusions: Exclusions) -> SubstructureCounts:
-    """Return the molecules of the train split and of a list, by ascending canonical SMILES.
-
-    Parameters
-    ----------
-    molecules
-        The list; None: none.
-    train
-        The train split.
-    exclusions
-        Compounds of the list to leave out, those of the split valid among them.
+    None is of a compound of the fold or of the split valid.
     """
-    kept = set(train.smiles.tolist())
-    with quiet_rdkit():
-        for molecule in read_molecules(molecules) if molecules else []:
-            flat = flat_smiles(molecule.smiles)
-            if flat is not None and flat not in kept and exclusions.reason(flat) is None:
-                kept.add(flat)
-    return count_substructures(sorted(kept), len(kept))
+    left_out = records.split == "valid"
+    if fold:
+        left_out |= records.fold == fold
+    return np.flatnonzero(~np.isin(records.inchikey14, records.inchikey14[left_out]))
 
 
-def half_of(smiles: NDArray[np.str_]) -> NDArray[np.bool_]:
-    """Return which molecules of a list the dual encoder may meet: half of them, by a hash of the SMILES, (n,)."""
-    return np.array([hashed(text) < _HALF for text in smiles.tolist()], bool)
+def _no_weights() -> RankerWeights:
+    """Return weights of zero."""
+    pair, query = np.zeros(len(PAIR_FEATURES), np.float32), np.zeros(len(QUERY_FEATURES), np.float32)
+    return RankerWeights(
+        pair, pair + 1, pair[None], pair[None, :, None], np.zeros((1, 1), np.float32), np.zeros((1, 1), np.float32),
+        query, query + 1, np.zeros((1, len(query) + 1), np.float32), np.ones(1, np.float32),
+    )  # fmt: skip

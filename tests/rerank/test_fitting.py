@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+
+from spectus.rerank.fitting import (
+    CandidateLists,
+    RankerSettings,
+    Situations,
+    calibrated_ranker,
+    fit_ranker,
+    list_likelihoods,
+    situation_lists,
+)
+from spectus.rerank.pair_features import PAIR_FEATURES, QUERY_FEATURES
+from spectus.rerank.query_lists import QueryPairs
+from spectus.rerank.ranker import query_probabilities
+
+COSINE = PAIR_FEATURES.index("cosine")
+SETTINGS = RankerSettings(networks=2, hidden=4, steps=300, lists_at_once=64)
+
+
+def lists(n_lists: int, n_candidates: int, seed: int) -> CandidateLists:
+    """The cosine tells the right candidate; where its best is low, none is right."""
+    random = np.random.default_rng(seed)
+    features = random.normal(size=(n_lists * n_candidates, len(PAIR_FEATURES)))
+    cosine = features[:, COSINE].reshape(n_lists, n_candidates)
+    right = np.zeros((n_lists, n_candidates), bool)
+    right[np.arange(n_lists), cosine.argmax(axis=1)] = cosine.max(axis=1) > 1.0
+    of_query = np.zeros((n_lists, len(QUERY_FEATURES)))
+    of_query[:, 0] = cosine.max(axis=1)
+    starts = np.arange(n_lists) * n_candidates
+    return CandidateLists(features, right.ravel(), starts, of_query, np.ones(n_lists))
+
+
+def test_the_ranker_learns_what_tells_the_right_candidate_and_none() -> None:
+    weights = fit_ranker(lists(400, 6, 0), SETTINGS)
+    unseen = lists(200, 6, 1)
+    pairs, none = list_likelihoods(weights.scores(unseen.features), weights.none_scores(unseen.of_query), unseen)
+    answered = np.logical_or.reduceat(unseen.right, unseen.starts)
+    first = pairs.reshape(200, 6).argmax(axis=1) == unseen.right.reshape(200, 6).argmax(axis=1)
+    assert first[answered].mean() > 0.9
+    assert none[~answered].mean() > 0.6 > 0.4 > none[answered].mean()
+    assert (np.add.reduceat(pairs, unseen.starts) + none) == pytest.approx(1)
+
+
+def test_one_query_has_the_same_probabilities_as_in_a_list() -> None:
+    some = lists(5, 6, 2)
+    weights = fit_ranker(some, RankerSettings(networks=1, hidden=4, steps=20))
+    scores, none = weights.scores(some.features), weights.none_scores(some.of_query)
+    pairs, rest = list_likelihoods(scores, none, some)
+    alone, left = query_probabilities(scores[6:12], float(none[1]))
+    assert alone == pytest.approx(pairs[6:12])
+    assert left == pytest.approx(rest[1])
+
+
+def test_the_same_seed_gives_the_same_weights() -> None:
+    settings = RankerSettings(networks=1, hidden=4, steps=20)
+    first, second = (fit_ranker(lists(50, 4, 3), settings) for _ in range(2))
+    assert all((a == b).all() for a, b in zip(first, second, strict=True))
+
+
+def query(laboratory: str, found: bool, in_library: bool) -> QueryPairs:
+    features = np.zeros((3, len(PAIR_FEATURES)))
+    features[:, COSINE] = (0.9, 0.8, 0.7)
+    if in_library:
+        features[1, PAIR_FEATURES.index("in_library")] = 1
+        features[1, PAIR_FEATURES.index("library")] = 0.95
+    right = np.array([False, True, False])
+    return QueryPairs(np.ones(50, np.float32), ["C", "CC", "CCC"], features, right, found, "CC", "KEY", laboratory)
+
+
+def test_lists_of_all_situations() -> None:
+    queries = [query("a", True, True), query("b", False, False)]
+    found, laboratory = situation_lists(queries, Situations(0.5, 0.3, 0.2))
+    answered = np.logical_or.reduceat(found.right, found.starts).tolist()
+    assert answered == [True, True, False, False, False]
+    assert laboratory.tolist() == ["a", "a", "b", "a", "b"]
+    assert found.weight.tolist() == pytest.approx([0.5, 0.15, 0.15, 0.1, 0.1])
+    library = found.features[:, PAIR_FEATURES.index("library")]
+    assert np.flatnonzero(library).tolist() == [1]  # in the first situation only
+
+
+def test_one_laboratory_is_cut_in_two_to_calibrate() -> None:
+    queries = [query("a", True, True)._replace(inchikey14=f"KEY{number}") for number in range(12)]
+    found, parts = situation_lists(queries, Situations())
+    assert set(parts.tolist()) == {"first", "second"}
+    weights, scores = calibrated_ranker(found, parts, RankerSettings(networks=1, hidden=2, steps=30))
+    assert weights.slope[0] == pytest.approx(scores["slope"])
+    assert scores["log_likelihood"] < 0

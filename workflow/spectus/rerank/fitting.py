@@ -1,0 +1,329 @@
+"""Fitting the ranker: candidates in several situations, and the networks that find the right one among them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from torch import Tensor, nn
+
+from spectus.rerank.pair_features import PAIR_FEATURES, QUERY_FEATURES, query_features
+from spectus.rerank.query_lists import QueryPairs
+from spectus.rerank.ranker import RankerWeights
+from spectus.structures import hashed
+
+_AT = PAIR_FEATURES.index
+_HALF = 0.5
+_LEADS = (("cosine_lead", "cosine"), ("dual_lead", "dual_encoder"))
+
+
+class CandidateLists(NamedTuple):
+    """Lists of candidates, grouped by list; several lists may be of one query.
+
+    Attributes
+    ----------
+    features : ndarray of float64, (n_pairs, F)
+        Pair features.
+    right : ndarray of bool, (n_pairs,)
+        The right structures, at most one in each list.
+    starts : ndarray of int64, (n_lists,)
+        Where each list begins.
+    of_query : ndarray of float64, (n_lists, G)
+        Features of the query.
+    weight : ndarray of float64, (n_lists,)
+        How much each list counts.
+    """
+
+    features: NDArray[np.float64]
+    right: NDArray[np.bool_]
+    starts: NDArray[np.int64]
+    of_query: NDArray[np.float64]
+    weight: NDArray[np.float64]
+
+    @property
+    def group(self) -> NDArray[np.int64]:
+        """List of each pair, (n_pairs,)."""
+        return np.repeat(np.arange(len(self.starts)), np.diff([*self.starts, len(self.right)]))
+
+    def at(self, lists: NDArray[np.int64]) -> "CandidateLists":
+        """Return some of the lists."""
+        ends = np.append(self.starts[1:], len(self.right))
+        lengths = (ends - self.starts)[lists]
+        starts = np.cumsum(lengths) - lengths
+        pairs = np.repeat(self.starts[lists] - starts, lengths) + np.arange(lengths.sum())
+        return CandidateLists(self.features[pairs], self.right[pairs], starts, self.of_query[lists], self.weight[lists])
+
+
+@dataclass(frozen=True)
+class RankerSettings:
+    """How the ranker is fitted. Chosen by leave-one-source-out.
+
+    Attributes
+    ----------
+    networks : int
+        Networks whose scores are averaged; they differ in their first weights.
+    hidden : int
+        Hidden units of each.
+    steps : int
+        Steps of the optimizer over all lists.
+    learning_rate : float
+        Of Adam, falling to zero as a cosine.
+    weight_decay : float
+        Of AdamW, on all weights.
+    dropout : float
+        Share of hidden units that are dropped.
+    lists_at_once : int
+        Lists of a step.
+    seed : int
+        Of the first weights and the draws.
+    """
+
+    networks: int = 3
+    hidden: int = 24
+    steps: int = 800
+    learning_rate: float = 0.01
+    weight_decay: float = 0.02
+    dropout: float = 0.2
+    lists_at_once: int = 48
+    seed: int = 1
+
+
+def with_leads(features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return pair features (n, F) of one list with the leads over its own candidates."""
+    found = features.copy()
+    usable = found[:, _AT("unpredicted")] == 0
+    for lead, column in _LEADS:
+        best = found[usable, _AT(column)].max() if usable.any() else 0.0
+        found[:, _AT(lead)] = np.where(usable, found[:, _AT(column)] - best, 0.0)
+    known = found[:, _AT("in_library")] == 1
+    best = found[known, _AT("library")].max() if known.any() else 0.0
+    found[:, _AT("library_lead")] = np.where(known, found[:, _AT("library")] - best, 0.0)
+    return found
+
+
+def candidate_lists(
+    parts: list[tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_], float]],
+) -> CandidateLists:
+    """Join lists of candidates.
+
+    Parameters
+    ----------
+    parts
+        For each list: the measured spectrum (bins,), the pair features (n, F), which candidate is right (n,), and the
+        weight of the list. Leads are computed again.
+    """
+    led = [with_leads(features) for _, features, _, _ in parts]
+    lengths = np.array([len(features) for features in led])
+    return CandidateLists(
+        np.concatenate([np.zeros((0, len(PAIR_FEATURES))), *led]),
+        np.concatenate([np.zeros(0, bool), *(right for _, _, right, _ in parts)]),
+        np.cumsum(lengths) - lengths,
+        np.array([query_features(spectrum, features) for (spectrum, *_), features in zip(parts, led, strict=True)]),
+        np.array([weight for *_, weight in parts]),
+    )
+
+
+@dataclass(frozen=True)
+class Situations:
+    """How often the compound of a query is where. Chosen for environmental screening; they sum to 1.
+
+    Attributes
+    ----------
+    library : float
+        In a measured library, and on the molecule list.
+    listed : float
+        On the molecule list only.
+    neither : float
+        On neither; then the right answer is "none of these".
+    """
+
+    library: float = 0.35
+    listed: float = 0.35
+    neither: float = 0.30
+
+
+def situation_lists(pairs: Sequence[QueryPairs], situations: Situations) -> tuple[CandidateLists, NDArray[np.str_]]:
+    """Make the lists of every situation in which a query can be.
+
+    In the first situation the record of another laboratory counts for the right structure; in the second it does not;
+    in the third the structure is not listed. Weights make up the stated shares; within a situation, a laboratory counts
+    by the square root of its number of queries.
+
+    Returns
+    -------
+    lists : CandidateLists
+    laboratory : ndarray of str, (n_lists,)
+        If there is only one laboratory, two halves of the compounds stand for two.
+    """
+    in_library = _AT("in_library")
+    of_situation: list[list[tuple[QueryPairs, NDArray[np.float64], NDArray[np.bool_]]]] = [[], [], []]
+    for one in pairs:
+        right = one.right
+        if (one.features[right, in_library] == 1).any():
+            of_situation[0].append((one, one.features, right))
+        alone = one.features.copy()
+        alone[np.ix_(right, [in_library, _AT("library"), _AT("library_lead")])] = 0.0
+        kept = np.ones(len(right), bool) if one.found else ~right
+        of_situation[1].append((one, alone[kept], right[kept]))
+        of_situation[2].append((one, one.features[~right], right[~right]))
+    shares = (situations.library, situations.listed, situations.neither)
+    parts, laboratories, compounds = [], list[str](), list[str]()
+    for share, members in zip(shares, of_situation, strict=True):
+        names = np.array([one.laboratory for one, _, _ in members])
+        _, member, number = np.unique(names, return_inverse=True, return_counts=True)
+        weight = 1 / np.sqrt(number[member]) if len(members) else np.zeros(0)
+        weight *= share / max(weight.sum(), 1e-12)
+        for (one, features, right), of_list in zip(members, weight.tolist(), strict=True):
+            if len(features):
+                parts.append((one.measured, features, right, of_list))
+                laboratories.append(one.laboratory)
+                compounds.append(one.inchikey14)
+    if len(set(laboratories)) == 1:
+        laboratories = ["first" if hashed(key) < _HALF else "second" for key in compounds]
+    return candidate_lists(parts), np.array(laboratories)
+
+
+def calibrated_ranker(
+    lists: CandidateLists, laboratory: NDArray[np.str_], settings: RankerSettings
+) -> tuple[RankerWeights, dict[str, float]]:
+    """Fit the ranker on all lists, and its slope on scores of laboratories that were left out.
+
+    Returns
+    -------
+    weights : RankerWeights
+    scores : dict of str to float
+        Slope, and log-likelihood with it, of leave-one-source-out.
+    """
+    scores, none = left_out_scores(lists, laboratory, settings)
+    slope = fit_slope(scores, none, lists)
+    weights = fit_ranker(lists, settings)._replace(slope=np.array([slope], np.float32))
+    pairs, rest = list_likelihoods(slope * scores, slope * none, lists)
+    likely = rest.copy()
+    likely[lists.group[lists.right]] = pairs[lists.right]
+    mean = float((np.log(np.maximum(likely, 1e-12)) * lists.weight).sum() / lists.weight.sum())
+    return weights, {"slope": slope, "log_likelihood": mean}
+
+
+def left_out_scores(
+    lists: CandidateLists, laboratory: NDArray[np.str_], settings: RankerSettings
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return scores of all pairs and of "none of these", each by a ranker that did not see the list's laboratory."""
+    scores, none = np.zeros(len(lists.right)), np.zeros(len(lists.starts))
+    group = lists.group
+    for name in sorted(set(laboratory.tolist())):
+        own = laboratory == name
+        weights = fit_ranker(lists.at(np.flatnonzero(~own)), settings)
+        scores[own[group]] = weights.scores(lists.features[own[group]])
+        none[own] = weights.none_scores(lists.of_query[own])
+    return scores, none
+
+
+def fit_ranker(lists: CandidateLists, settings: RankerSettings) -> RankerWeights:
+    """Fit the networks by the likelihood of the right answers, "none of these" where no candidate is right.
+
+    Parameters
+    ----------
+    lists
+        The lists; empty lists are not allowed.
+    settings
+        Sizes and schedule.
+    """
+    mean, spread = lists.features.mean(axis=0), lists.features.std(axis=0)
+    spread = np.where(spread > 1e-6, spread, 1.0)
+    query_mean, query_spread = lists.of_query.mean(axis=0), lists.of_query.std(axis=0)
+    query_spread = np.where(query_spread > 1e-6, query_spread, 1.0)
+    scaled = lists._replace(
+        features=(lists.features - mean) / spread, of_query=(lists.of_query - query_mean) / query_spread
+    )
+    networks = [_fitted(scaled, settings, settings.seed + number) for number in range(settings.networks)]
+
+    def stacked(name: str) -> NDArray[np.float32]:
+        return np.stack([network[name].numpy() for network in networks]).astype(np.float32)
+
+    none = np.concatenate([stacked("none.weight")[:, 0], stacked("none.bias")], axis=1)
+    return RankerWeights(
+        mean.astype(np.float32), spread.astype(np.float32), stacked("linear.weight")[:, 0],
+        stacked("hidden.weight").transpose(0, 2, 1), stacked("hidden.bias"), stacked("out.weight")[:, 0],
+        query_mean.astype(np.float32), query_spread.astype(np.float32), none, np.ones(1, np.float32),
+    )  # fmt: skip
+
+
+def list_likelihoods(
+    scores: NDArray[np.float64], none: NDArray[np.float64], lists: CandidateLists
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the probability of each candidate, (n_pairs,), and of "none of these" for each list, (n_lists,)."""
+    group = lists.group
+    top = np.maximum(np.maximum.reduceat(scores, lists.starts), none)
+    odds, rest = np.exp(scores - top[group]), np.exp(none - top)
+    total = np.add.reduceat(odds, lists.starts) + rest
+    return odds / total[group], rest / total
+
+
+def fit_slope(scores: NDArray[np.float64], none: NDArray[np.float64], lists: CandidateLists) -> float:
+    """Return the factor on all scores under which the right answers are most likely.
+
+    Take scores of lists from which the networks did not learn.
+    """
+    answered = np.add.reduceat(lists.right.astype(np.int64), lists.starts) > 0
+
+    def loss(slope: float) -> float:
+        pairs, rest = list_likelihoods(slope * scores, slope * none, lists)
+        likely = rest.copy()
+        likely[lists.group[lists.right]] = pairs[lists.right]
+        assert likely.shape == answered.shape
+        return float(-(np.log(np.maximum(likely, 1e-12)) * lists.weight).sum())
+
+    return float(minimize_scalar(loss, bounds=(0.2, 2.0), method="bounded").x)
+
+
+class _Network(nn.Module):
+    def __init__(self, settings: RankerSettings) -> None:
+        super().__init__()
+        n_features = len(PAIR_FEATURES)
+        self.linear = nn.Linear(n_features, 1, bias=False)
+        self.hidden = nn.Linear(n_features, settings.hidden)
+        self.out = nn.Linear(settings.hidden, 1, bias=False)
+        self.none = nn.Linear(len(QUERY_FEATURES), 1)
+        self.dropout = settings.dropout
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.none.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = F.dropout(F.relu(self.hidden(x)), self.dropout, self.training)
+        found: Tensor = (self.linear(x) + self.out(hidden))[:, 0]
+        return found
+
+
+def _fitted(lists: CandidateLists, settings: RankerSettings, seed: int) -> dict[str, Tensor]:
+    """Return the weights of one network; features are scaled already."""
+    torch.manual_seed(seed)
+    random = np.random.default_rng(seed)
+    network = _Network(settings)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.steps)
+    draw = lists.weight / lists.weight.sum()
+    for _ in range(settings.steps):
+        drawn = np.sort(random.choice(len(lists.starts), settings.lists_at_once, p=draw))
+        loss = _loss(network, lists.at(drawn))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    return {name: value.detach() for name, value in network.state_dict().items()}
+
+
+def _loss(network: _Network, lists: CandidateLists) -> Tensor:
+    """Return the mean negative logarithm of the likelihood of the right answers."""
+    group = torch.from_numpy(lists.group)
+    scores = network(torch.from_numpy(lists.features.astype(np.float32)))
+    none = network.none(torch.from_numpy(lists.of_query.astype(np.float32)))[:, 0]
+    top = none.detach().scatter_reduce(0, group, scores.detach(), "amax")
+    odds = torch.exp(scores - top[group])
+    total = torch.zeros_like(none).index_add(0, group, odds) + torch.exp(none - top)
+    right = torch.from_numpy(np.flatnonzero(lists.right))
+    answer = none.index_put((group[right],), scores[right])
+    return (torch.log(total) + top - answer).mean()

@@ -1,0 +1,71 @@
+"""The ranker: pair features to scores, and scores to probabilities of the candidates and of "none of these".
+
+The score of a pair is the mean over several small networks. Each adds a linear function and a perceptron of one hidden
+layer. The probability of each candidate, and of "none of these", is the softmax of the scores over the candidates of a
+query and of a score of the query itself (conditional logit, McFadden 1974). The networks are fitted by the likelihood
+of the right answers, so the probabilities are calibrated on queries like those of the fitting.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectus.rerank.pair_features import PAIR_FEATURES, QUERY_FEATURES
+
+
+class RankerWeights(NamedTuple):
+    """Weights of m networks with h hidden units, for F pair features and G query features.
+
+    Attributes
+    ----------
+    mean, spread : ndarray of float32, (F,)
+        Pair features are centered and scaled by them.
+    linear : ndarray of float32, (m, F)
+    hidden : ndarray of float32, (m, F, h)
+    hidden_bias, out : ndarray of float32, (m, h)
+    query_mean, query_spread : ndarray of float32, (G,)
+    none : ndarray of float32, (m, G + 1)
+        Of "none of these"; the last column is a constant.
+    slope : ndarray of float32, (1,)
+        Factor on all scores, fitted on sources that the networks did not learn from.
+    """
+
+    mean: NDArray[np.float32]
+    spread: NDArray[np.float32]
+    linear: NDArray[np.float32]
+    hidden: NDArray[np.float32]
+    hidden_bias: NDArray[np.float32]
+    out: NDArray[np.float32]
+    query_mean: NDArray[np.float32]
+    query_spread: NDArray[np.float32]
+    none: NDArray[np.float32]
+    slope: NDArray[np.float32]
+
+    def scores(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the scores of pairs, (n,), from their features (n, F)."""
+        x = (features - self.mean) / self.spread
+        hidden = np.maximum(np.einsum("nf,mfh->mnh", x, self.hidden) + self.hidden_bias[:, None], 0)
+        of_network = np.einsum("nf,mf->mn", x, self.linear) + np.einsum("mnh,mh->mn", hidden, self.out)
+        found: NDArray[np.float64] = of_network.mean(axis=0) * float(self.slope[0])
+        return found
+
+    def none_scores(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the scores of "none of these", (n_queries,), from features of the queries (n_queries, G)."""
+        x = (features - self.query_mean) / self.query_spread
+        of_none = x @ self.none[:, :-1].mean(axis=0) + self.none[:, -1].mean()
+        found: NDArray[np.float64] = of_none * float(self.slope[0])
+        return found
+
+    def check(self) -> None:
+        """Raise a ValueError if the shapes do not fit the features of this version."""
+        if self.linear.shape[1:] != (len(PAIR_FEATURES),) or self.none.shape[1:] != (len(QUERY_FEATURES) + 1,):
+            raise ValueError(f"weights of {self.linear.shape[1]} pair features and {self.none.shape[1] - 1} of a query")
+
+
+def query_probabilities(scores: NDArray[np.float64], none: float) -> tuple[NDArray[np.float64], float]:
+    """Return the probabilities of the candidates of one query, (n,), and of "none of these"."""
+    top = max(float(scores.max(initial=-np.inf)), none)
+    odds, rest = np.exp(scores - top), float(np.exp(none - top))
+    total = odds.sum() + rest
+    return odds / total, rest / total
