@@ -7,7 +7,7 @@ import io
 import logging
 import lzma
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -108,25 +108,53 @@ def _from_lines(path: Path, form: str) -> Iterator[Listed]:
 
 def _from_table(path: Path, form: str) -> Iterator[Listed]:
     """Yield the molecules of a text table."""
-    with _opened(path) as lines:
-        header = next(lines, "")
-        hint = _EXCEL_HINT.match(header.strip())
-        header = next(lines, "") if hint else header
-        usual = "," if form == "csv" else "\t"
-        separator = _separator(header, [*([hint[1]] if hint else []), usual, *_SEPARATORS])
-        rows = csv.reader(chain([header], lines), delimiter=separator)
-        places = _places(next(rows, []), path)
-        for row in rows:
-            if row:
-                yield Listed(*(row[at].strip() or None if at is not None and at < len(row) else None for at in places))
+    rows = text_rows(path, _has_smiles)
+    places = _places(next(rows, []), path)
+    for row in rows:
+        if row:
+            yield Listed(*(row[at].strip() or None if at is not None and at < len(row) else None for at in places))
 
 
-def _separator(header: str, separators: list[str]) -> str:
-    """Return the first separator by which the header has a column for SMILES, else the usual one."""
+def text_rows(path: Path, has_column: Callable[[Sequence[str]], bool]) -> Iterator[list[str]]:
+    """Yield the rows of a text table, its header first.
+
+    Parameters
+    ----------
+    path
+        The table, also gzip- or xz-compressed. Its separator is the first of comma, semicolon, tab and bar by which the
+        header has the columns.
+    has_column
+        Tells whether a header has the columns that are needed.
+
+    Raises
+    ------
+    InputError
+        The table is damaged.
+    UnicodeError, csv.Error
+        It is no text, or no table.
+    """
+    try:
+        with _opened(path) as lines:
+            header = next(lines, "")
+            hint = _EXCEL_HINT.match(header.strip())
+            header = next(lines, "") if hint else header
+            usual = "," if ".csv" in path.name.lower() else "\t"
+            separators = [*([hint[1]] if hint else []), usual, *_SEPARATORS]
+            yield from csv.reader(chain([header], lines), delimiter=_separator(header, separators, has_column))
+    except (lzma.LZMAError, EOFError, gzip.BadGzipFile, OSError) as error:
+        raise InputError(path, f"cannot be read ({str(error).splitlines()[0]})", "copy or unpack it again") from error
+
+
+def _separator(header: str, separators: list[str], has_column: Callable[[Sequence[str]], bool]) -> str:
+    """Return the first separator by which the header has the columns that are needed, else the usual one."""
     for separator in separators:
-        if _column(next(csv.reader([header], delimiter=separator), []), "smiles") is not None:
+        if has_column(next(csv.reader([header], delimiter=separator), [])):
             return separator
     return separators[0]
+
+
+def _has_smiles(header: Sequence[str]) -> bool:
+    return _column(header, "smiles") is not None
 
 
 def _from_parquet(path: Path, form: str) -> Iterator[Listed]:
@@ -140,7 +168,7 @@ def _from_parquet(path: Path, form: str) -> Iterator[Listed]:
             yield from (Listed(*(text or None for text in row)) for row in zip(*columns, strict=True))
 
 
-def _places(header: list[str], path: Path) -> list[int | None]:
+def _places(header: Sequence[str], path: Path) -> list[int | None]:
     """Return the positions of the columns smiles, name and cas."""
     if _column(header, "smiles") is None:
         told = ", ".join(repr(name) for name in header[:6])
@@ -148,7 +176,7 @@ def _places(header: list[str], path: Path) -> list[int | None]:
     return [_column(header, name) for name in _COLUMNS]
 
 
-def _column(header: list[str], wanted: str) -> int | None:
+def _column(header: Sequence[str], wanted: str) -> int | None:
     """Return the position of a column; None where there is none."""
     names = [re.sub(r"[\s_\-]", "", name.strip("\ufeff \t\"'")).lower() for name in header]
     return next((names.index(name) for name in _COLUMNS[wanted] if name in names), None)
