@@ -8,6 +8,7 @@ from spectus.denovo.editing.mass_distribution import (
     BELOW,
     N_FEATURES,
     MassModel,
+    Votes,
     combined,
     load_mass_model,
     mass_features,
@@ -50,10 +51,12 @@ def test_probabilities_add_up(masses: MassModel) -> None:
 
 def test_seeds_vote_for_masses(masses: MassModel) -> None:
     own = masses.log_probabilities(spectrum(m150=1.0, m135=0.99))
-    alone = combined(own, [], [], 1.0, 0.02)
-    voted = combined(own, [135, 135, 150, 900], [0.0, 0.0, -3.0, 0.0], 1.0, 0.02)
+    alone = combined(own, [Votes([], [], 1.0)], 0.02)
+    voted = combined(own, [Votes([135, 135, 150, 900], [0.0, 0.0, -3.0, 0.0], 1.0)], 0.02)
+    unheard = combined(own, [Votes([135], [0.0], 0.0)], 0.02)
     assert next(iter(alone)) == 150
     assert next(iter(voted)) == 135
+    assert unheard == pytest.approx(alone)
     assert np.exp(list(voted.values())).sum() == pytest.approx(1.0)
     assert list(voted.values()) == sorted(voted.values(), reverse=True)
 

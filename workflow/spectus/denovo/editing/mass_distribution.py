@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -154,21 +154,16 @@ def mass_features(intensity: NDArray[np.float32], masses: NDArray[np.int64]) -> 
 
 
 def combined(
-    spectrum: tuple[NDArray[np.int64], NDArray[np.float64]], masses: Sequence[int], scores: Sequence[float],
-    weight: float, floor: float,
-) -> dict[int, float]:  # fmt: skip
+    spectrum: tuple[NDArray[np.int64], NDArray[np.float64]], votes: Sequence["Votes"], floor: float
+) -> dict[int, float]:
     """Combine the distribution of the spectrum with the masses of structures that resemble it.
 
     Parameters
     ----------
     spectrum
         Masses and logarithms of probabilities, as of `MassModel.log_probabilities`.
-    masses
-        (n,) of the structures, u.
-    scores
-        (n,) how well each fits, as logarithms of odds.
-    weight
-        Exponent of the structures' distribution.
+    votes
+        Structures of each source.
     floor
         Share that a mass has which no structure has.
 
@@ -177,15 +172,37 @@ def combined(
     dict of int to float
         Logarithms of probabilities by mass, the most probable first.
     """
-    votes = dict[int, float]()
-    if masses:
-        odds = np.exp(np.asarray(scores) - np.max(scores))
-        for mass, share in zip(masses, (odds / odds.sum()).tolist(), strict=True):
-            votes[mass] = votes.get(mass, 0.0) + share
-    found = {
-        mass: value + weight * float(np.log(votes.get(mass, 0.0) + floor))
-        for mass, value in zip(spectrum[0].tolist(), spectrum[1].tolist(), strict=True)
-    }
-    most = max(found.values())
-    total = most + float(np.log(sum(np.exp(value - most) for value in found.values())))
-    return {mass: found[mass] - total for mass in sorted(found, key=lambda mass: (-found[mass], mass))}
+    values = spectrum[1].copy()
+    for of_source in votes:
+        shares = of_source.shares()
+        values += of_source.weight * np.log([shares.get(mass, 0.0) + floor for mass in spectrum[0].tolist()])
+    values -= np.logaddexp.reduce(values)
+    found = dict(zip(spectrum[0].tolist(), values.tolist(), strict=True))
+    return {mass: found[mass] for mass in sorted(found, key=lambda mass: (-found[mass], mass))}
+
+
+class Votes(NamedTuple):
+    """Structures of a source, which vote for their masses.
+
+    Attributes
+    ----------
+    masses : list of int
+        Nominal masses, u.
+    log_odds : list of float
+        How well each structure fits.
+    weight : float
+        Exponent of the distribution of this source.
+    """
+
+    masses: list[int]
+    log_odds: list[float]
+    weight: float
+
+    def shares(self) -> dict[int, float]:
+        """Return the share of each mass; they add up to 1."""
+        found = dict[int, float]()
+        if self.masses:
+            odds = np.exp(np.asarray(self.log_odds) - np.max(self.log_odds))
+            for mass, share in zip(self.masses, (odds / odds.sum()).tolist(), strict=True):
+                found[mass] = found.get(mass, 0.0) + share
+        return found

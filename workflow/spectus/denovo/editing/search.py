@@ -10,7 +10,7 @@ from rdkit import Chem
 
 from spectus.denovo.editing.edits import Edit, edit_pairs, edited, single_edits
 from spectus.denovo.editing.fragments import Core, Fragment, cuts, fragment_of, joined, open_places
-from spectus.denovo.editing.mass_distribution import MassModel, combined
+from spectus.denovo.editing.mass_distribution import MassModel, Votes, combined
 from spectus.denovo.editing.molecule import EditableMolecule, editable
 from spectus.denovo.editing.scoring import CANNOT, Scorer
 from spectus.denovo.editing.settings import EditingSettings
@@ -21,6 +21,9 @@ MODEL, HIT, EDIT = "model", "hit", "edit"
 
 _FOREIGN = 5.0
 """Taken from the logarithm of the frequency of a fragment that is in no table, but in another seed. Chosen."""
+
+_TEMPERED = 0.5
+"""Exponent of SpecTUS's probabilities in the vote for the mass. Chosen: they are too sure of themselves."""
 
 _SHARED_BRANCH = 30
 """Heavy atoms of a branch that is taken from another seed, at most."""
@@ -157,8 +160,8 @@ class EditSearch:
         """
         self._add_seeds(hits, model)
         self._find_masses()
-        for _ in range(self.settings.rounds):
-            parents = self._best_parents()
+        for number in range(self.settings.rounds):
+            parents = self._best_parents(self.settings.parents if number else len(self.pool))
             if not parents:
                 break
             if not self._edited(parents):
@@ -193,11 +196,9 @@ class EditSearch:
         if self.mass is not None:
             self.mass_log_probs, self.considered = {self.mass: 0.0}, [self.mass]
             return
-        seeds = [found for found in self.pool.values() if found.score > CANNOT]
         self.mass_log_probs = combined(
-            self.tools.masses.log_probabilities(self.intensity), [found.mass for found in seeds],
-            [found.score for found in seeds], self.settings.vote_weight, self.settings.vote_floor,
-        )  # fmt: skip
+            self.tools.masses.log_probabilities(self.intensity), self._votes(), self.settings.vote_floor
+        )
         share = 0.0
         for mass, value in list(self.mass_log_probs.items())[: self.settings.masses]:
             self.considered.append(mass)
@@ -205,10 +206,22 @@ class EditSearch:
             if share >= self.settings.mass_share:
                 break
 
-    def _best_parents(self) -> list[Found]:
-        """Return the structures that are edited next: the best that were not yet, of any mass."""
+    def _votes(self) -> list[Votes]:
+        """Return the masses of the hits, by their scores, and of SpecTUS's structures, by their log-probabilities."""
+        seeds = [found for found in self.pool.values() if found.score > CANNOT]
+        hits = [found for found in seeds if HIT in found.sources]
+        written = [found for found in seeds if MODEL in found.sources]
+        return [
+            Votes([one.mass for one in hits], [one.score for one in hits], self.settings.hit_votes),
+            Votes(
+                [one.mass for one in written], [_TEMPERED * one.log_prob for one in written], self.settings.model_votes
+            ),
+        ]
+
+    def _best_parents(self, most: int) -> list[Found]:
+        """Return the structures that are edited next: the best that were not yet, of any mass; first all seeds."""
         open_ones = [found for found in self.pool.values() if found.smiles not in self._done and found.score > CANNOT]
-        best = sorted(open_ones, key=lambda found: (-self._as_parent(found), found.smiles))[: self.settings.parents]
+        best = sorted(open_ones, key=lambda found: (-self._as_parent(found), found.smiles))[:most]
         self._done.update(found.smiles for found in best)
         return best
 
@@ -230,9 +243,9 @@ class EditSearch:
                 log_odds = statistics.log_odds(proposal.group, proposal.frequency, rarest)
                 found = Found(result[1], proposal.mass, {EDIT}, parent.smiles, log_odds + min(0.0, parent.log_odds))
                 found.total = (
-                    self.settings.edit_weight * log_odds
-                    + PARENT * (self._as_parent(parent) - best)
-                    + self.settings.mass_weight * self.mass_log_probs[proposal.mass]
+                    log_odds
+                    + self.settings.parent_weight * (self._as_parent(parent) - best)
+                    + self.mass_log_probs[proposal.mass]
                 )
                 held = made.setdefault(found.smiles, found)
                 if held.total < found.total:
@@ -248,10 +261,9 @@ class EditSearch:
         if molecule is None:
             return []
         found = [*self._edits(molecule), *self._exchanges(molecule)]
-        weight = self.settings.mass_weight / max(self.settings.edit_weight, 1e-6)
         order = sorted(
             range(len(found)),
-            key=lambda place: (-found[place].log_odds - weight * self.mass_log_probs[found[place].mass], place),
+            key=lambda place: (-found[place].log_odds - self.mass_log_probs[found[place].mass], place),
         )
         return [found[place] for place in order[: self.settings.proposals]]
 
@@ -331,10 +343,6 @@ class EditSearch:
         if smiles not in self._parents:
             self._parents[smiles] = editable(smiles)
         return self._parents[smiles]
-
-
-PARENT = 0.3
-"""Weight of a parent's score for what is made of it."""
 
 
 def _any(smiles: str) -> bool:
