@@ -160,6 +160,7 @@ def test_a_request_that_fails_fails_alone(start: Start, translator: Translator) 
     assert [answers[mass]["status"] for mass in (60, 65, 69)] == ["completed"] * 3
     assert answers[66] == {
         "id": names[66], "status": "failed", "result": None, "reason": "error in the server: RuntimeError",
+        "note": None,
     }  # fmt: skip
     assert "use fewer beams" in answers[67]["reason"]
     assert asked(client, mz=[68], intensity=[1])["reason"] == "none of the 4 decoded strings is a molecule"
@@ -209,6 +210,7 @@ def test_health_says_what_answers(start: Start) -> None:
         "status": "ok", "version": __version__, "model": "tiny", "sha256": "0" * 64,
         "device": "cpu", "max_mz": SMALL.max_mz, "max_peaks": SMALL.max_peaks, "max_candidates": 50,
         "waiting": 0, "running": 0, "kept": 0,
+        "identifications": {"queued": 0, "running": 0, "completed": 0, "failed": 0, "cancelled": 0},
     }  # fmt: skip
 
 

@@ -1,11 +1,11 @@
-"""`spectus serve`: SpecTUS over HTTP."""
+"""`spectus serve`: identification and SpecTUS over HTTP."""
 
 import argparse
 from pathlib import Path
 
-from spectus.cli.arguments import add_device, add_settings, finite_number, settings_of
+from spectus.cli.arguments import SEARCHED_HELP, add_device, add_settings, finite_number, library_path, settings_of
 
-EXAMPLE = "spectus serve --model spectus-open --port 8000"
+EXAMPLE = "spectus serve --library library.msp --jobs jobs.sqlite --port 8000"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,6 +15,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", default="spectus-open", metavar="MODEL", help="folder of the model, or its name on the hub"
     )
+    parser.add_argument(
+        "--library",
+        nargs="+",
+        default=[],
+        type=library_path,
+        metavar="LIB",
+        help=f"libraries to search: {SEARCHED_HELP}",
+    )
+    parser.add_argument(
+        "--reranker", default="open", metavar="MODEL",
+        help="gives candidates their probabilities: `open`, a folder, or `none` (default: open)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--jobs", type=Path, metavar="SQLITE",
+        help="file of the jobs of identification, which survive a restart; without it they are kept in memory",
+    )  # fmt: skip
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: 127.0.0.1; 0.0.0.0: all)")
     parser.add_argument("--port", type=int, default=8000, help="port to listen at; 0 takes a free one (default: 8000)")
     add_device(parser)
@@ -44,9 +60,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> list[Path]:
     """Serve until told to stop."""
+    from spectus.serve.identification import IdentificationSources
     from spectus.serve.limits import ServerLimits
-    from spectus.serve.server import serve
+    from spectus.serve.server import Address, serve
 
     limits = settings_of(ServerLimits, options, keep_s=3600 * options.keep)
-    serve(options.model, options.host, options.port, options.device, options.precision, limits)
+    reranker = None if options.reranker == "none" else options.reranker
+    sources = IdentificationSources(tuple(options.library), options.model, reranker)
+    serve(sources, Address(options.host, options.port), options.device, options.precision, limits, options.jobs)
     return []

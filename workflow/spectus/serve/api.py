@@ -1,5 +1,6 @@
 """The REST interface: its paths, their answers, and the requests that they refuse."""
 
+import threading
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -12,19 +13,26 @@ from fastapi.responses import HTMLResponse, JSONResponse
 
 from spectus import __version__
 from spectus.denovo.translator import Translator
+from spectus.identify.search import library_name
 from spectus.serve.body import BodyLimit
+from spectus.serve.identification import IdentificationSources, IdentificationWorker
+from spectus.serve.identification_api import add_identifications, problems
+from spectus.serve.jobs import JobStore
 from spectus.serve.limits import ServerLimits
-from spectus.serve.messages import Accepted, Health, PredictionAnswer, PredictionRequest, Problem
+from spectus.serve.messages import Accepted, Health, PredictionAnswer, PredictionRequest
 from spectus.serve.page import HEADERS, service_page
 from spectus.serve.predictions import Predictions, QueueFull
 from spectus.serve.worker import make_workers
 from spectus.web.structure_drawing import standalone_structure
 
-_ABOUT = """SpecTUS proposes molecular structures for electron ionization (EI) mass spectra.
+_ABOUT = """Identification of electron ionization (EI) mass spectra.
 
-Post a spectrum to `/predictions`. Then request `/predictions/{id}` repeatedly until its `status` is `completed` or
-`failed`. The server decodes several waiting requests together. The answer to a request does not depend on other
-requests.
+Post spectra to `/identifications`, one job for each. Then request `/identifications/{id}` repeatedly until its `status`
+is `completed`, `failed` or `cancelled`. A job searches the libraries of the server, takes the structures that SpecTUS
+proposes, and ranks all candidates by their calibrated probability.
+
+`/predictions` returns the structures of SpecTUS alone, as the published demo does. The server decodes several waiting
+requests together. The answer to a request does not depend on other requests.
 """
 _STOP_S = 5.0
 """Time that the workers get to finish when the server stops, s. Chosen: Docker kills after 10 s."""
@@ -32,7 +40,10 @@ _DRAWING_MAX_AGE_S = 86_400
 """Time for which a browser may keep a drawing, s. Chosen: one day; a drawing changes only with the version."""
 
 
-def create_app(translator: Translator, limits: ServerLimits) -> FastAPI:
+def create_app(
+    translator: Translator, limits: ServerLimits, sources: IdentificationSources | None = None,
+    jobs: JobStore | None = None,
+) -> FastAPI:  # fmt: skip
     """Create the application. Its workers start and end with it; `app.state.workers` lists them.
 
     Parameters
@@ -41,9 +52,18 @@ def create_app(translator: Translator, limits: ServerLimits) -> FastAPI:
         The loaded model.
     limits : ServerLimits
         Settings of the server.
+    sources : IdentificationSources, optional
+        What spectra are identified with; by default no library, the model, and the open reranker.
+    jobs : JobStore, optional
+        Where jobs of identification are stored; by default in memory.
     """
     predictions = Predictions(limits)
-    workers = make_workers(translator, predictions, limits)
+    store = jobs or JobStore(None, limits.keep_s)
+    sources = sources or IdentificationSources((), translator.name, "open")
+    workers: list[threading.Thread] = [
+        *make_workers(translator, predictions, limits),
+        IdentificationWorker(store, sources),
+    ]
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -51,6 +71,7 @@ def create_app(translator: Translator, limits: ServerLimits) -> FastAPI:
             worker.start()
         yield
         predictions.close()
+        store.close()
         deadline = time.monotonic() + _STOP_S
         for worker in workers:
             await run_in_threadpool(worker.join, max(0.0, deadline - time.monotonic()))
@@ -62,8 +83,10 @@ def create_app(translator: Translator, limits: ServerLimits) -> FastAPI:
     app.state.workers = workers
     app.add_middleware(BodyLimit, max_bytes=limits.max_body)
     app.add_exception_handler(RequestValidationError, _refuse)
+    add_identifications(app, store, limits)
     _add_predictions(app, translator, limits, predictions)
-    _add_pages(app, translator, limits, predictions)
+    _add_health(app, translator, limits, predictions, store)
+    _add_pages(app, translator, limits, sources)
     return app
 
 
@@ -72,7 +95,7 @@ def _add_predictions(app: FastAPI, translator: Translator, limits: ServerLimits,
         "/predictions",
         status_code=202,
         summary="Request structures for a spectrum",
-        responses=_problems({
+        responses=problems({
             413: "the body is too large",
             422: "the spectrum cannot be used, or the body does not fit the schema",
             503: "the queue is full; `Retry-After` is the time to wait, in seconds",
@@ -94,7 +117,7 @@ def _add_predictions(app: FastAPI, translator: Translator, limits: ServerLimits,
     @app.get(
         "/predictions/{id}",
         summary="Get the answer",
-        responses=_problems({404: "no request has this id, or its answer was deleted"}),
+        responses=problems({404: "no request has this id, or its answer was deleted"}),
     )
     async def fetch(id: str) -> PredictionAnswer:
         prediction = predictions.get(id)
@@ -104,7 +127,9 @@ def _add_predictions(app: FastAPI, translator: Translator, limits: ServerLimits,
         return PredictionAnswer.of(prediction)
 
 
-def _add_pages(app: FastAPI, translator: Translator, limits: ServerLimits, predictions: Predictions) -> None:
+def _add_health(
+    app: FastAPI, translator: Translator, limits: ServerLimits, predictions: Predictions, jobs: JobStore
+) -> None:
     config = translator.model.config
 
     @app.get(
@@ -117,14 +142,17 @@ def _add_pages(app: FastAPI, translator: Translator, limits: ServerLimits, predi
             status="ok" if alive else "failed", version=__version__, model=translator.name, sha256=translator.sha256,
             device=str(translator.model.device), max_mz=config.max_mz,
             max_peaks=min(limits.max_peaks, config.max_peaks), max_candidates=limits.max_candidates,
-            **predictions.counts(),
+            identifications=jobs.counts(), **predictions.counts(),
         )  # fmt: skip
+
+
+def _add_pages(app: FastAPI, translator: Translator, limits: ServerLimits, sources: IdentificationSources) -> None:
 
     @app.get(
         "/structures.svg",
         summary="Draw a structure",
         response_class=Response,
-        responses={200: {"content": {"image/svg+xml": {}}}, **_problems({422: "the SMILES is not a molecule"})},
+        responses={200: {"content": {"image/svg+xml": {}}}, **problems({422: "the SMILES is not a molecule"})},
     )
     def drawing(smiles: Annotated[str, Query(max_length=500, examples=["c1ccccc1O"])]) -> Response:
         svg = standalone_structure(smiles)
@@ -134,15 +162,12 @@ def _add_pages(app: FastAPI, translator: Translator, limits: ServerLimits, predi
             svg, media_type="image/svg+xml", headers={"Cache-Control": f"max-age={_DRAWING_MAX_AGE_S}", **HEADERS}
         )
 
-    rendered = service_page(translator.name, min(10, limits.max_candidates), limits.max_candidates)
+    libraries = [library_name(path) for path in sources.libraries]
+    rendered = service_page(translator.name, libraries, min(10, limits.max_candidates), limits.max_candidates)
 
     @app.get("/", include_in_schema=False)
     async def index() -> HTMLResponse:
         return HTMLResponse(rendered, headers=HEADERS)
-
-
-def _problems(about: dict[int, str]) -> dict[int | str, dict[str, Any]]:
-    return {code: {"model": Problem, "description": text} for code, text in about.items()}
 
 
 async def _refuse(_: Request, error: Exception) -> JSONResponse:

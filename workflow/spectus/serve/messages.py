@@ -110,6 +110,7 @@ class PredictionAnswer(BaseModel):
                     "status": "completed",
                     "result": {"c1ccccc1": 0.89, "c1ccncc1": 0.065},
                     "reason": None,
+                    "note": None,
                 }
             ]
         }
@@ -122,12 +123,15 @@ class PredictionAnswer(BaseModel):
         " gives to the molecule (sum over the decoded strings of the molecule), highest first"
     )
     reason: str | None = Field(description="if failed: why there is no result")
+    note: str | None = Field(description="peaks that the model could not take; null if it took all")
 
     @classmethod
     def of(cls, prediction: Prediction) -> "PredictionAnswer":
         """Return the answer that describes a request as it is now."""
         status = prediction.status  # read first, because it is written last
-        return cls(id=prediction.id, status=status, result=prediction.result, reason=prediction.reason)
+        return cls(
+            id=prediction.id, status=status, result=prediction.result, reason=prediction.reason, note=prediction.note
+        )
 
 
 class Health(BaseModel):
@@ -144,6 +148,7 @@ class Health(BaseModel):
     waiting: int = Field(description="waiting requests")
     running: int = Field(description="requests that are being decoded")
     kept: int = Field(description="stored answers")
+    identifications: dict[str, int] = Field(description="jobs of identification by status")
 
 
 class Problem(BaseModel):

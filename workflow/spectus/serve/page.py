@@ -1,5 +1,6 @@
 """The service's web page. The browser loads nothing from other hosts."""
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -16,13 +17,22 @@ HEADERS = {
 _FOLDER = Path(__file__).parent
 
 
-def service_page(model: str, candidates: int, max_candidates: int) -> str:
+_MEASURED = {
+    "spectus-open": "On 804 spectra of compounds that this model had not seen, its own first structure was right for "
+    "8 %, and one of its ten structures for 30 %.",
+}
+"""Accuracy of the models that ship, from docs/limits.md."""
+
+
+def service_page(model: str, libraries: Sequence[str], candidates: int, max_candidates: int) -> str:
     """Return the page as HTML.
 
     Parameters
     ----------
     model : str
         Name of the model.
+    libraries : sequence of str
+        Names of the libraries that are searched.
     candidates : int
         Structures that the form requests unless the user changes the number.
     max_candidates : int
@@ -30,6 +40,8 @@ def service_page(model: str, candidates: int, max_candidates: int) -> str:
     """
     parts = {
         "model": escape(model),
+        "libraries": escape(", ".join(libraries) or "no library"),
+        "measured": _MEASURED.get(model, ""),
         "version": escape(__version__),
         "candidates": str(candidates),
         "most": str(max_candidates),

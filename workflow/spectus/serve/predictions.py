@@ -47,6 +47,8 @@ class Prediction:
         Why there is no result; None unless failed.
     ended_at : float
         Clock at the answer, s.
+    note : str or None
+        Peaks that the model could not take.
     """
 
     id: str
@@ -58,6 +60,7 @@ class Prediction:
     result: dict[str, float] | None = None
     reason: str | None = None
     ended_at: float = 0.0
+    note: str | None = None
 
 
 class QueueFull(Exception):
@@ -157,8 +160,9 @@ class Predictions:
                 prediction.status = Status.RUNNING
             return taken
 
-    def complete(self, prediction: Prediction, result: dict[str, float]) -> None:
-        """Answer a request with the probabilities of its structures."""
+    def complete(self, prediction: Prediction, result: dict[str, float], note: str | None = None) -> None:
+        """Answer a request with the probabilities of its structures, and what was left out of its spectrum."""
+        prediction.note = note
         self._end(prediction, Status.COMPLETED, result, None)
 
     def fail(self, prediction: Prediction, reason: str) -> None:

@@ -6,12 +6,17 @@ import os
 import signal
 import socket
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
 
 from spectus.denovo.translator import Translator
 from spectus.errors import InputError
+from spectus.files import require_file
 from spectus.serve.api import create_app
+from spectus.serve.identification import IdentificationSources
+from spectus.serve.jobs import JobStore
 from spectus.serve.limits import ServerLimits
 from spectus.structures import quiet_rdkit
 
@@ -21,28 +26,53 @@ _GRACE_S = 5
 """Time that open connections get when the server stops, s. Chosen: shorter than the 10 s after which Docker kills."""
 
 
-def serve(model: str, host: str, port: int, device: str, precision: str, limits: ServerLimits) -> None:
-    """Serve a model until SIGTERM or Ctrl-C; print the address once the server answers.
+@dataclass(frozen=True)
+class Address:
+    """Where a server listens.
+
+    Attributes
+    ----------
+    host : str
+        Name or number of the host.
+    port : int
+        Port, 0 to 65535; 0 is a free one.
+    """
+
+    host: str
+    port: int
+
+
+def serve(
+    sources: IdentificationSources, address: Address, device: str, precision: str, limits: ServerLimits,
+    jobs: Path | None = None,
+) -> None:  # fmt: skip
+    """Serve until SIGTERM or Ctrl-C; print the address once the server answers.
 
     Parameters
     ----------
-    model : str
-        Folder of the model, or its name on the hub.
-    host, port : str, int
-        Address; port 0 is a free one.
+    sources : IdentificationSources
+        Model, libraries and reranker.
+    address : Address
+        Where to listen.
     device, precision : str
         Where and how precisely to compute; see `Translator.load`.
     limits : ServerLimits
         Settings of the server.
+    jobs : Path, optional
+        SQLite file of the jobs; without it they are lost when the server stops.
 
     Raises
     ------
     InputError
-        The address is in use or does not belong to this machine, the model cannot be loaded, or the device is absent.
+        The address is in use or does not belong to this machine, the model, a library or the store of jobs cannot be
+        read, or the device is absent.
     """
-    listener = _bound(host, port)
-    translator = Translator.load(model, device, precision)
-    app = create_app(translator, limits)
+    listener = _bound(address.host, address.port)
+    for library in sources.libraries:
+        require_file(library)
+    store = JobStore(jobs, limits.keep_s)
+    translator = Translator.load(sources.model, device, precision)
+    app = create_app(translator, limits, sources, store)
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, timeout_graceful_shutdown=_GRACE_S, backlog=_BACKLOG
     )

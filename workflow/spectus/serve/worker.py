@@ -105,7 +105,7 @@ class Worker(threading.Thread):
         elif not all(isfinite(log_prob) for _, log_prob in answer.structures):
             self._predictions.fail(prediction, "the model gave a probability that is not a number")
         else:
-            self._predictions.complete(prediction, confidences(answer, prediction.candidates))
+            self._predictions.complete(prediction, confidences(answer, prediction.candidates), answer.note)
 
 
 def confidences(answer: Answer, candidates: int) -> dict[str, float]:

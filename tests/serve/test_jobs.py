@@ -1,0 +1,71 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spectus.errors import InputError
+from spectus.serve.jobs import JobStatus, JobStore
+
+
+def row(name: str) -> dict[str, Any]:
+    return {"name": name, "mz": [50.0], "intensity": [1.0], "reason": None}
+
+
+def test_jobs_survive_a_restart_and_those_that_ran_wait_again(tmp_path: Path) -> None:
+    store = JobStore(tmp_path / "jobs.sqlite", 3600)
+    added = store.add([row("one"), row("two"), row("three")], True, 10)
+    assert added is not None
+    taken = store.take(2)
+    store.complete(taken[0], [{"rank": 1, "name": "toluene"}], "2 peaks were left out")
+    again = JobStore(tmp_path / "jobs.sqlite", 3600)
+    first, second, third = (again.get(job.id) for job in added)
+    assert first and first.status is JobStatus.COMPLETED and first.candidates == [{"rank": 1, "name": "toluene"}]
+    assert first.note == "2 peaks were left out"
+    assert second and third and second.status is third.status is JobStatus.QUEUED
+    assert second.spectrum == row("two")
+    assert [job.name for job in again.take(9)] == ["two", "three"]
+
+
+def test_jobs_with_the_same_sources_are_taken_together_the_oldest_first() -> None:
+    store = JobStore(None, 3600)
+    for name, denovo in (("a", True), ("b", False), ("c", True)):
+        store.add([row(name)], denovo, 10)
+    assert [job.name for job in store.take(9)] == ["a", "c"]
+    assert [job.name for job in store.take(9)] == ["b"]
+
+
+def test_only_a_job_that_waits_can_be_cancelled() -> None:
+    store = JobStore(None, 3600)
+    first, second = store.add([row("a"), row("b")], True, 10) or []
+    store.take(1)
+    assert (store.cancel(first.id) or first).status is JobStatus.RUNNING
+    assert (store.cancel(second.id) or first).status is JobStatus.CANCELLED
+    assert store.cancel("absent") is None
+    assert store.counts()["cancelled"] == 1
+
+
+def test_all_spectra_of_a_request_are_added_or_none() -> None:
+    store = JobStore(None, 3600)
+    assert store.add([row("a"), row("b")], True, 1) is None
+    assert store.latest(10) == []
+
+
+def test_ended_jobs_are_dropped_by_age_and_waiting_ones_never() -> None:
+    now = [1000.0]
+    store = JobStore(None, 60, lambda: now[0])
+    ended, waiting = store.add([row("a"), row("b")], True, 10) or []
+    store.fail(store.take(1)[0], "why")
+    now[0] += 61
+    assert store.get(ended.id) is None and store.get(waiting.id) is not None
+
+
+def test_closing_ends_the_wait() -> None:
+    store = JobStore(None, 60)
+    store.close()
+    assert store.take(1) == []
+
+
+def test_a_file_that_is_no_store_is_named(tmp_path: Path) -> None:
+    (tmp_path / "jobs.sqlite").write_text("no database " * 100)
+    with pytest.raises(InputError, match="cannot be used for jobs"):
+        JobStore(tmp_path / "jobs.sqlite", 60)

@@ -1,0 +1,125 @@
+"""The paths of the REST interface for identifications."""
+
+from typing import Annotated, Any
+
+from fastapi import FastAPI, HTTPException, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from spectus.errors import InputError
+from spectus.serve.jobs import Job, JobStatus, JobStore
+from spectus.serve.limits import ServerLimits
+from spectus.serve.messages import Problem
+from spectus.serve.spectrum_text import spectra_of
+
+_EXAMPLE = "NAME: unknown 1\nNum Peaks: 5\n50 159; 51 188; 52 195; 77 155; 78 1000\n"
+
+
+class IdentificationRequest(BaseModel):
+    """One or more EI spectra to identify."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"text": _EXAMPLE, "denovo": True}]})
+
+    text: str = Field(
+        min_length=1,
+        description="the spectra as MSP, MGF, JCAMP-DX, SDF or MassBank records, as JSON with mz and intensity, or as "
+        "pairs of m/z and intensity",
+    )
+    denovo: bool = Field(default=True, description="also take structures that the de novo model proposes")
+
+
+class IdentificationJob(BaseModel):
+    """A job, and its candidates once it is completed."""
+
+    id: str
+    name: str = Field(description="name of the spectrum")
+    status: JobStatus
+    candidates: list[dict[str, Any]] | None = Field(
+        default=None,
+        description="if completed: rows of the table `candidates`, by rank; the last is `none of these`. The "
+        "documentation of the tables explains the columns",
+    )
+    note: str | None = Field(default=None, description="peaks that the de novo model could not take")
+    reason: str | None = Field(default=None, description="if failed: why there is no result")
+
+    @classmethod
+    def of(cls, job: Job, with_candidates: bool = True) -> "IdentificationJob":
+        """Return the message about a job."""
+        candidates = job.candidates if with_candidates else None
+        return cls(id=job.id, name=job.name, status=job.status, candidates=candidates, note=job.note, reason=job.reason)
+
+
+class IdentificationJobs(BaseModel):
+    """Several jobs."""
+
+    jobs: list[IdentificationJob]
+
+
+def add_identifications(app: FastAPI, jobs: JobStore, limits: ServerLimits) -> None:
+    """Add the paths to an application.
+
+    Parameters
+    ----------
+    app : FastAPI
+        The application.
+    jobs : JobStore
+        The jobs.
+    limits : ServerLimits
+        Settings of the server.
+    """
+
+    @app.post(
+        "/identifications",
+        status_code=202,
+        summary="Identify spectra",
+        responses=problems({
+            413: "the body is too large",
+            422: "the text holds no spectrum, or more than the server accepts at once",
+            503: "too many jobs wait; `Retry-After` is the time to wait, in seconds",
+        }),
+    )  # fmt: skip
+    def submit(request: IdentificationRequest) -> IdentificationJobs:
+        try:
+            rows = spectra_of(request.text)
+        except InputError as error:
+            raise HTTPException(422, str(error)) from error
+        if len(rows) > limits.max_waiting:
+            raise HTTPException(422, f"{len(rows)} spectra are more than this server accepts ({limits.max_waiting})")
+        added = jobs.add(rows, request.denovo, limits.max_waiting)
+        if added is None:
+            said = f"too many jobs wait (at most {limits.max_waiting}); try again later"
+            raise HTTPException(503, said, headers={"Retry-After": str(_RETRY_S)})
+        return IdentificationJobs(jobs=[IdentificationJob.of(job) for job in added])
+
+    @app.get("/identifications", summary="List the latest jobs")
+    def listed(limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> IdentificationJobs:
+        return IdentificationJobs(jobs=[IdentificationJob.of(job, with_candidates=False) for job in jobs.latest(limit)])
+
+    @app.get("/identifications/{id}", summary="Get a job", responses=problems({404: "no job has this id"}))
+    def fetch(id: str) -> IdentificationJob:
+        return IdentificationJob.of(_found(jobs.get(id)))
+
+    @app.delete(
+        "/identifications/{id}",
+        summary="Cancel a job that waits",
+        responses=problems({404: "no job has this id", 409: "the job runs or has ended"}),
+    )
+    def cancel(id: str) -> IdentificationJob:
+        job = _found(jobs.cancel(id))
+        if job.status is not JobStatus.CANCELLED:
+            raise HTTPException(409, f"the job is {job.status}; only a job that waits can be cancelled")
+        return IdentificationJob.of(job)
+
+
+_RETRY_S = 30
+"""Time after which a client should try again, s. Chosen: a batch of identifications takes about as long on a CPU."""
+
+
+def problems(about: dict[int, str]) -> dict[int | str, dict[str, Any]]:
+    """Return the description of refusals for the schema of the interface."""
+    return {code: {"model": Problem, "description": text} for code, text in about.items()}
+
+
+def _found(job: Job | None) -> Job:
+    if job is None:
+        raise HTTPException(404, "no job has this id, or it was deleted")
+    return job

@@ -1,0 +1,222 @@
+"""Jobs of identification in an SQLite file, so that they survive a restart of the server."""
+
+import json
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from spectus.errors import InputError
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS jobs (
+    number INTEGER PRIMARY KEY, id TEXT UNIQUE NOT NULL, name TEXT NOT NULL, spectrum TEXT NOT NULL,
+    denovo INTEGER NOT NULL, status TEXT NOT NULL, candidates TEXT, note TEXT, reason TEXT,
+    created_at REAL NOT NULL, ended_at REAL
+);
+CREATE INDEX IF NOT EXISTS jobs_by_status ON jobs (status, number);
+"""
+_ID_BYTES = 16
+"""Random bytes of an id. Chosen: nobody can guess the id of a job of somebody else."""
+
+
+class JobStatus(StrEnum):
+    """State of a job."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True)
+class Job:
+    """The identification of one spectrum.
+
+    Attributes
+    ----------
+    id : str
+        Random name.
+    name : str
+        Name of the spectrum.
+    spectrum : dict
+        Row of the SPECTRA schema.
+    denovo : bool
+        De novo candidates are wanted as well.
+    status : JobStatus
+        State.
+    candidates : list of dict or None
+        Rows of the CANDIDATES schema; None until completed.
+    note : str or None
+        What was left out of the spectrum.
+    reason : str or None
+        Why there is no result.
+    """
+
+    id: str
+    name: str
+    spectrum: dict[str, Any]
+    denovo: bool
+    status: JobStatus
+    candidates: list[dict[str, Any]] | None
+    note: str | None
+    reason: str | None
+
+
+class JobStore:
+    """The jobs of a server. All methods can be called from any thread.
+
+    Parameters
+    ----------
+    path : Path or None
+        SQLite file; None keeps the jobs in memory.
+    keep_s : float
+        Time for which an ended job is kept, s.
+    clock : callable
+        Returns the time, s since 1970.
+
+    Raises
+    ------
+    InputError
+        The file cannot be opened, or is no store of jobs.
+    """
+
+    def __init__(self, path: Path | None, keep_s: float, clock: Callable[[], float] = time.time) -> None:
+        self._keep_s, self._clock = keep_s, clock
+        self._changed = threading.Condition()
+        self._closed = False
+        try:
+            self._database = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
+            self._database.row_factory = sqlite3.Row
+            if path:
+                self._database.execute("PRAGMA journal_mode=WAL")
+            self._database.executescript(_SCHEMA)
+            # The server was stopped while these were running.
+            self._database.execute("UPDATE jobs SET status = ? WHERE status = ?", (JobStatus.QUEUED, JobStatus.RUNNING))
+        except sqlite3.Error as error:
+            raise InputError(path or "--jobs", f"cannot be used for jobs ({error})", "give another file") from error
+
+    def add(self, rows: Sequence[dict[str, Any]], denovo: bool, most: int) -> list[Job] | None:
+        """Add a job for each spectrum, all or none.
+
+        Parameters
+        ----------
+        rows : sequence of dict
+            Rows of the SPECTRA schema.
+        denovo : bool
+            De novo candidates are wanted as well.
+        most : int
+            Largest number of waiting jobs.
+
+        Returns
+        -------
+        list of Job or None
+            The jobs; None if more than `most` would wait.
+        """
+        with self._changed:
+            if self._count(JobStatus.QUEUED) + len(rows) > most:
+                return None
+            self._drop_old()
+            ids = [secrets.token_urlsafe(_ID_BYTES) for _ in rows]
+            self._database.execute("BEGIN")
+            self._database.executemany(
+                "INSERT INTO jobs (id, name, spectrum, denovo, status, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (name, row["name"], json.dumps(row), denovo, JobStatus.QUEUED, self._clock())
+                    for name, row in zip(ids, rows, strict=True)
+                ],
+            )
+            self._database.execute("COMMIT")
+            self._changed.notify_all()
+            return [job for name in ids if (job := self._get(name))]
+
+    def get(self, name: str) -> Job | None:
+        """Return a job; None if no job has this id."""
+        with self._changed:
+            self._drop_old()
+            return self._get(name)
+
+    def latest(self, most: int) -> list[Job]:
+        """Return the latest jobs, the newest first."""
+        with self._changed:
+            self._drop_old()
+            found = self._database.execute("SELECT * FROM jobs ORDER BY number DESC LIMIT ?", (most,))
+            return [_job(row) for row in found]
+
+    def cancel(self, name: str) -> Job | None:
+        """Cancel a job that waits; return it as it is then. None if no job has this id."""
+        with self._changed:
+            self._end_where(name, JobStatus.QUEUED, JobStatus.CANCELLED, None, None)
+            return self._get(name)
+
+    def take(self, most: int) -> list[Job]:
+        """Wait for jobs and take the oldest ones that want the same sources; none once the store is closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._count(JobStatus.QUEUED))
+            if self._closed:
+                return []
+            waiting = self._database.execute(
+                "SELECT * FROM jobs WHERE status = ? AND denovo = (SELECT denovo FROM jobs WHERE status = ? "
+                "ORDER BY number LIMIT 1) ORDER BY number LIMIT ?",
+                (JobStatus.QUEUED, JobStatus.QUEUED, most),
+            )
+            jobs = [_job(row) for row in waiting]
+            for job in jobs:
+                self._database.execute("UPDATE jobs SET status = ? WHERE id = ?", (JobStatus.RUNNING, job.id))
+            return jobs
+
+    def complete(self, job: Job, candidates: Sequence[dict[str, Any]], note: str | None) -> None:
+        """Store the candidates of a job."""
+        with self._changed:
+            self._end_where(job.id, JobStatus.RUNNING, JobStatus.COMPLETED, json.dumps(list(candidates)), None, note)
+
+    def fail(self, job: Job, reason: str) -> None:
+        """Store why a job has no result."""
+        with self._changed:
+            self._end_where(job.id, JobStatus.RUNNING, JobStatus.FAILED, None, reason)
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of jobs by status."""
+        with self._changed:
+            found = dict(self._database.execute("SELECT status, COUNT(*) FROM jobs GROUP BY status").fetchall())
+            return {status.value: int(found.get(status.value, 0)) for status in JobStatus}
+
+    def close(self) -> None:
+        """Close the store: `take` returns an empty list from now on."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _get(self, name: str) -> Job | None:
+        row = self._database.execute("SELECT * FROM jobs WHERE id = ?", (name,)).fetchone()
+        return None if row is None else _job(row)
+
+    def _count(self, status: JobStatus) -> int:
+        return int(self._database.execute("SELECT COUNT(*) FROM jobs WHERE status = ?", (status,)).fetchone()[0])
+
+    def _end_where(
+        self, name: str, before: JobStatus, after: JobStatus, candidates: str | None, reason: str | None,
+        note: str | None = None,
+    ) -> None:  # fmt: skip
+        self._database.execute(
+            "UPDATE jobs SET status = ?, candidates = ?, reason = ?, note = ?, ended_at = ? "
+            "WHERE id = ? AND status = ?",
+            (after, candidates, reason, note, self._clock(), name, before),
+        )
+
+    def _drop_old(self) -> None:
+        self._database.execute("DELETE FROM jobs WHERE ended_at < ?", (self._clock() - self._keep_s,))
+
+
+def _job(row: sqlite3.Row) -> Job:
+    candidates = None if row["candidates"] is None else json.loads(row["candidates"])
+    return Job(
+        row["id"], row["name"], json.loads(row["spectrum"]), bool(row["denovo"]), JobStatus(row["status"]), candidates,
+        row["note"], row["reason"],
+    )  # fmt: skip
