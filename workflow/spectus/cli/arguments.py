@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 RUNS_HELP = "raw run (.cdf, .mzML, .mzML.gz, .mzXML, .jdx, Agilent .D), or a table written by `spectus convert`"
 QUERIES_HELP = "spectra: a table of features, components or spectra (.parquet), .msp, .mgf or .jdx"
-LIBRARY_HELP = ".msp, .msl, .mgf, .jdx or .parquet"
+LIBRARY_HELP = ".msp, .msl, .mgf, .jdx, .sdf, .cdf (ANDI), MassBank records (.txt, a folder, .zip) or .parquet"
+SEARCHED_HELP = f"{LIBRARY_HELP}; `named`: the predicted spectra of 50,300 compounds that ship"
 EXCLUDE_HELP = "leave out these compounds: a molecule list, a library, or SHA-1 sums of InChIKey first blocks"
 
 Settings = TypeVar("Settings")
@@ -24,6 +25,20 @@ def table_path(text: str) -> Path:
             "and use `spectus export` for other formats"
         )
     return path
+
+
+def library_path(text: str) -> Path:
+    """Find a library: a file, or `named` for the predicted spectra that ship."""
+    from spectus.errors import InputError
+    from spectus.files import resource
+    from spectus.prediction.settings import SHIPPED_LIBRARIES
+
+    if text not in SHIPPED_LIBRARIES or Path(text).exists():
+        return Path(text)
+    try:
+        return resource(SHIPPED_LIBRARIES[text])
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def finite_number(text: str) -> float:

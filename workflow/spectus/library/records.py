@@ -3,6 +3,8 @@
 import logging
 import lzma
 import re
+import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
@@ -15,7 +17,7 @@ from tqdm import tqdm
 from spectus.errors import InputError
 from spectus.library import andi, jcamp, mgf, msp, sdf
 from spectus.library.fields import Identity, Record
-from spectus.library.ionization import is_electron_ionization
+from spectus.library.ionization import describe_ionization, is_electron_ionization
 from spectus.library.parquet import read_library, read_table
 from spectus.library.peak_text import parse_peaks
 from spectus.library.peaks import Peaks, clean_peaks, heaviest_peaks
@@ -31,6 +33,9 @@ _REMEDY = (
     "`spectus deconvolve` writes"
 )
 _XZ = b"\xfd7zXZ\x00"
+_ZIP = b"PK\x03\x04"
+_RECORD = b"ACCESSION:"
+_INSTRUMENT_TYPE = re.compile(rb"^AC\$INSTRUMENT_TYPE:[ \t]*([^\r\n]*)", re.MULTILINE)
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -38,7 +43,8 @@ def read_spectra(path: Path) -> pa.Table:
     """Read the records of a spectral file, in its order.
 
     MSP (NIST, MoNA, MassBank, MS-DIAL, Golm), MSL (AMDIS), MGF, JCAMP-DX, SDF, MassBank records (a file, or a folder of
-    them), each file also gzip- or xz-compressed; ANDI libraries; and Parquet: the project's own spectra, features and
+    them), each file also gzip- or xz-compressed; the zip archive of a MassBank release, of which only records from
+    electron ionization are read; ANDI libraries; and Parquet: the project's own spectra, features and
     components tables, or any table with list columns `mz` and `intensity`. The format is detected from the content.
 
     What the file leaves open or contradicts is logged in one line each: indices that cannot be read, structures that
@@ -74,6 +80,8 @@ def read_spectra(path: Path) -> pa.Table:
                 "its spectra are called entry 0, entry 1, ..."
             )
         return _table(found.identities, found.peaks, path, found.extrapolated)
+    if start.startswith(_ZIP):
+        return _parsed(_archive(path), msp.records, path)
     if start.startswith(andi.MAGIC):
         return _table(*andi.read_andi_library(contents(path), path), path)
     data = _text(path)
@@ -198,12 +206,41 @@ def _ri_scales(identities: Sequence[Identity], path: Path) -> tuple[list[str | N
 def _folder(path: Path) -> bytes:
     """Join the MassBank records of a folder, by name."""
     files = sorted(chain(path.glob("*.txt"), path.glob("*/*.txt")))
-    texts = [_text(file) for file in files if head(file, 2**12).lstrip(b"\xef\xbb\xbf").startswith(b"ACCESSION:")]
+    texts = [_text(file) for file in files if head(file, 2**12).lstrip(b"\xef\xbb\xbf").startswith(_RECORD)]
     if not texts:
         raise InputError(
             path, "is a folder without MassBank records", "name a file, or a folder of MassBank's .txt files"
         )
     return b"\n\n".join(texts)
+
+
+def _archive(path: Path) -> bytes:
+    """Join the records from electron ionization of a zip archive of MassBank records, by name."""
+    texts, n_foreign = [], 0
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in sorted(name for name in archive.namelist() if name.endswith(".txt")):
+                text = archive.read(name).removeprefix(b"\xef\xbb\xbf")
+                if not text.startswith(_RECORD):
+                    continue
+                if _is_electron_ionization(text):
+                    texts.append(text.replace(b"\r\n", b"\n"))
+                else:
+                    n_foreign += 1
+    except (zipfile.BadZipFile, EOFError, zlib.error) as error:
+        raise damaged(path, f"zip: {error}") from error
+    if not texts:
+        raise InputError(path, "is a zip archive without MassBank records from electron ionization", _REMEDY)
+    if n_foreign:
+        _warn_once(f"{path}: {n_foreign:,} records are not from electron ionization; they are left out")
+    return b"\n\n".join(texts)
+
+
+def _is_electron_ionization(text: bytes) -> bool:
+    """Tell whether a MassBank record names EI, or nothing, as its type of instrument."""
+    found = _INSTRUMENT_TYPE.search(text)
+    kind = found[1].decode("latin-1").strip() if found else ""
+    return is_electron_ionization(describe_ionization({"instrument type": kind}))
 
 
 def _text(path: Path) -> bytes:
