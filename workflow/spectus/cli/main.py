@@ -15,6 +15,7 @@ from spectus.cli.written import describe_written
 from spectus.errors import InputError
 
 COMMANDS = {
+    "init": "make the folder of a new campaign: sample sheet and configuration",
     "convert": "convert raw runs to centroided mzML and a table of runs",
     "deconvolve": "deconvolve runs to components: pure spectra with elution profiles",
     "calibrate": "find the RI standards and give every component a retention index",
@@ -31,7 +32,7 @@ COMMANDS = {
     "simulate": "simulate runs with a known ground truth",
     "train": "train a prediction model, a reranker or SpecTUS",
     "evaluate": "score a de novo model on spectra of known structure",
-    "serve": "serve SpecTUS over HTTP, with a web page",
+    "serve": "identify spectra over HTTP, with a web page",
     "completion": "print the shell completion script",
 }
 """Summary of each command, in the order of the stages."""

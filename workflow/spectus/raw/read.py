@@ -37,7 +37,7 @@ _SUFFIXES = {
 }  # fmt: skip
 """Suffixes that are no part of a run's name."""
 
-_RUN_SUFFIXES = (".d", ".raw", ".cdf", ".nc", ".mzml", ".mzml.gz", ".mzxml", ".mzxml.gz", ".jdx", ".dx")
+RUN_SUFFIXES = (".d", ".raw", ".cdf", ".nc", ".mzml", ".mzml.gz", ".mzxml", ".mzxml.gz", ".jdx", ".dx")
 """Suffixes of the runs that a folder may hold, lower case."""
 
 _LONGEST_NAME = 200
@@ -209,7 +209,7 @@ def _no_run(path: Path, inside: Sequence[Path]) -> InputError:
     """Make the error for a folder that is no run; if it holds runs, the remedy is the pattern that names them all."""
     found: dict[str, int] = {}
     for entry in inside:
-        suffix = next((end for end in _RUN_SUFFIXES if entry.name.lower().endswith(end)), None)
+        suffix = next((end for end in RUN_SUFFIXES if entry.name.lower().endswith(end)), None)
         if suffix and not entry.name.startswith("."):
             written = entry.name[len(entry.name) - len(suffix) :]
             found[written] = found.get(written, 0) + 1
