@@ -123,6 +123,7 @@ def quantify_campaign(inputs: QuantifyInputs, settings: QuantifySettings, out: P
     amounts, curves, points = amounts_of(quantified, runs, outside, unit, settings)
     drift = drift_of(campaign.areas.area, runs.injections, qc.qc_samples(runs))
     verdicts, corrected = _compared_with_blanks(inputs, campaign, drift, settings)
+    verdicts = _without_standards(verdicts, {what.feature for what in standards.values()})
     written = {
         "calibration_curves": curves,
         "calibration_points": points,
@@ -250,6 +251,15 @@ def _compared_with_blanks(
             if settings.blanks == "subtract":
                 final[:, own] = np.maximum(final[:, own] - np.nan_to_num(level)[:, None], 0.0)
     return tables.table(tables.BLANK_VERDICTS, rows), _corrected_table(campaign, final, drift.factor, (ratio, above))
+
+
+def _without_standards(verdicts: pa.Table, standards: set[str | None]) -> pa.Table:
+    """Give no verdict on internal standards, which blanks have as well as samples."""
+    rows = verdicts.to_pylist()
+    for row in rows:
+        if row["feature"] in standards:
+            row |= {"verdict": None, "reason": "internal standard"}
+    return tables.table(tables.BLANK_VERDICTS, rows)
 
 
 def _corrected_table(campaign: _Campaign, area: Floats, factor: Floats, compared: tuple[Floats, Floats]) -> pa.Table:
