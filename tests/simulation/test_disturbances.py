@@ -60,6 +60,27 @@ def test_heavy_ions_come_late(library: pa.Table) -> None:
     assert apexes[1] > apexes[0]
 
 
+def test_some_ions_leave_the_source_late_and_keep_their_area(library: pa.Table) -> None:
+    plain, late = (one_run(library, replace(SILENT, ion_tailing=share)) for share in (0.0, 0.5))
+    ions = [int(mass) for mass in plain.ground_truth["mz"][0].as_py() if trace(plain.run, int(mass)).max() > 1e4]
+    delays = []
+    for mass in ions:
+        before, after = trace(plain.run, mass), trace(late.run, mass)
+        assert after.sum() == pytest.approx(before.sum(), rel=2e-3)
+        delays.append(np.average(late.run.rt_s, weights=after) - np.average(plain.run.rt_s, weights=before))
+    assert min(delays) > -0.01
+    assert max(delays) > 0.2
+    assert np.ptp(delays) > 0.1
+
+
+def test_the_homologous_hump_repeats_every_14_th_to_the_end_of_the_scan_range(library: pa.Table) -> None:
+    run = one_run(library, replace(SILENT, compounds=0, homologous_counts=1e6)).run
+    heights = np.array([trace(run, mass).sum() for mass in range(40, 501)])
+    series = np.isin(np.arange(40, 501) % 14, np.array([40, 41, 42, 43, 53]) % 14)
+    assert heights[series].sum() > 0.99 * heights.sum() > 0
+    assert (heights[-14:] > 0).any()
+
+
 def test_tuning_drift_changes_the_ratio_of_ions_of_the_background(library: pa.Table) -> None:
     settings = replace(SILENT, compounds=0, chemical_noise_counts=1e5, tuning_drift=0.1, mz_high=300)
     run = one_run(library, settings).run
@@ -84,12 +105,12 @@ def test_spikes_are_single_points_and_bursts_fill_scans(library: pa.Table) -> No
     assert 0.5 / empty.scan_s <= filled.sum() <= 2 * 3.0 / empty.scan_s + 2
 
 
-@pytest.mark.parametrize("preset", ["overloaded", "tailing", "drifting", "matrix", "noisy", "real"])
+@pytest.mark.parametrize("preset", ["overloaded", "tailing", "drifting", "matrix", "noisy", "real", "source"])
 def test_the_compounds_of_a_disturbed_preset_are_those_of_the_undisturbed_one(library: pa.Table, preset: str) -> None:
     settings = replace(PRESETS[preset], compounds=5, run_s=100.0)
     undisturbed = replace(
-        settings, overload_counts=0.0, tailing=0.0, mass_delay_fwhm=0.0, tuning_drift=0.0, matrix_humps=0,
-        spikes_per_scan=0.0, bursts=0,
+        settings, overload_counts=0.0, tailing=0.0, mass_delay_fwhm=0.0, ion_tailing=0.0, tuning_drift=0.0,
+        matrix_humps=0, spikes_per_scan=0.0, bursts=0,
     )  # fmt: skip
     one, other = (one_run(library, s).ground_truth for s in (settings, undisturbed))
     assert one.drop(["area"]).equals(other.drop(["area"]))

@@ -112,11 +112,11 @@ FEATURES = pa.schema(
         _field("ri_extrapolated", pa.bool_(), "the index lies outside the ladder"),
         _field("ri_scale", pa.string(), "scale of the index: 'alkane' or 'fame', by the ladder"),
         _field("n_runs", pa.int32(), "runs in which it was perceived as a component", nullable=False),
-        _field("best_run", pa.string(), "the run that gave its spectrum"),
+        _field("best_run", pa.string(), "the run of its best component"),
         _field("best_component", pa.int32(), "the component of that run"),
         _field("snr", pa.float64(), "of that component"),
         _field("purity", pa.float64(), "of that component"),
-        _field("confidence", pa.float64(), "of that component: probability that it is a compound, 0-1"),
+        _field("confidence", pa.float64(), "probability that it is a compound, from all its components, 0-1"),
         *_SPECTRUM,
     ]
 )

@@ -13,7 +13,9 @@ from tqdm import tqdm
 
 from spectus import tables
 from spectus.alignment.axis import Axis
-from spectus.alignment.campaign_components import Campaign, PlacedComponents, read_campaign, spectra_of
+from spectus.alignment.campaign_components import Campaign, PlacedComponents, read_campaign
+from spectus.alignment.confidence import feature_confidence, replicate_groups
+from spectus.alignment.consensus import consensus_spectra
 from spectus.alignment.drift import Drift, estimate_drift
 from spectus.alignment.gap_filling import FeatureSpectra, fill_gaps
 from spectus.alignment.grouping import group_components
@@ -25,7 +27,7 @@ from spectus.nominal_mass import to_nominal_mass
 from spectus.raw.mass_accuracy import nominal_rule
 from spectus.raw.read import read_run
 from spectus.retention.calibrate import check_in_sheet
-from spectus.samples import read_samples
+from spectus.samples import Sample, read_samples
 from spectus.types import Flags, Floats, Ints
 
 _LOG = logging.getLogger("spectus")
@@ -109,8 +111,9 @@ def align_components(
 ) -> None:
     """Write the features of a campaign, and the peak area of each in every run.
 
-    The spectrum of a feature is that of its best component, which has the highest signal-to-noise ratio times purity; a
-    saturated one counts a tenth. Ladder runs of the sheet are left out; blanks stay.
+    The spectrum of a feature is the consensus of its best components. These have the highest signal-to-noise ratio
+    times purity; a saturated one counts a tenth. The feature's confidence rests on all its components, and on the
+    replicates that the sheet names. Ladder runs of the sheet are left out; blanks stay.
 
     If a run has no component of a feature, its area is read from the mzML that the runs tables name, and `gap_filled`
     is true; the area may be 0. Without runs tables, or if the run was not measuring at that time, the area is null and
@@ -138,7 +141,8 @@ def align_components(
         a run.
     """
     owner, mzml = runs_in(components), _mzml_of(runs_tables)
-    ladders = _ladders(samples, [*owner, *mzml])
+    sheet = _sheet(samples, [*owner, *mzml])
+    ladders = {sample.run for sample in sheet if sample.type == "ladder"}
     unknown = [run for run in owner if run not in mzml and run not in ladders]
     if runs_tables and unknown:
         raise InputError(runs_tables[0], f"run {unknown[0]!r} is in no runs table", "give the runs tables of all runs")
@@ -152,8 +156,10 @@ def align_components(
             "differ in scale has no index", ", ".join(_scales(campaign)),
         )  # fmt: skip
     alignment = align_campaign(campaign, settings)
-    mz, intensity = spectra_of(components, names, campaign.position[alignment.best])
-    features = _feature_table(campaign, alignment, mz, intensity)
+    mz, intensity = consensus_spectra(components, campaign, alignment.label, alignment.best)
+    group = replicate_groups(names, sheet)
+    confidence = feature_confidence(campaign.values["confidence"], alignment.label, campaign.run, group)
+    features = _feature_table(campaign, alignment, confidence, mz, intensity)
     tables.write(features, out, tables.FEATURES)
     wanted = FeatureSpectra(_by_nominal_mass(mz, intensity), campaign.width_s[alignment.best])
     with tables.writing(peak_areas, tables.PEAK_AREAS) as writer:
@@ -221,7 +227,9 @@ def group_medians(values: Floats, label: Ints) -> Floats:
     return np.asarray(np.where(size > 0, 0.5 * (ordered[low] + ordered[high]), np.nan))
 
 
-def _feature_table(campaign: Campaign, alignment: Alignment, mz: pa.Array, intensity: pa.Array) -> pa.Table:
+def _feature_table(
+    campaign: Campaign, alignment: Alignment, confidence: Floats, mz: pa.Array, intensity: pa.Array
+) -> pa.Table:
     """Return the features as a table of schema FEATURES."""
     values, label, best = campaign.values, alignment.label, alignment.best
     scale, mixed = _feature_scales(campaign, alignment)
@@ -238,7 +246,7 @@ def _feature_table(campaign: Campaign, alignment: Alignment, mz: pa.Array, inten
         "best_component": values["component"][best].astype(np.int32),
         "snr": pa.array(values["snr"][best], from_pandas=True),
         "purity": pa.array(values["purity"][best], from_pandas=True),
-        "confidence": pa.array(values["confidence"][best], from_pandas=True),
+        "confidence": pa.array(confidence, from_pandas=True),
         "mz": mz,
         "intensity": intensity,
     }
@@ -304,13 +312,13 @@ def _by_nominal_mass(mz: pa.Array, intensity: pa.Array) -> csr_array:
     return matrix
 
 
-def _ladders(samples: Path | None, runs: Sequence[str]) -> set[str]:
-    """Return the ladder runs of the sheet."""
+def _sheet(samples: Path | None, runs: Sequence[str]) -> list[Sample]:
+    """Return the rows of the sheet, which names all runs; none without a sheet."""
     if samples is None:
-        return set()
+        return []
     sheet = read_samples(samples)
     check_in_sheet(runs, sheet, samples)
-    return {sample.run for sample in sheet if sample.type == "ladder"}
+    return sheet
 
 
 def _mzml_of(runs_tables: Sequence[Path]) -> dict[str, str]:
