@@ -27,7 +27,7 @@ from spectus.prediction.rassp.subformulae import HEAVY
 _ATOMS_AT_ONCE, _SKELETONS_AT_ONCE = 1000, 1000
 """Rows of atoms and of skeletons that are taken together. Measured: 1 MB of each matrix, half of a core's cache."""
 
-_FORMULAE_AT_ONCE = 4000
+_FORMULAE_AT_ONCE = 1000
 """Rows of sub-formulae that are taken together; chosen for the same reason."""
 
 _REMEMBERED = 128 * 2**20
