@@ -1,16 +1,22 @@
-"""Library search on replicate spectra: how often the right compound is found, how fast, beside a cosine pair by pair.
+"""Library search on replicate spectra: how often the right compound is found, how fast, beside three peers.
 
 Of every compound with several spectra one, drawn by the seed, is the query; the library is all the rest. A hit is
-right if the first block of its InChIKey is. The peer is the greedy cosine that matchms and others compute for one pair
-after the other, with the same weights; with --matchms, matchms itself, run by the Python that has it. Times are CPU
-time, so that they mean something on a busy machine too.
+right if the first block of its InChIKey is. The peers are the greedy cosine that matchms and others compute for one
+pair after the other, with the same weights; with --peers, matchms itself and the entropy similarity of ms_entropy's
+Flash entropy search (Li and Fiehn 2023, Nat. Methods 20, 1475), run by a Python that has them. Times are CPU time, so
+that they mean something on a busy machine too.
 
-    python benchmarks/library_search.py LIBRARY [--split train] [--weights] [--tile 350000] [--matchms PYTHON]
+With --size, a library of N spectra is written and searched by `spectus search` as a user would, in a process of its
+own whose memory is told. Its spectra are those of the library and copies of them with other intensities and some
+peaks missing, so that each query has near and far hits as in a large library.
+
+    python benchmarks/library_search.py LIBRARY [--split train] [--weights] [--size 350000] [--peers PYTHON]
 """
 
 import argparse
 import json
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -22,8 +28,18 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 
+from spectus import tables
+from spectus.library.parquet import PREDICTED_BY
 from spectus.library.records import read_spectra
-from spectus.library.similarity import INTENSITY_POWER, MASS_POWER, cosine_top, weighted_matrix
+from spectus.library.similarity import (
+    INTENSITY_POWER,
+    MASS_POWER,
+    MEASURED,
+    PREDICTED,
+    Powers,
+    cosine_top,
+    weighted_matrix,
+)
 
 WEIGHTS = [(0.53, 1.3), (0.5, 1.0), (0.6, 1.0), (0.5, 2.0), (0.6, 3.0), (0.5, 0.0), (1.0, 0.0)]
 
@@ -45,11 +61,39 @@ print(json.dumps({"seconds": time.process_time() - started, "best": best}))
 """
 
 
+ENTROPY = """
+import json, sys, time
+import numpy as np
+from ms_entropy import FlashEntropySearch
+data = json.load(open(sys.argv[1]))
+spectra = [np.array([m, i], np.float32).T for m, i in data["spectra"]]
+index = FlashEntropySearch()
+held = index.build_index([{"id": n, "precursor_mz": 1000.0, "peaks": p.copy()} for n, p in enumerate(spectra)])
+number = np.array([entry["id"] for entry in held])
+started = time.process_time()
+best = []
+for query in data["queries"]:
+    scores = np.array(index.open_search(peaks=spectra[query].copy(), ms2_tolerance_in_da=0.02))
+    order = number[np.argsort(-scores, kind="stable")]
+    best.append([int(n) for n in order[:11] if n != query][:10])
+print(json.dumps({"seconds": time.process_time() - started, "best": best}))
+"""
+
+SEARCH = """
+import resource, sys, time
+from pathlib import Path
+from spectus.identify.search import search_libraries
+started = time.process_time()
+search_libraries(Path(sys.argv[1]), [Path(sys.argv[2])], Path(sys.argv[3]))
+print(time.process_time() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
 def main() -> None:
     options = _options()
-    started = time.perf_counter()
+    started = time.process_time()
     spectra = read_spectra(options.library)
-    print(f"read {len(spectra):,} spectra of {options.library.name} in {time.perf_counter() - started:.2f} s")
+    print(f"read {len(spectra):,} spectra of {options.library.name} in {time.process_time() - started:.2f} CPU s")
     if options.split:
         split = pq.read_table(options.library, columns=["split"])["split"]
         spectra = spectra.filter(pc.equal(split, options.split))
@@ -65,12 +109,11 @@ def main() -> None:
     few = queries[: options.peer_queries]
     best, ours = _search(matrix, queries)
     _compare("greedy cosine, pair by pair", *_greedy(spectra, few), best, compound, few, ours / len(queries))
-    if options.matchms:
-        _compare(
-            "matchms CosineGreedy", *_matchms(spectra, few, options.matchms), best, compound, few, ours / len(queries)
-        )
-    if options.tile:
-        _tiled(matrix, queries, options.tile)
+    if options.peers:
+        for name, code in (("matchms CosineGreedy", MATCHMS), ("ms_entropy Flash entropy search", ENTROPY)):
+            _compare(name, *_peer(spectra, few, options.peers, code), best, compound, few, ours / len(queries))
+    if options.size:
+        _large(spectra, matrix, queries, options)
 
 
 def _options() -> argparse.Namespace:
@@ -80,8 +123,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--weights", action="store_true", help="compare exponents")
     parser.add_argument("--peer-queries", type=int, default=10, help="queries given to the peers")
-    parser.add_argument("--matchms", type=Path, metavar="PYTHON", help="an interpreter that has matchms")
-    parser.add_argument("--tile", type=int, default=0, metavar="N", help="also time a library repeated to N spectra")
+    parser.add_argument("--peers", type=Path, metavar="PYTHON", help="an interpreter that has matchms and ms_entropy")
+    parser.add_argument("--size", type=int, default=0, metavar="N", help="also search a library of N spectra")
+    parser.add_argument("--predicted", action="store_true", help="search that library as one of predicted spectra")
     return parser.parse_args()
 
 
@@ -137,7 +181,7 @@ def _greedy(spectra: pa.Table, queries: NDArray[np.int64]) -> tuple[list[list[in
     return best, time.process_time() - started
 
 
-def _matchms(spectra: pa.Table, queries: NDArray[np.int64], python: Path) -> tuple[list[list[int]], float]:
+def _peer(spectra: pa.Table, queries: NDArray[np.int64], python: Path, code: str) -> tuple[list[list[int]], float]:
     pairs = list(zip(spectra["mz"].to_pylist(), spectra["intensity"].to_pylist(), strict=True))
     with tempfile.TemporaryDirectory() as folder:
         given = Path(folder) / "spectra.json"
@@ -148,7 +192,7 @@ def _matchms(spectra: pa.Table, queries: NDArray[np.int64], python: Path) -> tup
             "intensity_power": INTENSITY_POWER,
         }
         given.write_text(json.dumps(task))
-        done = subprocess.run([python, "-c", MATCHMS, given], check=True, capture_output=True, text=True)
+        done = subprocess.run([python, "-c", code, given], check=True, capture_output=True, text=True)
     answer = json.loads(done.stdout.splitlines()[-1])
     return answer["best"], answer["seconds"]
 
@@ -162,16 +206,55 @@ def _compare(
     print(f"ratio: spectus is {seconds / len(queries) / our_seconds:,.0f} times as fast a query")
 
 
-def _tiled(matrix: csr_array, queries: NDArray[np.int64], n: int) -> None:
-    tiled = csr_array(vstack([matrix] * (n // matrix.shape[0] + 1)).tocsr()[:n])
-    for some in (queries[:512], queries[:1]):
-        wall, cpu = time.perf_counter(), time.process_time()
-        cosine_top(csr_array(matrix[some]), tiled, 10, min_score=0.5)
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        print(
-            f"{n:,} spectra ({tiled.nnz / n:.0f} peaks each), {len(some)} queries at once: "
-            f"{_per_query(wall, some)} wall, {_per_query(cpu, some)} CPU"
-        )
+def _large(spectra: pa.Table, matrix: csr_array, queries: NDArray[np.int64], options: argparse.Namespace) -> None:
+    """Search a library of many spectra, as the command does, with 1 and with 512 queries."""
+    with tempfile.TemporaryDirectory() as folder:
+        library, out = Path(folder) / "library.parquet", Path(folder) / "hits.parquet"
+        said = {PREDICTED_BY: "copies"} if options.predicted else {}
+        with tables.writing(library, tables.SPECTRA, said) as writer:
+            for start in range(0, options.size, len(spectra)):
+                writer.append(_varied(spectra, start).slice(0, options.size - start))
+        for some in (queries[:512], queries[:1]):
+            asked = Path(folder) / "queries.parquet"
+            tables.write(spectra.take(pa.array(some)), asked, tables.SPECTRA)
+            done = subprocess.run(
+                [sys.executable, "-c", SEARCH, asked, library, out], check=True, capture_output=True, text=True
+            )
+            seconds, memory = map(float, done.stdout.split())
+            print(
+                f"{options.size:,} spectra, {len(some)} queries: {seconds:.1f} CPU s, "
+                f"{_per_query(seconds, some)} with reading, {memory / 1024:,.0f} MB"
+            )
+    repeats = options.size // matrix.shape[0] + 1
+    powers, k, least = (PREDICTED, 100, 0.0) if options.predicted else (MEASURED, 10, 0.5)
+    width = matrix.shape[1]
+    parts = [_matrix_of(_varied(spectra, number), powers, width) for number in range(repeats)]
+    held = csr_array(vstack(parts).tocsr()[: options.size])
+    asked_matrix = _matrix_of(spectra.take(pa.array(queries[:512])), powers, width)
+    started = time.process_time()
+    cosine_top(asked_matrix, held, k, min_score=least)
+    print(f"of these the comparison alone: {_per_query(time.process_time() - started, queries[:512])}")
+
+
+def _matrix_of(spectra: pa.Table, powers: Powers, width: int) -> csr_array:
+    return weighted_matrix(spectra["mz"], spectra["intensity"], n_masses=width, **powers._asdict())
+
+
+def _varied(spectra: pa.Table, seed: int) -> pa.Table:
+    """The spectra with intensities times exp(0.6 x normal), and 15 % of the peaks missing; themselves with seed 0."""
+    if not seed:
+        return spectra
+    random = np.random.default_rng(seed)
+    offsets = np.concatenate([[0], np.cumsum(pc.fill_null(pc.list_value_length(spectra["mz"]), 0).to_numpy())])
+    mz, intensity = (pc.list_flatten(spectra[name]).to_numpy() for name in ("mz", "intensity"))
+    intensity = intensity * np.exp(0.6 * random.standard_normal(len(mz))).astype(np.float32)
+    kept = (random.random(len(mz)) > 0.15) | (intensity > 0.5)
+    offsets = np.concatenate([[0], np.cumsum(kept)])[offsets]
+    columns = {"mz": mz[kept], "intensity": np.minimum(intensity[kept], 1.0)}
+    for name, values in columns.items():
+        made = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(values))
+        spectra = spectra.set_column(spectra.column_names.index(name), tables.SPECTRA.field(name), made)
+    return spectra
 
 
 def _per_query(seconds: float, queries: NDArray[np.int64]) -> str:

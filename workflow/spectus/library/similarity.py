@@ -162,7 +162,7 @@ def cosine_top(
         for part in [library] if isinstance(library, csr_array) else library:
             masses = _highest_masses(part)
             for rows in _row_blocks(masses):
-                block = _dense(part, rows, int(masses[rows].max(initial=0)) + 1)
+                block = dense_rows(part, rows, int(masses[rows].max(initial=0)) + 1)
                 for of_block in best:
                     of_block.add(block, rows + first, factor)
                 bar.update(len(rows))
@@ -188,7 +188,7 @@ class _Best:
         self.rows, self.k, self.min_score = rows, k, min_score
         self.limit = np.full(len(rows), min_score)
         self.hits = joined([])
-        self.spectra = _dense(queries, rows, int(_highest_masses(queries)[rows].max(initial=0)) + 1)
+        self.spectra = dense_rows(queries, rows, int(_highest_masses(queries)[rows].max(initial=0)) + 1)
         self._length = np.sqrt(np.cumsum(self.spectra.astype(np.float64) ** 2, axis=1)).astype(np.float32)
         self._place = np.zeros(queries.shape[0], np.int64)
         self._place[rows] = np.arange(len(rows))
@@ -247,8 +247,8 @@ def _highest_masses(matrix: csr_array) -> Ints:
     return highest
 
 
-def _dense(matrix: csr_array, rows: Ints, width: int) -> NDArray[np.float32]:
-    """Return some rows of the matrix, the masses below `width`: (n_rows, width) float32."""
+def dense_rows(matrix: csr_array, rows: Ints, width: int) -> NDArray[np.float32]:
+    """Return some rows of a matrix, the masses below `width`: (n_rows, width) float32."""
     start, lengths = matrix.indptr[rows].astype(np.int64), np.diff(matrix.indptr)[rows]
     first = np.concatenate([[0], np.cumsum(lengths)])
     peaks = np.repeat(start - first[:-1], lengths) + np.arange(first[-1])
