@@ -39,7 +39,7 @@ from spectus.library.records import read_spectra
 from spectus.simulation.presets import settings_for
 from spectus.simulation.runs import simulate
 from spectus.simulation.scoring import FALSE_BELOW, match
-from spectus.types import Flags, Floats
+from spectus.types import Flags, Floats, Ints
 
 PRESETS = (
     "benchmark", "dense", "saturated", "overloaded", "tailing", "drifting", "matrix", "noisy", "skewed", "real",
@@ -120,7 +120,7 @@ def feature_examples(library: pa.Table, presets: Sequence[str], seeds: Sequence[
             yield f"{preset}, {kind}", np.concatenate(evidence), np.concatenate(compound)
 
 
-def matched_compound(found: pa.Table, ground_truth: pa.Table) -> Floats:
+def matched_compound(found: pa.Table, ground_truth: pa.Table) -> Ints:
     """Return the number of the compound that each component (n,) matches, or -1."""
     matches = match(found, ground_truth)
     good = matches.cosine >= FALSE_BELOW
@@ -129,7 +129,7 @@ def matched_compound(found: pa.Table, ground_truth: pa.Table) -> Floats:
     return compound
 
 
-def aligned(found: Sequence[pa.Table], *, replicates: bool) -> tuple[Floats, Floats]:
+def aligned(found: Sequence[pa.Table], *, replicates: bool) -> tuple[Floats, Ints]:
     """Align runs; return the evidence of the features, and the feature of each component in the order of the runs."""
     runs = [part["run"][0].as_py() for part in found]
     with tempfile.TemporaryDirectory() as folder:
@@ -143,7 +143,7 @@ def aligned(found: Sequence[pa.Table], *, replicates: bool) -> tuple[Floats, Flo
     return features.feature_evidence(campaign.values["confidence"], label, campaign.run, group), in_order
 
 
-def majority(label: Floats, compound: Floats) -> Flags:
+def majority(label: Ints, compound: Ints) -> Flags:
     """Return whether at least half of the components of each feature match the same compound."""
     members: dict[int, Counter[int]] = {}
     for feature, number in zip(label.tolist(), compound.tolist(), strict=True):

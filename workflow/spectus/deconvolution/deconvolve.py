@@ -256,18 +256,13 @@ def _rows(
 ) -> Iterator[dict[str, object]]:
     """Yield rows of COMPONENTS without the run's name and the component's number."""
     error, spectra = unmixed.error(settings.misfit), _clean_spectra(unmixed, settings)
-    first_scan = int(np.searchsorted(folded.rt_s, stretch.rt_s[0]))
+    first_scan, missed = int(np.searchsorted(folded.rt_s, stretch.rt_s[0])), unmixed.missed.tolist()
     for k, model in enumerate(models):
         spectrum = spectra[k]
         if not folded.accurate:
-            yield _whole(describe(model, spectrum, error[k], stretch, folded.mass), unmixed, k)
+            yield describe(model, spectrum, error[k], stretch, folded.mass, missed[k])
             continue
         spectrum, mass, accurate = folded.accurate.named(spectrum, first_scan + model.start, model.profile)
         # In so many traces some noise coincides. The components that it makes do not stand out from the noise.
         if signal_to_noise(model, spectrum, stretch) >= settings.min_snr:
-            yield _whole(describe(model, spectrum, error[k], stretch, mass) | accurate, unmixed, k)
-
-
-def _whole(row: dict[str, object], unmixed: Unmixed, number: int) -> dict[str, object]:
-    """Return the row of a component with the area that its model does not fit."""
-    return row | {"area": float(row["area"]) + float(unmixed.missed[number])}
+            yield describe(model, spectrum, error[k], stretch, mass, missed[k]) | accurate

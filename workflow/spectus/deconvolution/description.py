@@ -14,7 +14,9 @@ _TOP = 0.5
 """Fraction of the apex above which the profile counts for the purity: the upper half of the peak, by definition."""
 
 
-def describe(model: Model, spectrum: Floats, error: Floats, stretch: Stretch, mass: Ints) -> dict[str, object]:
+def describe(
+    model: Model, spectrum: Floats, error: Floats, stretch: Stretch, mass: Ints, missed: float
+) -> dict[str, object]:
     """Describe one component.
 
     Parameters
@@ -27,6 +29,8 @@ def describe(model: Model, spectrum: Floats, error: Floats, stretch: Stretch, ma
         The stretch of the run that holds the component.
     mass
         (n_rows,) nominal masses; rows of the same mass are added up.
+    missed
+        Area that the model does not fit, counts x s (see `slices.missed_area`).
 
     Returns
     -------
@@ -44,7 +48,7 @@ def describe(model: Model, spectrum: Floats, error: Floats, stretch: Stretch, ma
         "rt_s": apex,
         "rt_start_s": start,
         "rt_end_s": end,
-        "area": float(spectrum.sum()) * _integral(model, stretch),
+        "area": float(spectrum.sum()) * _integral(model, stretch) + missed,
         "height": float(spectrum.sum()),
         "snr": signal_to_noise(model, spectrum, stretch),
         "purity": _purity(model, spectrum, stretch),

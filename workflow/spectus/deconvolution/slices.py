@@ -105,7 +105,7 @@ def without_slices(models: Sequence[Model], unmixed: Unmixed, stretch: Stretch) 
         near = reaching | (after > -_NEAR_FWHM) & (after < _TAIL_FWHM)
         larger = np.flatnonzero(near & (area > _LARGER * area[k]))
         if len(larger) and spectra[k].any():
-            parents = _Parents([models[number] for number in larger], spectra[larger], length[larger])
+            parents = _Parents([models[number] for number in larger.tolist()], spectra[larger], length[larger])
             keep[k] = not _is_slice(model, spectra[k], parents, stretch)
     return keep
 
