@@ -5,7 +5,7 @@ import pytest
 from spectus import tables
 from spectus.cli import main
 from spectus.errors import InputError
-from spectus.report.campaign import CampaignResults, best_candidate_first, evidence_of_features, summary_lines
+from spectus.report.campaign import CampaignResults, best_candidates_first, evidence_of_features, summary_lines
 from spectus.report.write import write_report
 
 from .conftest import Made
@@ -94,12 +94,15 @@ def test_only_the_spectra_of_the_best_hits_are_kept(made: Made) -> None:
     assert campaign.libraries[0].name == "known"
 
 
-def test_the_hit_of_the_best_candidate_is_shown_first() -> None:
+def test_each_candidate_has_a_hit_before_any_has_a_second() -> None:
     """A predicted spectrum's score is on another scale, so its hit may stand behind one that ranking put last."""
     hits = [
-        {"name": "weak", "inchikey": "AAAAAAAAAAAAAA-X"}, {"name": "none", "inchikey": None},
-        {"name": "best", "inchikey": "BBBBBBBBBBBBBB-Y"}, {"name": "best again", "inchikey": "BBBBBBBBBBBBBB-Z"},
-    ]  # fmt: skip
-    ordered = best_candidate_first(hits, "BBBBBBBBBBBBBB")
-    assert [hit["name"] for hit in ordered] == ["best", "best again", "weak", "none"]
-    assert best_candidate_first(hits, "") == hits
+        {"name": "weak", "inchikey": "AAAAAAAAAAAAAA-X", "predicted": False},
+        {"name": "none", "inchikey": None, "predicted": False},
+        {"name": "best", "inchikey": "BBBBBBBBBBBBBB-Y", "predicted": True},
+        {"name": "best again", "inchikey": "BBBBBBBBBBBBBB-Z", "predicted": True},
+        {"name": "second", "inchikey": "CCCCCCCCCCCCCC-Z", "predicted": True},
+    ]
+    ordered = best_candidates_first(hits, {"B" * 14: 0, "C" * 14: 1, "A" * 14: 2})
+    assert [hit["name"] for hit in ordered] == ["best", "second", "weak", "none", "best again"]
+    assert best_candidates_first(hits, {}) == hits

@@ -16,6 +16,8 @@ import requests
 from spectus.cli import main
 from spectus.denovo.translator import Translator
 
+from ..web.chromium import Chromium, needs_chromium
+
 BENZENE = {"mz": [50.0, 51.0, 77.0, 78.0], "intensity": [159.0, 188.0, 155.0, 1000.0]}
 
 
@@ -102,3 +104,25 @@ def test_an_address_that_cannot_be_had_is_named(capsys: pytest.CaptureFixture[st
     assert main(["serve", "--model", "unread", "--host", "192.0.2.1"]) == 2
     assert main(["serve", "--model", "unread", "--port", "0"]) == 2
     assert "unread: no such model" in capsys.readouterr().err
+
+
+@needs_chromium
+def test_the_page_reads_a_spectrum_and_shows_structures(
+    server: tuple[subprocess.Popen[str], str], tmp_path: Path
+) -> None:
+    browser = Chromium(tmp_path)
+    try:
+        for width in (390, 1300):
+            browser.open(server[1], width)
+            browser.run("document.getElementById('example').click(); document.getElementById('predict').click();")
+            browser.wait("document.querySelector('#structures figure')")
+            assert browser.run("return document.getElementById('structures').textContent.includes('SpecTUS alone');")
+            assert browser.run("return document.documentElement.scrollWidth;") == width
+            browser.run("document.getElementById('peaks').value = 'no'; document.getElementById('submit').click();")
+            browser.wait("document.getElementById('state').textContent.startsWith('the spectrum: ')")
+            assert browser.run("return document.querySelectorAll('#structures figure').length;") == 0
+            assert browser.errors == []
+            browser.screenshot(f"service-{width}")
+        assert browser.axe() == []
+    finally:
+        browser.close()

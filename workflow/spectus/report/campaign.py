@@ -63,7 +63,7 @@ class CampaignResults:
     libraries : sequence of LibraryFile
         The libraries given for the mirror plots.
     hits : mapping of str to list of dict
-        The library hits of each feature that the page shows, those of its first candidate first.
+        The library hits of each feature that the page shows, those of its first candidates first.
     spectra : mapping of (str, int) to mapping
         The spectra of these hits by library and entry: name, mz, intensity.
     ground_truth : pyarrow.Table or None
@@ -223,25 +223,40 @@ def is_accepted(row: Mapping[str, Any], decision: Decision) -> bool:
 
 
 def _shown_hits(parts: Mapping[str, CampaignTable]) -> dict[str, list[dict[str, Any]]]:
-    """Return the best hits of each feature, those of its first candidate first."""
+    """Return the best hits of each feature, those of its first candidates first."""
     n_features = parts["features"].rows.num_rows
     shown = next((hits for most, hits in _HITS_BY_FEATURES if n_features <= most), _FEWEST_HITS)
-    first: dict[str, str] = {}
+    order: defaultdict[str, dict[str, int]] = defaultdict(dict)
     candidates = parts["candidates"].rows.select(["query", "inchikey"])
     for query, inchikey in zip(*(column.to_pylist() for column in candidates), strict=True):
-        first.setdefault(query, (inchikey or "")[:14])
+        if inchikey:
+            order[query].setdefault(inchikey[:14], len(order[query]))
     of_query: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in parts["library_hits"].rows.to_pylist():
         if row["library"]:
             of_query[row["query"]].append(row)
-    return {query: best_candidate_first(rows, first.get(query, ""))[:shown] for query, rows in of_query.items()}
+    return {query: best_candidates_first(rows, order[query])[:shown] for query, rows in of_query.items()}
 
 
-def best_candidate_first(hits: Sequence[dict[str, Any]], inchikey14: str) -> list[dict[str, Any]]:
-    """Return hits in their order, but those of a compound first, so that a page that shows few shows its spectrum."""
-    if not inchikey14:
-        return list(hits)
-    return sorted(hits, key=lambda hit: not (hit["inchikey"] or "").startswith(inchikey14))
+def best_candidates_first(hits: Sequence[dict[str, Any]], order: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return the best hit of each candidate in the order of the candidates, then all other hits in their own order.
+
+    A page that shows few hits thus has a spectrum of each of the first candidates.
+
+    Parameters
+    ----------
+    hits : sequence of dict
+        Rows of the table of hits by rank.
+    order : mapping of str to int
+        Places of the candidates by the first block of their InChIKeys.
+    """
+    best: dict[tuple[int, bool], int] = {}
+    for number, hit in enumerate(hits):
+        place = order.get((hit["inchikey"] or "")[:14])
+        if place is not None:
+            best.setdefault((place, bool(hit["predicted"])), number)
+    chosen = {best.get((place, False), best.get((place, True), 0)): place for place, _ in best}
+    return [hits[number] for number in sorted(range(len(hits)), key=lambda n: (chosen.get(n, len(order)), n))]
 
 
 def _read_libraries(

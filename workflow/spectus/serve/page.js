@@ -85,12 +85,12 @@ function candidates({ candidates: rows, reason, note, status }) {
   const known = rows.filter((row) => row.source);
   const shown = columns.filter(([, key]) => known.some((row) => row[key] !== null && row[key] !== undefined));
   const cell = (row) => element("td", {}, row.smiles ? element("img", { src: `structures.svg?smiles=${encodeURIComponent(row.smiles)}`, alt: "" }) : "",
-    element("div", {}, row.name || "", row.derivative ? ` (as ${row.derivative})` : "", row.excluded ? element("strong", {}, ` Excluded: ${row.excluded}`) : null), element("div", { class: "smiles" }, row.smiles || ""));
+    element("div", {}, (row.name || "").replace(/(\S)#\d+$/, "$1"), row.derivative ? ` (as ${row.derivative})` : "", row.excluded ? element("strong", {}, ` Excluded: ${row.excluded}`) : null), element("div", { class: "smiles" }, row.smiles || ""));
   const body = known.map((row) => element("tr", { class: row.in_set_90 ? "in-set" : null }, element("td", {}, row.source === "none" ? "" : String(row.rank)), cell(row),
     ...shown.map(([, key, text]) => element("td", {}, row[key] === null || row[key] === undefined ? "" : text(row[key])))));
   return [
     ...[note, ...rows.filter((row) => row.reason).map((row) => row.reason)].filter(Boolean).map((text) => element("p", { class: "note" }, text)),
-    body.length ? element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Candidates" }, element("table", {},
+    body.length ? element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Table of candidates" }, element("table", {},
       element("thead", {}, element("tr", {}, ...["Rank", "Candidate", ...shown.map(([head]) => head)].map((head) => element("th", { scope: "col" }, head)))), element("tbody", {}, ...body))) : element("p", { class: "empty" }, "No candidate."),
     known.some((row) => row.in_set_90) ? element("p", { class: "soft" }, "Marked rows: the prediction set, which contains the right structure with a probability of 90 %. Probabilities are calibrated; the last row stands for all structures that are not listed.") : null,
   ].filter(Boolean);

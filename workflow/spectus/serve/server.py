@@ -13,7 +13,6 @@ import uvicorn
 
 from spectus.denovo.translator import Translator
 from spectus.errors import InputError
-from spectus.files import require_file
 from spectus.serve.api import create_app
 from spectus.serve.identification import IdentificationSources
 from spectus.serve.jobs import JobStore
@@ -69,7 +68,8 @@ def serve(
     """
     listener = _bound(address.host, address.port)
     for library in sources.libraries:
-        require_file(library)
+        if not library.exists():
+            raise InputError(library, "no such file or folder", "check the path")
     store = JobStore(jobs, limits.keep_s)
     translator = Translator.load(sources.model, device, precision)
     app = create_app(translator, limits, sources, store)
