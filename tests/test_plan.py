@@ -6,6 +6,7 @@ import pytest
 
 from spectus import plan, tables
 from spectus.errors import InputError
+from spectus.molecules.suspects import SHIPPED_SUSPECTS
 from spectus.samples import Sample
 
 
@@ -135,3 +136,12 @@ class TestMissingRuns:
 def test_options_are_those_with_a_value() -> None:
     given = plan.options(ground_truth=["a"], exclude=[], split=None, derivatives="", model=["a", "b"])
     assert given == ["--ground-truth", "a", "--model", "a", "b"]
+
+
+def test_suspect_lists_are_names_that_ship_or_files() -> None:
+    assert set(plan.SHIPPED_SUSPECT_LISTS) == set(SHIPPED_SUSPECTS)
+    assert plan.suspect_files(["priority_pollutants", "own.csv"]) == ["own.csv"]
+    assert plan.suspect_options(["own.csv", "priority_pollutants"], ["a b.csv"]) == [
+        "--suspects", "priority_pollutants", "a b.csv",
+    ]  # fmt: skip
+    assert plan.suspect_options([], []) == []

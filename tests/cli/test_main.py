@@ -55,9 +55,9 @@ def test_every_new_name_of_an_option_exists() -> None:
     (commands,) = (action.choices for action in parser._actions if isinstance(action.choices, dict))
     for command, names in OPTIONS.items():
         help_text = commands[command].format_help()
-        if command == "train":
+        if command in ("train", "evaluate"):
             (kinds,) = (a.choices for a in commands[command]._actions if isinstance(a.choices, dict))
-            help_text = kinds["finetune"].format_help()
+            help_text = kinds["finetune" if command == "train" else "denovo"].format_help()
         for new in filter(None, names.values()):
             assert new in help_text, (command, new)
 

@@ -163,14 +163,14 @@ def test_the_command_line(
     )
     out, details = tmp_path / "out" / "scores.json", tmp_path / "out" / "details.parquet"
     options = ["--beams", "2", "--device", "cpu", "--out", str(out), "--details", str(details)]
-    assert main(["evaluate", str(random_model), str(queries), "--reference", str(library), *options]) == 0
+    assert main(["evaluate", "denovo", str(random_model), str(queries), "--reference", str(library), *options]) == 0
     scores = json.loads(out.read_text())
     assert (scores["n_queries"], scores["n_no_structure"]) == (2, 1)
     assert scores["searches"]["hybrid"]["exact_top_1"]["value"] == 0.5
     assert scores["searches"]["nearest"]["model_against_it"]["top_1"]["win"]["value"] == 0
     assert pq.read_table(details).num_rows == 2 * 5
     assert "exact structure, any of 2" in capsys.readouterr().out
-    assert main(["evaluate", str(random_model), str(queries), "--beams", "2"]) == 0
+    assert main(["evaluate", "denovo", str(random_model), str(queries), "--beams", "2"]) == 0
     assert "Searches" not in capsys.readouterr().out
 
 
@@ -189,7 +189,7 @@ def test_wrong_input_is_one_line(
     library: Path, options: list[str], problem: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Told before the model is loaded: there is none."""
-    assert main(["evaluate", "no-model", str(library), *options]) == 2
+    assert main(["evaluate", "denovo", "no-model", str(library), *options]) == 2
     error = capsys.readouterr().err
     assert problem in error
     assert error.count("\n") == 1
@@ -221,7 +221,7 @@ def test_a_reranker_puts_the_candidates_in_order(
 ) -> None:
     """The model prefers ethylamine for ethanol's spectrum; that of an amine would not have its base peak at m/z 31."""
     plain, reranked = tmp_path / "plain.json", tmp_path / "reranked.json"
-    common = ["evaluate", "m", str(library), "--split", "valid", "--exclude", str(held_out)]
+    common = ["evaluate", "denovo", "m", str(library), "--split", "valid", "--exclude", str(held_out)]
     assert main([*common, "--out", str(plain), "--details", str(tmp_path / "plain.parquet")]) == 0
     arguments = ["--reranker", "open", "--out", str(reranked), "--details", str(tmp_path / "reranked.parquet")]
     assert main([*common, *arguments]) == 0

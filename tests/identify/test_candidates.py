@@ -37,6 +37,7 @@ def answer(
 def ranked(
     tmp_path: Path, hits: list[dict[str, Any]], answers: list[dict[str, Any]], queries: str = "q",
     spectrum: Mapping[float, float] = MappingProxyType({40.0: 1.0}), forward: Path | None = None,
+    settings: IdentifySettings | None = None,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Candidates of queries named by one letter each, all of one spectrum."""
     peaks = {"mz": list(spectrum), "intensity": list(spectrum.values())}
@@ -45,7 +46,7 @@ def ranked(
     tables.write(tables.table(tables.FEATURES, features), paths[0], tables.FEATURES)
     tables.write(tables.table(tables.LIBRARY_HITS, hits), paths[1], tables.LIBRARY_HITS)
     tables.write(tables.table(tables.DENOVO_CANDIDATES, answers), paths[2], tables.DENOVO_CANDIDATES)
-    identify_queries(paths[0], [paths[1]], [paths[2]], paths[3], IdentifySettings(top=4), forward)
+    identify_queries(paths[0], [paths[1]], [paths[2]], paths[3], settings or IdentifySettings(top=4), forward)
     return tables.read(paths[3], tables.CANDIDATES).to_pylist()
 
 
@@ -179,3 +180,16 @@ def test_queries_without_candidates_keep_their_reasons_beside_others(tmp_path: P
     rows = ranked(tmp_path, [hit("a", TOLUENE, 0.9)], [], queries="ab", forward=FORWARD)
     assert [(row["query"], row["smiles"]) for row in rows] == [("a", TOLUENE), ("a", None), ("b", None)]
     assert rows[2]["reason"]
+
+
+def test_suspects_are_flagged_and_peaks_explained(tmp_path: Path) -> None:
+    """Phenol is one of the priority pollutants."""
+    settings = IdentifySettings(suspects=("priority_pollutants",), explained=1)
+    rows = ranked(
+        tmp_path, [hit("q", PHENOL, 0.95), hit("q", TOLUENE, 0.6)], [], spectrum=OF_PHENOL, forward=FORWARD,
+        settings=settings,
+    )  # fmt: skip
+    assert "priority_pollutants" in rows[0]["suspects"]
+    named = dict(zip(rows[0]["explained_mz"], rows[0]["explained_formula"], strict=True))
+    assert (named[94.0], named[66.0], named[65.0]) == ("C6H6O", "C5H6", "C5H5")
+    assert rows[1]["explained_mz"] is None

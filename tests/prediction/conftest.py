@@ -37,9 +37,11 @@ def model(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def folds(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The library with two laboratories; that of every third record is a fold."""
+    """The library with two laboratories; that of every third record is a fold. The other one has some of it, too."""
     table = pq.read_table(library)
-    of_fold = [row % 3 == 0 for row in range(len(table))]
+    n = len(table)
+    table = pa.concat_tables([table, table.slice(0, 7)])
+    of_fold = [row % 3 == 0 and row < n for row in range(len(table))]
     table = table.append_column("fold", pa.array([int(own) for own in of_fold]))
     table = table.append_column("laboratory", pa.array(["b" if own else "a" for own in of_fold]))
     path = tmp_path_factory.mktemp("folds") / "library.parquet"

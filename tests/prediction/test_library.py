@@ -1,3 +1,4 @@
+import hashlib
 import math
 from pathlib import Path
 
@@ -5,16 +6,17 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from spectus import cli, tables
+from spectus import cli, plan, tables
 from spectus.errors import InputError
 from spectus.identify.search import search_libraries
 from spectus.identify.settings import SearchSettings
+from spectus.library.parquet import predicted_by
 from spectus.library.records import read_spectra
 from spectus.prediction.compact import compacted, peak_lists
-from spectus.prediction.library import write_predicted_library
+from spectus.prediction.library import shipped_library, write_predicted_library
 from spectus.prediction.neims.model import NeimsModel
 from spectus.prediction.registry import load_prediction_model
-from spectus.prediction.settings import PredictSettings
+from spectus.prediction.settings import SHIPPED_LIBRARIES, PredictSettings
 from tests.prediction.series import spectrum
 
 
@@ -128,3 +130,53 @@ def test_weights_of_another_network_are_refused(model: Path, tmp_path: Path) -> 
     with pytest.raises(InputError, match="do not fit"):
         NeimsModel.load(tmp_path / "m")
     assert math.isfinite(NeimsModel.load(model).predict(["CCO"])[0].sum())
+
+
+def test_cas_numbers_have_a_column(model: Path, tmp_path: Path) -> None:
+    """One with a wrong check digit is no CAS number. A compound without a name is called by its number."""
+    (tmp_path / "list.csv").write_text("smiles,name,cas\nCCO,ethanol,64-17-5\nCCN,ethylamine,75-04-8\nCCC,,74-98-6\n")
+    write_predicted_library(tmp_path / "list.csv", str(model), tmp_path / "p.parquet")
+    rows = read_spectra(tmp_path / "p.parquet").to_pylist()
+    assert [(row["name"], row["cas"]) for row in rows] == [
+        ("ethanol", "64-17-5"), ("ethylamine", None), ("74-98-6", "74-98-6"),
+    ]  # fmt: skip
+
+
+def test_the_library_that_ships_is_what_its_model_predicts(tmp_path: Path) -> None:
+    """Every thousandth compound; another processor may round the last of 255 steps of an intensity differently."""
+    model = load_prediction_model("rassp")
+    metadata = pq.read_schema(shipped_library()).metadata
+    assert metadata[b"predicted_by"].decode() == model.name
+    assert metadata[b"model_sha256"].decode() == model.sha256
+    assert predicted_by(shipped_library()) == "rassp-open"
+    rows = read_spectra(shipped_library()).to_pylist()
+    assert len(rows) == 50_300
+    assert sum(row["reason"] is None for row in rows) > 49_000
+    drawn = rows[::1000]
+    (tmp_path / "list.smi").write_text("".join(f"{row['smiles']}\n" for row in drawn))
+    write_predicted_library(tmp_path / "list.smi", "rassp", tmp_path / "p.parquet")
+    again = read_spectra(tmp_path / "p.parquet").to_pylist()
+    for row, predicted in zip(drawn, again, strict=True):
+        assert (row["inchikey"], row["formula"]) == (predicted["inchikey"], predicted["formula"])
+        dense = np.zeros((2, 640))
+        for at, spectrum_ in enumerate((row, predicted)):
+            dense[at, np.array(spectrum_["mz"], int)] = np.sqrt(spectrum_["intensity"])
+        assert np.abs(dense[0] - dense[1]).max() < 0.03, row["name"]
+
+
+def test_the_library_that_ships_is_small_and_as_its_readme_says() -> None:
+    assert shipped_library().stat().st_size <= 8e6
+    digest = hashlib.sha256(shipped_library().read_bytes()).hexdigest()
+    assert f"| {digest} | named.parquet |" in (shipped_library().parent / "README.md").read_text(encoding="utf-8")
+    assert f"resources/{SHIPPED_LIBRARIES['named']}" == plan.NAMED_LIBRARY
+
+
+def test_it_has_a_name_on_the_command_line(tmp_path: Path) -> None:
+    """Toluene's spectrum finds toluene among 50,300 compounds."""
+    (tmp_path / "q.msp").write_text("Name: q\nNum Peaks: 6\n39 110\n51 60\n63 70\n65 120\n91 999\n92 770\n")
+    out = tmp_path / "hits.parquet"
+    assert cli.main(["search", str(tmp_path / "q.msp"), "--library", "named", "--out", str(out)]) == 0
+    hits = tables.read(out, tables.LIBRARY_HITS).to_pylist()
+    assert {hit["library"] for hit in hits} == {"named"}
+    assert all(hit["predicted"] for hit in hits)
+    assert "Cc1ccccc1" in {hit["smiles"] for hit in hits}

@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from .campaigns import EXAMPLE, PLAIN, ROOT, Campaign
+from .campaigns import EXAMPLE, PLAIN, PREDICTED, ROOT, Campaign
 
 
-def test_the_example_is_twelve_jobs_and_a_target(campaign: Campaign) -> None:
+def test_the_example_is_ten_jobs_and_a_target(campaign: Campaign) -> None:
     assert campaign.planned() == EXAMPLE
 
 
@@ -92,6 +92,30 @@ def test_a_campaign_that_predicts_nothing_builds_no_list(campaign: Campaign) -> 
     assert campaign.planned() == PLAIN
 
 
+def test_the_library_that_ships_is_searched_in_place_of_the_same_predictions(campaign: Campaign) -> None:
+    assert campaign.planned() == PLAIN
+    plan = campaign.run("--dry-run", "--printshellcmds")
+    assert plan.count(" resources/libraries/named.parquet") >= 2  # search and report
+    for changes in (
+        {"predict": {"model": "neims"}}, {"molecules": {"max_mass": 400}}, {"molecules": {"derivatives": ["tms"]}},
+        {"molecules": {"sample": 10}}, {"molecules": {"exclude": ["config/samples.tsv"]}},
+    ):  # fmt: skip
+        before = (campaign.folder / "config" / "config.yaml").read_text()
+        campaign.change(changes)
+        assert campaign.planned() == PREDICTED, changes
+        (campaign.folder / "config" / "config.yaml").write_text(before)
+
+
+def test_the_library_that_ships_is_found_from_anywhere(campaign: Campaign) -> None:
+    """Without resources/ in the working directory it is a file of the workflow, which starts no job when it moves."""
+    (campaign.folder / "resources").unlink()
+    campaign.change({"search": {"exclude": None}, "report": {"ground_truth": None}})
+    campaign.write_sheet(("a", ROOT / "resources" / "example" / "sample_1.mzML.gz", "sample"))
+    plan = campaign.run("search", "--dry-run", "--printshellcmds")
+    assert f" {ROOT}/resources/libraries/named.parquet" in plan
+    assert "predict_chunk" not in plan
+
+
 def test_the_section_molecules_says_how_the_list_is_built(campaign: Campaign) -> None:
     (campaign.folder / "held out.txt").write_text("0\n")
     (campaign.folder / "library.parquet").write_bytes(b"PAR1")
@@ -152,13 +176,13 @@ def test_a_training_is_pretraining_finetuning_and_scores(campaign: Campaign) -> 
     assert campaign.planned("train") == {"pretrain": 1, "finetune": 1, "score_model": 1, "train": 1}
     plan = campaign.run("train", "--dry-run", "--printshellcmds")
     assert plan.count("--exclude held_out.txt") == 3
-    assert plan.count("--prediction-model resources/models/neims-open ") == 2
+    assert plan.count("--prediction-model resources/models/rassp-open ") == 2
     assert "--from results/training/pretrained" in plan
     assert campaign.planned() == EXAMPLE
 
 
 def test_a_prediction_model_of_ones_own_is_trained_first(campaign: Campaign) -> None:
-    training_inputs(campaign, neims_settings="config/training/forward-open.yaml")
+    training_inputs(campaign, neims_settings="config/training/neims-open.yaml")
     assert campaign.planned("train")["train_neims"] == 1
     assert (
         campaign.run("train", "--dry-run", "--printshellcmds").count("--prediction-model results/training/neims ") == 2

@@ -4,6 +4,7 @@ rule identify:
         hits=rules.search.output,
         denovo=gather.denovo("<results>/denovo/{scatteritem}.parquet"),
         reranker=own(RERANKER_FILES),
+        suspects=[local(path) for path in plan.suspect_files(config["identify"]["suspects"])],
     output:
         ensure("<results>/candidates.parquet", non_empty=True),
     log:
@@ -22,6 +23,7 @@ rule identify:
         library_score=lookup("identify/library_score", within=config),
         ri_window=lookup("identify/ri_window", within=config),
         reranker=model_path(RERANKER or "none"),
+        suspects=lambda wildcards, input: plan.suspect_options(config["identify"]["suspects"], input.suspects),
         reranker_content=shipped_content(RERANKER_FILES),
     message:
         "identify: library hits and de novo candidates to one ranked list"
@@ -29,5 +31,5 @@ rule identify:
         """
         python3 -m spectus identify {input.features:q} --hits {input.hits:q} --denovo {input.denovo:q} \
             --top {params.top} --library-score {params.library_score} --ri-window {params.ri_window} \
-            --reranker {params.reranker:q} --out {output:q} >{log:q} 2>&1
+            --reranker {params.reranker:q} {params.suspects:q} --out {output:q} >{log:q} 2>&1
         """

@@ -16,11 +16,9 @@ rule train_neims:
     input:
         library=TRAIN["library"],
         exclude=TRAIN["exclude"],
-        molecules=TRAIN["molecules"] or rules.molecule_list.output,
         settings=TRAIN["neims_settings"],
     output:
         multiext(f"{TRAINING}/neims/", "config.json", "model.safetensors", "log.parquet", "loss.svg"),
-        multiext(f"{TRAINING}/neims/reranker/", "config.json", "dual_encoder.safetensors"),
     log:
         "<results>/logs/train/neims.log",
     benchmark:
@@ -32,13 +30,13 @@ rule train_neims:
         mem_mb=memory(16000),
         runtime=720,
     params:
-        options=lambda wildcards, input: plan.options(exclude=input.exclude, molecules=input.molecules),
+        options=lambda wildcards, input: plan.options(exclude=input.exclude),
         folder=subpath(output[0], parent=True),
     message:
-        "train: NEIMS and a reranker"
+        "train: NEIMS"
     shell:
         """
-        python3 -m spectus train forward {input.library:q} --settings {input.settings:q} {params.options:q} \
+        python3 -m spectus train prediction {input.library:q} --settings {input.settings:q} {params.options:q} \
             --threads {threads} --out {params.folder:q} >{log:q} 2>&1
         """
 
@@ -182,6 +180,6 @@ rule score_model:
         "train: scores of the model on the split valid"
     shell:
         """
-        python3 -m spectus evaluate {params.model:q} {input.library:q} --split valid {params.options:q} \
+        python3 -m spectus evaluate denovo {params.model:q} {input.library:q} --split valid {params.options:q} \
             --reference {input.library:q} --reference-split train --out {output:q} >{log:q} 2>&1
         """

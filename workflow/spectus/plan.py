@@ -16,6 +16,9 @@ from spectus.errors import InputError
 from spectus.files import resource
 from spectus.samples import Sample, number_in
 
+SHIPPED_SUSPECT_LISTS = ("priority_pollutants",)
+"""Names in `molecules.suspects.SHIPPED_SUSPECTS`; planning does not import it, because it needs RDKit."""
+
 _SHIPPED_PREDICTION_MODELS = ("neims", "rassp")
 """Models in the folders models/NAME-open of the resources."""
 
@@ -136,6 +139,17 @@ def _shipped_model(name: str) -> str:
     return str(relative if relative.is_dir() else resource(f"models/{name}-open"))
 
 
+def suspect_files(suspects: Sequence[str]) -> list[str]:
+    """List the suspect lists that are files, not names of lists that ship."""
+    return [entry for entry in suspects if entry not in SHIPPED_SUSPECT_LISTS]
+
+
+def suspect_options(suspects: Sequence[str], files: Sequence[str]) -> list[str]:
+    """Return the words of the option `--suspects`: names of lists that ship, and files; none without lists."""
+    names = [entry for entry in suspects if entry in SHIPPED_SUSPECT_LISTS]
+    return ["--suspects", *names, *map(str, files)] if suspects else []
+
+
 def reranker_files(spec: str | None) -> list[str]:
     """List the files of a reranker: `open` for the one that ships, or a folder; none for None.
 
@@ -150,12 +164,12 @@ def reranker_files(spec: str | None) -> list[str]:
 
 
 def editing_files(wanted: bool) -> list[str]:
-    """List the tables of structure editing and the files of the prediction model that scores it; none if unwanted."""
+    """List the tables of structure editing and the files of the prediction models that score it; none if unwanted."""
     if not wanted:
         return []
     folder = resource("models/editing-open")
     tables_of_edits = sorted(str(path) for path in folder.iterdir() if path.suffix in (".xz", ".npz"))
-    return [*tables_of_edits, *model_files(_shipped_model("rassp"))]
+    return [*tables_of_edits, *model_files(_shipped_model("rassp")), *model_files(_shipped_model("neims"))]
 
 
 def model_files(model: str) -> list[str]:
@@ -195,6 +209,41 @@ def molecule_files(path: str | None, root: Path) -> list[str]:
         remedy = f"correct the path, or write null for none or {BUILT} for the list of the section molecules"
         raise InputError(f"predict.molecules: {path}", "no such file", remedy)
     return [found] if found else []
+
+
+NAMED_LIBRARY = "resources/libraries/named.parquet"
+"""The library of predicted spectra that ships."""
+
+_NAMED_LIST = {
+    "sources": ["chemicals"], "derivatives": [], "partial": False, "max_mass": 500, "exclude": [], "sample": 0,
+}  # fmt: skip
+_NAMED_MODEL = "rassp"
+"""What that library was made with."""
+
+
+def named_library(settings: Mapping[str, Any], root: Path) -> list[str]:
+    """Give the library of predicted spectra that ships, where predicting would make the same.
+
+    Parameters
+    ----------
+    settings
+        The configuration.
+    root
+        The repository.
+
+    Returns
+    -------
+    list of str
+        One file; none where the settings ask for another list or model, or for none.
+    """
+    listed = {key: settings["molecules"][key] for key in _NAMED_LIST}
+    found = shipped(NAMED_LIBRARY, root)
+    as_shipped = (
+        settings["predict"]["molecules"] == BUILT
+        and settings["predict"]["model"] == _NAMED_MODEL
+        and listed == _NAMED_LIST
+    )
+    return [found] if as_shipped and found and Path(found).is_file() else []
 
 
 def named_file(key: str, path: str | None) -> list[str]:
@@ -285,8 +334,8 @@ def options(**values: str | Sequence[str] | None) -> list[str]:
 
 PATH_KEYS = (
     "samples", "libraries", "model", "search.exclude", "molecules.exclude", "predict.molecules", "predict.model",
-    "identify.reranker", "quantify.compounds", "report.ground_truth", "train.library", "train.molecules",
-    "train.exclude", "train.settings", "train.neims_settings", "train.rassp_settings",
+    "identify.reranker", "quantify.compounds", "report.curation", "report.ground_truth", "train.library",
+    "train.molecules", "train.exclude", "train.settings", "train.neims_settings", "train.rassp_settings",
 )  # fmt: skip
 """Keys of the configuration that name files: one, a list, or null."""
 

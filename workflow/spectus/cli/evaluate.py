@@ -1,15 +1,31 @@
-"""`spectus evaluate`: scores of a de novo model on spectra of known structure."""
+"""`spectus evaluate`: scores of a de novo model, or of the whole identification, on spectra of known structure."""
 
 import argparse
 from pathlib import Path
 
 from spectus.cli.arguments import add_exclude, add_settings, settings_of
+from spectus.cli.renamed import EVALUATIONS
 
-EXAMPLE = "spectus evaluate spectus-open library.parquet --split valid --out scores.json"
+EXAMPLE = "spectus evaluate denovo spectus-open library.parquet --split valid --out scores.json"
+
+_HELP = {
+    "denovo": "score a de novo model, beside library searches",
+    "identification": "score a reranker on laboratories from which nothing was learned",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
+    kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
+    commands = {
+        kind: kinds.add_parser(kind, help=_HELP[kind], description=_HELP[kind][0].upper() + _HELP[kind][1:] + ".")
+        for kind in EVALUATIONS
+    }
+    _add_denovo(commands["denovo"])
+    _add_identification(commands["identification"])
+
+
+def _add_denovo(parser: argparse.ArgumentParser) -> None:
     from spectus.evaluation.settings import EvaluationSettings
 
     parser.add_argument("model", metavar="MODEL", help="folder of the model, or its name on the hub")
@@ -33,8 +49,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--details", type=Path, metavar="PARQUET", help="table of the candidates of each query")
 
 
+def _add_identification(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "reranker", type=Path, metavar="FOLDER", help="folder that `spectus train reranker` wrote, `fitting` included"
+    )
+    parser.add_argument("--out", type=Path, metavar="JSON", help="file for the scores; a table is printed in any case")
+    parser.add_argument("--plot", type=Path, metavar="SVG", help="file for reliability diagrams")
+
+
 def run(options: argparse.Namespace) -> list[Path]:
-    """Score the model."""
+    """Score the model or the reranker."""
+    if options.kind == "identification":
+        from spectus.evaluation.identification import evaluate_identification
+
+        evaluate_identification(options.reranker, options.out, options.plot)
+        return [path for path in (options.out, options.plot) if path]
     from spectus.evaluation.denovo import evaluate_denovo
     from spectus.evaluation.settings import EvaluationSettings
 

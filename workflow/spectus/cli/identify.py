@@ -4,12 +4,13 @@ import argparse
 from pathlib import Path
 
 from spectus.cli.arguments import (
-    LIBRARY_HELP,
     QUERIES_HELP,
+    SEARCHED_HELP,
     add_device,
     add_exclude,
     add_settings,
     add_table,
+    library_path,
     settings_of,
 )
 
@@ -22,7 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument("queries", type=Path, metavar="QUERIES", help=QUERIES_HELP)
     parser.add_argument(
-        "--library", nargs="+", default=[], type=Path, metavar="LIB", help=f"libraries to search: {LIBRARY_HELP}"
+        "--library",
+        nargs="+",
+        default=[],
+        type=library_path,
+        metavar="LIB",
+        help=f"libraries to search: {SEARCHED_HELP}",
     )
     parser.add_argument(
         "--hits", nargs="+", default=[], type=Path, metavar="PARQUET", help="hits of an earlier `spectus search`"
@@ -43,12 +49,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--reranker", default="open", metavar="MODEL",
         help="rerank predicted and de novo candidates: `open`, a folder, or `none` (default: open)",
     )  # fmt: skip
+    parser.add_argument(
+        "--suspects", nargs="+", default=[], metavar="LIST",
+        help="flag compounds of these lists: priority_pollutants, which ships, or tables with SMILES, InChIKey or CAS",
+    )  # fmt: skip
     add_exclude(parser)
     add_settings(
         parser, IdentifySettings,
         {
             "top": "candidates to keep for each query",
-            "library_score": "a library hit of this score goes before every other candidate",
+            "library_score": "lowest score of a library hit that may reach level 2",
+            "explained": "first candidates whose peaks are explained by subformulae",
             "ri_window": "largest retention index difference of a level 2a identification, index units",
         },
     )  # fmt: skip
@@ -73,6 +84,6 @@ def run(options: argparse.Namespace) -> list[Path]:
     )
     reranker = None if options.reranker == "none" else options.reranker
     with collect_sources(options.queries, sources, reranker, options.out.parent) as (hits, denovo):
-        settings = settings_of(IdentifySettings, options)
+        settings = settings_of(IdentifySettings, options, suspects=tuple(options.suspects))
         identify_queries(options.queries, hits, denovo, options.out, settings, reranker)
     return [options.out]

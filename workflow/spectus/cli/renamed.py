@@ -3,6 +3,9 @@
 COMMANDS = {"forward": "predict", "translate": "denovo", "rank": "identify"}
 """Old name of each command that has a new one."""
 
+EVALUATIONS = ("denovo", "identification")
+"""Kinds of `spectus evaluate`."""
+
 OPTIONS = {
     "calibrate": {"--rungs": "--ri-standards"},
     "align": {"--abundances": "--peak-areas"},
@@ -43,6 +46,10 @@ def current(words: list[str]) -> tuple[list[str], list[str]]:
     if found[place] in COMMANDS:
         notes.append(f"`spectus {found[place]}` is now called `spectus {COMMANDS[found[place]]}`")
         found[place] = COMMANDS[found[place]]
+    if found[place] == "evaluate" and _begins_with_a_model(found[place + 1 :]):
+        notes.append("`spectus evaluate` of a model is now called `spectus evaluate denovo`")
+        found.insert(place + 1, "denovo")
+        words = [*words[: place + 1], "denovo", *words[place + 1 :]]
     options = OPTIONS.get(found[place], {})
     for at in range(place + 1, len(found)):
         name, equals, value = found[at].partition("=")
@@ -51,3 +58,9 @@ def current(words: list[str]) -> tuple[list[str], list[str]]:
             found[at] = f"{new}{equals}{value}" if new else value
             notes.append(f"the option {name} is now {new or 'the first argument'}")
     return [word for at, word in enumerate(found) if word or words[at] == ""], notes
+
+
+def _begins_with_a_model(words: list[str]) -> bool:
+    """Tell whether the words after `evaluate` name a model and no kind of evaluation."""
+    first = next(iter(words), "")
+    return bool(first) and first not in EVALUATIONS and first not in ("-h", "--help")

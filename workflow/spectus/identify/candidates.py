@@ -24,17 +24,18 @@ from tqdm import tqdm
 from spectus import tables
 from spectus.errors import InputError
 from spectus.identify.merging import Candidate, merge_candidates
-from spectus.identify.probabilities import prediction_set, scaffold, shared_probability
 from spectus.identify.ri_comparison import CONVERTED, EXTRAPOLATED
 from spectus.identify.settings import IdentifySettings
 from spectus.library.records import read_spectra
+from spectus.molecules.suspects import Suspects
+from spectus.rerank.calibration import ProbabilityCalibration
+from spectus.rerank.probabilities import prediction_set, scaffold, shared_probability
 from spectus.structures import Structure, quiet_rdkit
 
 NONE_OF_THESE = "none of these"
 """Name of the last row of each query: none of its candidates is right."""
 
 _NONE_SOURCE = "none"
-_SETS = (("in_set_80", 0.8), ("in_set_90", 0.9))
 
 
 def identify_queries(
@@ -75,6 +76,7 @@ def identify_queries(
         bar = tqdm(names, disable=None, unit=" queries", desc="identify")
         merged = [merge_candidates(found[name], proposed[name], known) for name in bar]
         ranked = _by_scores(merged, settings) if reranker is None else _by_reranker(merged, spectra, settings, reranker)
+        flag_suspects([row for of_query in ranked for row in of_query], Suspects.read(settings.suspects))
     rows = [
         row
         for name, of_query in zip(names, ranked, strict=True)
@@ -126,16 +128,19 @@ def _by_reranker(
 ) -> list[list[dict[str, Any]]]:
     """Rank the candidates of each query by their probabilities, as rows of CANDIDATES."""
     from spectus.identify.evidence import evidence_of
+    from spectus.identify.explanation import explain_candidates
     from spectus.rerank.reranker import load_reranker
     from spectus.rerank.scoring import Spectrum, rank_candidates
 
     asked = [row for row, candidates in enumerate(merged) if candidates]
     confidence = spectra["confidence"].to_pylist() if "confidence" in spectra.column_names else [None] * len(spectra)
     mz, intensity = spectra["mz"].to_pylist(), spectra["intensity"].to_pylist()
-    queries = [Spectrum(mz[row], intensity[row], 1.0 if confidence[row] is None else confidence[row]) for row in asked]
+    confident = [1.0 if value is None else float(value) for value in confidence]
+    queries = [Spectrum(mz[row], intensity[row], confident[row]) for row in asked]
     smiles = [[one.measured_smiles for one in merged[row]] for row in asked]
     evidence = evidence_of([merged[row] for row in asked], spectra.take(pa.array(asked, pa.int64())))
-    found = rank_candidates(load_reranker(spec), queries, smiles, [one.evidence for one in evidence])
+    reranker = load_reranker(spec)
+    found = rank_candidates(reranker, queries, smiles, [one.evidence for one in evidence])
     ranked: list[list[dict[str, Any]]] = [[] for _ in merged]
     for row, of_query, more in zip(asked, found, evidence, strict=True):
         candidates = merged[row]
@@ -149,20 +154,26 @@ def _by_reranker(
             }
             for at, one in enumerate(candidates)
         ]  # fmt: skip
-        ranked[row] = _with_none(filled, candidates, of_query.none, settings)
+        ranked[row] = _with_none(filled, candidates, (of_query.none, reranker.calibration), settings)
+        explain_candidates(ranked[row], (mz[row], intensity[row]), reranker.prediction_model, settings.explained)
     return ranked
 
 
 def _with_none(
-    rows: list[dict[str, Any]], candidates: Sequence[Candidate], none: float, settings: IdentifySettings
+    rows: list[dict[str, Any]],
+    candidates: Sequence[Candidate],
+    of_none: tuple[float, ProbabilityCalibration],
+    settings: IdentifySettings,
 ) -> list[dict[str, Any]]:
     """Rank the rows of one query, fill the sums of probabilities and the levels, and add "none of these"."""
     probability = np.array([row["probability"] for row in rows])
-    formula = shared_probability(probability, [row["formula"] for row in rows])
-    of_scaffold = shared_probability(probability, [scaffold(row["smiles"]) for row in rows])
+    none, calibration = of_none
+    shared = [shared_probability(probability, [row["formula"] for row in rows]),
+              shared_probability(probability, [scaffold(row["smiles"]) for row in rows])]  # fmt: skip
+    formula, of_scaffold = calibration.of_formula(shared[0], none), calibration.of_scaffold(shared[1], none)
     contested = _contested(candidates, settings)
     last: dict[str, Any] = {"name": NONE_OF_THESE, "source": _NONE_SOURCE, "probability": none, "level": "5"}
-    for column, level in _SETS:
+    for column, level in (("in_set_80", calibration.set_80), ("in_set_90", calibration.set_90)):
         members, last[column] = prediction_set(probability, none, level)
         for row, member in zip(rows, members.tolist(), strict=True):
             row[column] = member
@@ -229,6 +240,15 @@ def _row(candidate: Candidate) -> dict[str, Any]:
 
 def _numbered(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [row | {"rank": rank} for rank, row in enumerate(rows, start=1)]
+
+
+def flag_suspects(rows: Iterable[dict[str, Any]], suspects: Suspects) -> None:
+    """Fill the column `suspects` of candidates that a suspect list names."""
+    if not suspects:
+        return
+    for row in rows:
+        names = suspects.names(row["inchikey"][:14] if row.get("inchikey") else None, row.get("cas"))
+        row["suspects"] = "; ".join(names) or None
 
 
 def _nothing(hits: Iterable[dict[str, Any]], denovo: Iterable[dict[str, Any]]) -> dict[str, Any]:

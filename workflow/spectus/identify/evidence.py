@@ -5,10 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
+from scipy.stats import norm, t
 
 from spectus.identify.merging import Candidate
+from spectus.library.ri_scales import RiScale, to_alkane
 from spectus.rerank.pair_features import Evidence
+from spectus.retention.ri_prediction import load_ri_model
 
 
 class QueryEvidence(NamedTuple):
@@ -26,8 +30,21 @@ class QueryEvidence(NamedTuple):
     ri_predicted: NDArray[np.float64]
 
 
+_DEGREES_OF_FREEDOM = 3
+"""Of Student's t, by which errors of predicted indices are distributed. Chosen: a few are far off."""
+
+_SPREAD = 250.0
+"""Standard deviation, index units, of the differences between the indices of wrong candidates and of the query. Chosen:
+compounds of one mass elute over some 800 units."""
+
+_MOST_FOR, _MOST_AGAINST = 2.0, -4.0
+"""Bounds of the evidence of an index, logarithms of odds. Chosen: a wrong index does not hide a spectrum that fits."""
+
+
 def evidence_of(merged: Sequence[Sequence[Candidate]], spectra: pa.Table) -> list[QueryEvidence]:
     """Collect the evidence for the candidates of queries.
+
+    Indices are predicted for queries that have one. An index outside the ladder of the run says nothing here.
 
     Parameters
     ----------
@@ -40,13 +57,53 @@ def evidence_of(merged: Sequence[Sequence[Candidate]], spectra: pa.Table) -> lis
     -------
     list of QueryEvidence, (n_queries,)
     """
-    assert len(merged) == len(spectra)
-    return [_of_query(candidates) for candidates in merged]
+    index = _alkane_index(spectra)
+    wanted = {
+        one.measured_smiles for at, candidates in enumerate(merged) for one in candidates if np.isfinite(index[at])
+    }
+    smiles = sorted(text for text in wanted if text is not None)
+    known: dict[str | None, tuple[float, float]] = {}
+    if smiles:
+        found = load_ri_model().predict(smiles)
+        known = {text: (float(ri), float(error)) for text, ri, error in zip(smiles, *found, strict=True)}
+    return [_of_query(candidates, float(own), known) for candidates, own in zip(merged, index, strict=True)]
 
 
-def _of_query(candidates: Sequence[Candidate]) -> QueryEvidence:
-    n = len(candidates)
+def retention_evidence(delta: NDArray[np.float64], error: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how much more probable differences of indices are for the right structure than for a wrong one.
 
+    Parameters
+    ----------
+    delta
+        (n,) query's index minus the predicted one, index units; NaN: not known.
+    error
+        (n,) error that two thirds of predictions do not exceed, index units.
+
+    Returns
+    -------
+    ndarray of float64, (n,)
+        Logarithms of ratios; 0 where the difference is not known.
+    """
+    known = np.isfinite(delta) & np.isfinite(error)
+    scale = np.where(known, np.maximum(error, 1.0), 1.0)
+    difference = np.where(known, delta, 0.0)
+    right = t.logpdf(difference / scale, _DEGREES_OF_FREEDOM) - np.log(scale)
+    ratio = right - norm.logpdf(difference, scale=_SPREAD)
+    return np.where(known, np.clip(ratio, _MOST_AGAINST, _MOST_FOR), 0.0)
+
+
+def _alkane_index(spectra: pa.Table) -> NDArray[np.float64]:
+    """Return the queries' indices on the n-alkane scale; NaN without one, or if it is extrapolated."""
+    ri = pc.fill_null(spectra["ri"], np.nan).to_numpy().astype(np.float64)
+    is_fame = pc.fill_null(pc.equal(spectra["ri_scale"], RiScale.FAME.value), False).to_numpy(zero_copy_only=False)
+    outside = pc.fill_null(spectra["ri_extrapolated"], False).to_numpy(zero_copy_only=False)
+    index = np.where(is_fame, to_alkane(np.nan_to_num(ri)), ri)
+    return np.where(np.isnan(ri) | outside, np.nan, index)
+
+
+def _of_query(
+    candidates: Sequence[Candidate], index: float, known: dict[str | None, tuple[float, float]]
+) -> QueryEvidence:
     def numbers(name: str) -> NDArray[np.float64]:
         values = [getattr(one, name) for one in candidates]
         return np.array([np.nan if value is None else value for value in values], np.float64)
@@ -54,8 +111,10 @@ def _of_query(candidates: Sequence[Candidate]) -> QueryEvidence:
     def named_by(source: str) -> NDArray[np.bool_]:
         return np.array([source in one.named_by for one in candidates], bool)
 
+    unknown = (float("nan"), float("nan"))
+    predicted, error = np.array([known.get(one.measured_smiles, unknown) for one in candidates]).reshape(-1, 2).T
     evidence = Evidence(
         numbers("library_score"), named_by("predicted"), named_by("model"), named_by("edit"), numbers("log_prob"),
-        np.zeros(n),
+        retention_evidence(index - predicted, error),
     )  # fmt: skip
-    return QueryEvidence(evidence, np.full(n, np.nan))
+    return QueryEvidence(evidence, predicted)

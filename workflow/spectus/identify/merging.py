@@ -123,9 +123,12 @@ def _candidate(row: dict[str, Any], known: dict[str, Structure | None]) -> Candi
     if smiles not in known:
         known[smiles] = structure(smiles)
     drawn = known[smiles]
-    return Candidate(
+    candidate = Candidate(
         smiles=drawn.smiles if drawn else None,
         inchikey=drawn.inchikey if drawn else row.get("inchikey"),
         formula=drawn.formula if drawn else row.get("formula"),
-        **{name: row.get(name) for name in ("cas", *_OF_THE_RECORD)},
+        cas=row.get("cas"),
     )
+    for name in _OF_THE_RECORD:
+        setattr(candidate, name, row.get(name))
+    return candidate

@@ -39,11 +39,18 @@ class IdentifySettings:
     top
         Candidates to keep for each query.
     library_score
-        A hit of this score in a measured library goes before every other candidate, 0-1. Chosen.
+        A hit of this score in a measured library may reach level 2, 0-1. Chosen. Without a reranker it goes before
+        every other candidate.
     ri_window
         Largest retention index difference of a level 2a identification, index units. Chosen.
+    suspects
+        Suspect lists: names of lists that ship, or paths.
+    explained
+        Candidates of each query whose peaks are explained by subformulae. Chosen: a person looks at the first few.
     """
 
     top: int = 20
     library_score: float = 0.8
     ri_window: float = 20.0
+    suspects: tuple[str, ...] = ()
+    explained: int = 3

@@ -62,8 +62,12 @@ class RerankerQuery:
 
 def _both(first: Structures, second: Structures) -> Structures:
     """Return the structures of both."""
-    columns = [
-        [*one, *other] if isinstance(one, list) else np.concatenate([one, other])
-        for one, other in zip(first, second, strict=True)
-    ]
-    return Structures(*columns)
+    return Structures(
+        [*first.smiles, *second.smiles],
+        [*first.formula, *second.formula],
+        np.concatenate([first.mass, second.mass]),
+        np.concatenate([first.predicted, second.predicted]),
+        np.concatenate([first.usable, second.usable]),
+        np.concatenate([first.embedded, second.embedded]),
+        np.concatenate([first.prior, second.prior]),
+    )

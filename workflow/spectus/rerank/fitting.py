@@ -1,7 +1,7 @@
 """Fitting the ranker: candidates in several situations, and the networks that find the right one among them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from torch import Tensor, nn
 
+from spectus.rerank.calibration import Judged, ProbabilityCalibration, fit_calibration
 from spectus.rerank.pair_features import PAIR_FEATURES, QUERY_FEATURES, query_features
 from spectus.rerank.query_lists import QueryPairs
 from spectus.rerank.ranker import RankerWeights
-from spectus.structures import hashed
+from spectus.structures import hashed, quiet_rdkit
 
 _AT = PAIR_FEATURES.index
 _HALF = 0.5
@@ -146,7 +147,28 @@ class Situations:
     neither: float = 0.30
 
 
-def situation_lists(pairs: Sequence[QueryPairs], situations: Situations) -> tuple[CandidateLists, NDArray[np.str_]]:
+class Situation(NamedTuple):
+    """A query in one situation.
+
+    Attributes
+    ----------
+    name : str
+        `library`, `listed` or `neither`.
+    query : QueryPairs
+        The query.
+    laboratory : str
+        Its laboratory; where all queries are of one, `first` or `second` half of its compounds.
+    smiles : list of str, (n,)
+        The candidates.
+    """
+
+    name: str
+    query: QueryPairs
+    laboratory: str
+    smiles: list[str]
+
+
+def situation_lists(pairs: Sequence[QueryPairs], situations: Situations) -> tuple[CandidateLists, list[Situation]]:
     """Make the lists of every situation in which a query can be.
 
     In the first situation the record of another laboratory counts for the right structure; in the second it does not;
@@ -156,56 +178,76 @@ def situation_lists(pairs: Sequence[QueryPairs], situations: Situations) -> tupl
     Returns
     -------
     lists : CandidateLists
-    laboratory : ndarray of str, (n_lists,)
-        If there is only one laboratory, two halves of the compounds stand for two.
+    members : list of Situation, (n_lists,)
     """
-    in_library = _AT("in_library")
-    of_situation: list[list[tuple[QueryPairs, NDArray[np.float64], NDArray[np.bool_]]]] = [[], [], []]
-    for one in pairs:
-        right = one.right
-        if (one.features[right, in_library] == 1).any():
-            of_situation[0].append((one, one.features, right))
-        alone = one.features.copy()
-        alone[np.ix_(right, [in_library, _AT("library"), _AT("library_lead")])] = 0.0
-        kept = np.ones(len(right), bool) if one.found else ~right
-        of_situation[1].append((one, alone[kept], right[kept]))
-        of_situation[2].append((one, one.features[~right], right[~right]))
-    shares = (situations.library, situations.listed, situations.neither)
-    parts, laboratories, compounds = [], list[str](), list[str]()
-    for share, members in zip(shares, of_situation, strict=True):
-        names = np.array([one.laboratory for one, _, _ in members])
-        _, member, number = np.unique(names, return_inverse=True, return_counts=True)
-        weight = 1 / np.sqrt(number[member]) if len(members) else np.zeros(0)
-        weight *= share / max(weight.sum(), 1e-12)
-        for (one, features, right), of_list in zip(members, weight.tolist(), strict=True):
-            if len(features):
-                parts.append((one.measured, features, right, of_list))
-                laboratories.append(one.laboratory)
-                compounds.append(one.inchikey14)
-    if len(set(laboratories)) == 1:
-        laboratories = ["first" if hashed(key) < _HALF else "second" for key in compounds]
-    return candidate_lists(parts), np.array(laboratories)
+    one_laboratory = len({one.laboratory for one in pairs}) == 1
+    parts, members = [], list[Situation]()
+    for name, share in asdict(situations).items():
+        lists = [(one, of_query) for one in pairs if (of_query := _in_situation(one, name)) is not None]
+        if not lists:
+            continue
+        _, member, number = np.unique([one.laboratory for one, _ in lists], return_inverse=True, return_counts=True)
+        weight = 1 / np.sqrt(number[member])
+        for (one, (features, right, kept)), of_list in zip(lists, share * weight / weight.sum(), strict=True):
+            half = "first" if hashed(one.inchikey14) < _HALF else "second"
+            parts.append((one.measured, features, right, float(of_list)))
+            smiles = [one.smiles[row] for row in np.flatnonzero(kept).tolist()]
+            members.append(Situation(name, one, half if one_laboratory else one.laboratory, smiles))
+    return candidate_lists(parts), members
+
+
+def _in_situation(
+    one: QueryPairs, name: str
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]] | None:
+    """Return the pair features, the right structures, and which candidates are left; None if it cannot be so."""
+    right, every = one.right, np.ones(len(one.right), bool)
+    if name == "library":
+        known = bool((one.features[right, _AT("in_library")] == 1).any())
+        return (one.features, right, every) if known else None
+    kept = ~right if name == "neither" or not one.found else every
+    features = one.features.copy()
+    for column in ("in_library", "library", "library_lead"):
+        features[right, _AT(column)] = 0.0
+    return (features[kept], right[kept], kept) if kept.any() else None
 
 
 def calibrated_ranker(
-    lists: CandidateLists, laboratory: NDArray[np.str_], settings: RankerSettings
-) -> tuple[RankerWeights, dict[str, float]]:
-    """Fit the ranker on all lists, and its slope on scores of laboratories that were left out.
+    pairs: Sequence[QueryPairs], situations: Situations, settings: RankerSettings
+) -> tuple[RankerWeights, ProbabilityCalibration]:
+    """Fit the ranker on all queries, and its calibration on scores of laboratories that were left out.
 
     Returns
     -------
     weights : RankerWeights
-    scores : dict of str to float
-        Slope, and log-likelihood with it, of leave-one-source-out.
+    calibration : ProbabilityCalibration
     """
-    scores, none = left_out_scores(lists, laboratory, settings)
+    lists, members = situation_lists(pairs, situations)
+    scores, none = left_out_scores(lists, np.array([one.laboratory for one in members]), settings)
     slope = fit_slope(scores, none, lists)
     weights = fit_ranker(lists, settings)._replace(slope=np.array([slope], np.float32))
-    pairs, rest = list_likelihoods(slope * scores, slope * none, lists)
-    likely = rest.copy()
-    likely[lists.group[lists.right]] = pairs[lists.right]
-    mean = float((np.log(np.maximum(likely, 1e-12)) * lists.weight).sum() / lists.weight.sum())
-    return weights, {"slope": slope, "log_likelihood": mean}
+    with quiet_rdkit():
+        return weights, fit_calibration(_judged(lists, members, slope * scores, slope * none))
+
+
+def left_out_judgments(
+    pairs: Sequence[QueryPairs], settings: RankerSettings, situations: Situations
+) -> tuple[list[Judged], list[Situation]]:
+    """Rank the candidates of each query, in each situation, by a ranker that did not learn from its laboratory."""
+    lists, members = situation_lists(pairs, situations)
+    scores, none = left_out_scores(lists, np.array([one.laboratory for one in members]), settings)
+    slope = fit_slope(scores, none, lists)
+    return _judged(lists, members, slope * scores, slope * none), members
+
+
+def _judged(
+    lists: CandidateLists, members: Sequence[Situation], scores: NDArray[np.float64], none: NDArray[np.float64]
+) -> list[Judged]:
+    probability, rest = list_likelihoods(scores, none, lists)
+    ends = np.append(lists.starts[1:], len(lists.right))
+    return [
+        Judged(probability[start:end], float(left), lists.right[start:end], one.smiles, one.query.truth, float(weight))
+        for one, start, end, left, weight in zip(members, lists.starts, ends, rest, lists.weight, strict=True)
+    ]
 
 
 def left_out_scores(
@@ -310,7 +352,7 @@ def _fitted(lists: CandidateLists, settings: RankerSettings, seed: int) -> dict[
         drawn = np.sort(random.choice(len(lists.starts), settings.lists_at_once, p=draw))
         loss = _loss(network, lists.at(drawn))
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
     return {name: value.detach() for name, value in network.state_dict().items()}
@@ -326,4 +368,5 @@ def _loss(network: _Network, lists: CandidateLists) -> Tensor:
     total = torch.zeros_like(none).index_add(0, group, odds) + torch.exp(none - top)
     right = torch.from_numpy(np.flatnonzero(lists.right))
     answer = none.index_put((group[right],), scores[right])
-    return (torch.log(total) + top - answer).mean()
+    mean: Tensor = (torch.log(total) + top - answer).mean()
+    return mean

@@ -76,7 +76,10 @@ class Evidence(NamedTuple):
 
     def at(self, rows: NDArray[np.int64] | NDArray[np.bool_] | slice) -> "Evidence":
         """Return some of the pairs."""
-        return Evidence(*(column[rows] for column in self))
+        return Evidence(
+            self.library[rows], self.listed[rows], self.denovo[rows], self.edited[rows], self.log_prob[rows],
+            self.retention[rows],
+        )  # fmt: skip
 
 
 class QueryCandidates(NamedTuple):

@@ -289,7 +289,8 @@ def _search_records(records: Records, queries: NDArray[np.int64], top: int) -> H
     of_query = laboratory[queries]
 
     def other(query: NDArray[np.int64], entry: NDArray[np.int64]) -> NDArray[np.float64]:
-        return (of_query[query] != laboratory[entry]).astype(np.float64)
+        different: NDArray[np.bool_] = of_query[query] != laboratory[entry]
+        return different.astype(np.float64)
 
     return cosine_top(matrix[queries], matrix, top, min_score=_LEAST_LIBRARY, factor=other)
 

@@ -6,7 +6,7 @@ SHA-256 sum of the prediction model whose spectra the ranker was fitted with.
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -22,6 +22,7 @@ from spectus.molecules.suitability import ELEMENTS, survey
 from spectus.prediction.base import PredictionModel, misfit, read_model_config, write_model_config
 from spectus.prediction.registry import SHIPPED_MODELS, load_prediction_model
 from spectus.prediction.substructures import count_substructures
+from spectus.rerank.calibration import ProbabilityCalibration
 from spectus.rerank.dual_encoder import DualEncoder, DualEncoderConfig, embed_molecules, embed_spectra, pair_logits
 from spectus.rerank.evidence import Formula
 from spectus.rerank.pair_features import (
@@ -84,6 +85,8 @@ class Reranker:
         From pair features to scores.
     prediction_model : PredictionModel
         The model whose predicted spectra the weights were fitted with.
+    calibration : ProbabilityCalibration
+        Of formulae, scaffolds and prediction sets.
     """
 
     kind: ClassVar[str] = "reranker"
@@ -91,6 +94,7 @@ class Reranker:
     dual_encoder: DualEncoder
     weights: RankerWeights
     prediction_model: PredictionModel
+    calibration: ProbabilityCalibration = field(default_factory=ProbabilityCalibration)
 
     @property
     def bins(self) -> int:
@@ -132,10 +136,14 @@ class Reranker:
             if tuple(config["pair_features"]) != PAIR_FEATURES or tuple(config["query_features"]) != QUERY_FEATURES:
                 raise ValueError("features of another version")
             weights.check()
+            given = config["calibration"]
+            calibration = ProbabilityCalibration(
+                tuple(given["formula"]), tuple(given["scaffold"]), float(given["set_80"]), float(given["set_90"])
+            )
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise misfit(folder, error) from error
         model = _prediction_model_of(folder, config, threads)
-        return cls(folder.resolve().name, network.eval(), weights, model)
+        return cls(folder.resolve().name, network.eval(), weights, model, calibration)
 
     def save(self, folder: Path, model: str, more: dict[str, Any] | None = None) -> None:
         """Write the folder.
@@ -161,6 +169,7 @@ class Reranker:
             "dual_encoder": asdict(self.dual_encoder.config),
             "pair_features": list(PAIR_FEATURES),
             "query_features": list(QUERY_FEATURES),
+            "calibration": asdict(self.calibration),
             **(more or {}),
         }  # fmt: skip
         write_model_config(folder, config)

@@ -28,12 +28,13 @@ from spectus.prediction.registry import load_prediction_model
 from spectus.prediction.substructures import SubstructureCounts, count_substructures, frequent_substructures
 from spectus.prediction.training import NOTHING, run_fit
 from spectus.rerank.dual_encoder import DualEncoder
-from spectus.rerank.fitting import calibrated_ranker, situation_lists
+from spectus.rerank.fitting import calibrated_ranker
 from spectus.rerank.pair_features import PAIR_FEATURES, QUERY_FEATURES
 from spectus.rerank.query_lists import QueryPairs, Records, drawn_queries, query_pairs, read_records
 from spectus.rerank.ranker import RankerWeights
 from spectus.rerank.reranker import Reranker, model_spec
 from spectus.rerank.settings import RerankerSettings
+from spectus.rerank.stored_pairs import QUERIES, write_pairs
 from spectus.rerank.tasks import DualEncoderTask
 from spectus.structures import flat_smiles, hashed, inchikey14, quiet_rdkit
 
@@ -82,10 +83,9 @@ def train_reranker(inputs: TrainingInputs) -> None:
         queries = drawn_queries(records, fold, settings.lists)
         pairs += query_pairs(records, queries, listed, reranker, settings.lists)
     assert shipped is not None
-    lists, laboratories = situation_lists(pairs, settings.situations)
-    weights, scores = calibrated_ranker(lists, laboratories, settings.ranker)
-    shipped.weights = weights
-    more = {"queries": len(pairs), "leave_one_source_out": scores, "settings": asdict(settings)}
+    write_pairs(pairs, inputs.out / "fitting" / QUERIES)
+    shipped.weights, shipped.calibration = calibrated_ranker(pairs, settings.situations, settings.ranker)
+    more = {"queries": len(pairs), "settings": asdict(settings)}
     shipped.save(inputs.out, model_spec(specs[0], inputs.out), more)
     write_log(trainer.log, inputs.out)
 

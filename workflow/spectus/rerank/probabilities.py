@@ -1,11 +1,14 @@
 """Sums of probabilities: of formulae and scaffolds, and the smallest sets that hold the right answer."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
-from rdkit.Chem.Scaffolds.MurckoScaffold import GetScaffoldForMol
+from rdkit.Chem.Scaffolds import MurckoScaffold
+
+_scaffold_of: Callable[[Chem.Mol], Chem.Mol] = MurckoScaffold.GetScaffoldForMol
+"""Murcko scaffold of a molecule. (RDKit's function, with its types.)"""
 
 
 def shared_probability(probability: NDArray[np.float64], group: Sequence[Hashable | None]) -> NDArray[np.float64]:
@@ -64,4 +67,4 @@ def scaffold(smiles: str | None) -> str | None:
     None stands for an unknown structure.
     """
     molecule = Chem.MolFromSmiles(smiles) if smiles else None
-    return Chem.MolToSmiles(GetScaffoldForMol(molecule)) if molecule is not None else None
+    return Chem.MolToSmiles(_scaffold_of(molecule)) if molecule is not None else None
