@@ -25,7 +25,7 @@ if workflow.is_main_process:
 def memory(wildcards, attempt, rulename):
     return 400 * slurm.growth(rulename, dict(wildcards.items()), attempt)[0]
 def minutes(wildcards, attempt, rulename):
-    return slurm.growth(rulename, dict(wildcards.items()), attempt)[1]
+    return {{first}} * slurm.growth(rulename, dict(wildcards.items()), attempt)[1]
 rule all:
     input: {{targets}}
 """
@@ -38,11 +38,12 @@ rule {name}:
 HOG = f"{sys.executable} -c 'import time; held = bytearray(500_000_000); time.sleep(8)' && touch {{output}}"
 
 
-def workflow(folder: Path, **commands: str) -> Path:
+def workflow(folder: Path, first: int = 10, **commands: str) -> Path:
+    """Write a workflow of one rule for each command, whose first attempt has 400 MB and `first` minutes."""
     folder.mkdir(exist_ok=True)
     rules = "".join(RULE.format(name=name, command=command) for name, command in commands.items())
     targets = ", ".join(f'"{name}.txt"' for name in commands)
-    (folder / "Snakefile").write_text(COMMON.replace("{{targets}}", targets).replace("{targets}", targets) + rules)
+    (folder / "Snakefile").write_text(COMMON.replace("{targets}", targets).replace("{first}", str(first)) + rules)
     return folder
 
 
@@ -79,7 +80,7 @@ def started(min_job_age: int = 86400) -> Iterator[dict[str, str]]:
         yield {name: value for name, value in environment.items() if name != "PYTHONPATH"}
 
 
-def until(reached: object, seconds: float = 90) -> None:
+def until(reached: object, seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while not reached():  # type: ignore[operator]
         assert time.monotonic() < deadline
@@ -88,7 +89,7 @@ def until(reached: object, seconds: float = 90) -> None:
 
 def test_memory_and_time_grow_each_for_its_own_cause(tmp_path: Path) -> None:
     """The first attempts have 400 MB and 1 minute."""
-    folder = workflow(tmp_path / "w", hog=HOG, slow="sleep 80 && touch {output}")
+    folder = workflow(tmp_path / "w", first=1, hog=HOG, slow="sleep 61 && touch {output}")
     with started() as environment:
         code, said = ended(start(folder, environment, "--retries", "1"), folder, 500)
         assert code == 0, said
@@ -101,10 +102,10 @@ def test_memory_and_time_grow_each_for_its_own_cause(tmp_path: Path) -> None:
 
 def test_a_controller_that_is_silent_and_forgets_jobs_stops_nothing(tmp_path: Path) -> None:
     """For 100 s no `squeue` is answered. The job ends in this time, and SLURM forgets it at once."""
-    folder = workflow(tmp_path / "w", one="sleep 20 && touch {output}")
+    folder = workflow(tmp_path / "w", one="touch started && sleep 20 && touch {output}")
     with started(min_job_age=2) as environment:
         process = start(folder, environment)
-        until(lambda: ["R"] in asked(environment, "%t"))
+        until((folder / "started").exists)
         os.kill(controller(environment), signal.SIGSTOP)
         time.sleep(100)
         os.kill(controller(environment), signal.SIGCONT)
@@ -141,12 +142,13 @@ def test_jobs_of_a_killed_snakemake_are_not_submitted_twice(tmp_path: Path) -> N
 
 def test_a_job_whose_node_dies_runs_again(tmp_path: Path) -> None:
     """The node is taken away under the job; SLURM puts the job back into the queue."""
-    folder = workflow(tmp_path / "w", one="sleep 15 && touch {output}")
+    folder = workflow(tmp_path / "w", one="echo started >>started && sleep 15 && touch {output}")
     with started() as environment:
         process = start(folder, environment, "--slurm-requeue")
-        until(lambda: ["R"] in asked(environment, "%t"))
+        until((folder / "started").exists)
         number = asked(environment, "%i")[0][0]
         subprocess.run(["scontrol", "requeue", number], env=environment, check=True)
         code, said = ended(process, folder, 400)
     assert code == 0, said
     assert (folder / "one.txt").exists()
+    assert (folder / "started").read_text() == "started\n" * 2

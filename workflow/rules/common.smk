@@ -12,6 +12,7 @@ sys.path.insert(0, str(PACKAGE))
 os.environ.update(
     PYTHONPATH=os.pathsep.join([str(PACKAGE), os.getenv("PYTHONPATH", "")]).rstrip(os.pathsep),
     PATH=os.pathsep.join([str(Path(sys.executable).parent), os.getenv("PATH", "")]),
+    SPECTUS_WORKFLOW=str(PACKAGE.parent),
 )
 
 from spectus import __version__, configuration, plan, slurm
