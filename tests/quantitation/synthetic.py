@@ -10,7 +10,7 @@ from spectus import tables
 from spectus.raw.mzml import write_mzml
 from spectus.raw.run import Run
 
-RT = np.arange(300.0, 700.0, 0.4)
+RT = np.arange(350.0, 660.0, 0.5)
 STANDARD = {140: 1.0, 84: 0.4, 112: 0.3}
 DRUG = {342: 1.0, 313: 0.35, 266: 0.25, 344: 0.4, 73: 0.1}
 OWN = sorted({*STANDARD, *DRUG, 207})
@@ -73,7 +73,7 @@ def _measured(run: SyntheticRun, rng: np.random.Generator) -> Run:
             traces[masses.index(mass)] += height * intensity * run.ratios.get(mass, 1.0) * shape
     traces[masses.index(207)] += 2000 * RT / RT[-1]
     traces += rng.normal(0, 0.3 * np.sqrt(traces) + 10) + 40
-    absent = (traces < 80) & (rng.random(traces.shape) < np.where(np.isin(masses, OWN), 0.0, 0.95)[:, None])
+    absent = (traces < 80) & (rng.random(traces.shape) < np.where(np.isin(masses, OWN), 0.0, 0.97)[:, None])
     traces[absent] = 0.0
     present = traces.T > 0
     offsets = np.concatenate([[0], np.cumsum(present.sum(axis=1))])

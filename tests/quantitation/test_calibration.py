@@ -89,6 +89,8 @@ def test_too_few_amounts_or_a_falling_response_give_no_curve() -> None:
 def test_responses_outside_the_curve_have_amounts_that_make_sense() -> None:
     saturating = fit_curve(AMOUNTS, 2 * AMOUNTS - 0.004 * AMOUNTS**2, "quadratic", "1/x")
     assert np.isnan(saturating.amount(1e6))
+    straight = fit_curve(AMOUNTS, 2 * AMOUNTS, "linear", "1/x")
+    assert straight.amount(2000.0) == pytest.approx(1000.0)  # five times the highest calibrator
     assert saturating.interval(1e6, 0.95)[1] == np.inf
     positive = fit_curve(AMOUNTS, 3 + 2 * AMOUNTS, "linear", "1/x")
     assert positive.amount(1.0) == 0.0

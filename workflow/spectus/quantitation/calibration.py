@@ -39,8 +39,13 @@ _LARGEST_ERROR = 0.5
 """Relative error that counts at most for one calibrator, so that one outlier does not decide. Chosen as above: of 0.3,
 0.5 and 1.0, all but 1.0 do equally well."""
 
-_BEYOND = 2.0
-"""Amounts are extrapolated up to this many times the highest calibrator. Chosen: such amounts are flagged anyway."""
+_BEYOND = 100.0
+"""Amounts are extrapolated up to this many times the highest calibrator. Chosen: such amounts are flagged, and a number
+tells by how much to dilute."""
+
+_BAND_BEYOND = 2.0
+"""The prediction band is searched up to this many times the amount or the highest calibrator, whichever is larger.
+Chosen: an interval that reaches farther is of no use."""
 
 LOD_BASIS = "residual standard deviation at the lowest calibrator: 3.3 and 10 s / slope (ICH Q2(R2))"
 """Origin of LOD and LOQ, as the table of curves says it."""
@@ -166,11 +171,13 @@ class Curve:
         low, high : float
             Amounts; 0 and infinity where the band does not cross the response.
         """
+        amount = self.amount(response)
         lowest, highest = self._branch
+        highest = min(highest, _BAND_BEYOND * float(np.fmax(amount, self.high)))
         grid = np.linspace(lowest, highest, _GRID)
         band = self.band(grid, confidence)
         upper, lower = self.response(grid) + band - response, self.response(grid) - band - response
-        low, high, amount = _first_rise(grid, upper, 0.0), _last_rise(grid, lower, np.inf), self.amount(response)
+        low, high = _first_rise(grid, upper, 0.0), _last_rise(grid, lower, np.inf)
         return min(low, amount), max(high, amount)
 
     def deviation(self, amount: float) -> float:

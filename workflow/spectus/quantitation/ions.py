@@ -22,9 +22,12 @@ _LOWEST_MZ = 45
 _NEVER_SILYLATED = (73, 147)
 """m/z of trimethylsilyl and pentamethyldisiloxanyl, which every silylated compound and the column bleed have."""
 
-_SILYLATED = {73: 0.1, 75: 0.03}
-"""Least intensities, relative to the base peak, of the ions by which a silylated compound is known. Chosen on the
-labels of MassBank and PNNL spectra (benchmarks/quantitation.py)."""
+_TRIMETHYLSILYL = 0.05
+"""Intensity of m/z 73, relative to the base peak, from which a compound counts as silylated. Chosen on MassBank and the
+other spectra of known structure (benchmarks/quantitation.py): it is better to avoid the two ions once too often."""
+
+_DISILOXANYL = 0.04
+"""The same by the isotope 149 over 147: two silicon atoms give 0.08, carbon alone less than 0.01."""
 
 _SAME_FRAGMENT_TH = 3.0
 """Distance within which two ions may be isotopes of one fragment, Th. Chosen: 37Cl and 81Br lie 2 Th above."""
@@ -68,16 +71,20 @@ def candidate_ions(mz: Sequence[float], intensity: Sequence[float]) -> list[floa
     by_mass = {int(mass): float(heights[masses == mass].sum()) for mass in np.unique(masses)}
     banned = _NEVER_SILYLATED if is_silylated(by_mass) else ()
     usable = [
-        (height, float(mass))
-        for mass, height in by_mass.items()
-        if height >= _LEAST_INTENSITY and mass >= _LOWEST_MZ and mass not in banned
+        (height, float(mass)) for mass, height in by_mass.items() if height >= _LEAST_INTENSITY and mass >= _LOWEST_MZ
     ]
+    usable = [(height, mass) for height, mass in usable if mass not in banned]
     return [mass for _, mass in sorted(usable, reverse=True)[:CANDIDATES]]
 
 
 def is_silylated(by_mass: dict[int, float]) -> bool:
-    """Tell whether a spectrum, intensity by nominal mass with base peak 1.0, is that of a trimethylsilyl compound."""
-    return all(by_mass.get(mass, 0.0) >= least for mass, least in _SILYLATED.items())
+    """Tell whether a spectrum, intensity by nominal mass with base peak 1.0, may be that of a trimethylsilyl compound.
+
+    It has m/z 73, or m/z 147 with the isotopes of two silicon atoms where the scan range begins above 73.
+    """
+    disiloxanyl = by_mass.get(147, 0.0)
+    isotope = by_mass.get(149, 0.0) >= _DISILOXANYL * disiloxanyl > 0
+    return by_mass.get(73, 0.0) >= _TRIMETHYLSILYL or isotope
 
 
 def choose_ions(

@@ -27,6 +27,9 @@ _LARGEST_REACH_S = 240.0
 _REFERENCE_RUNS = 5
 """Runs in which the ions of a compound are chosen. Chosen: more change no choice and cost a reading each."""
 
+_KEPT_RUNS = 6
+"""Runs that are kept in memory between their two uses. Chosen: a run takes about 30 MB."""
+
 _JUDGED_SNR = 3.0
 """Expected signal-to-noise ratio from which a qualifier ratio is judged (ICH Q2(R2), 2023, 3.2.3.2)."""
 
@@ -145,12 +148,13 @@ def measure(
     for path in mzml:
         if path is not None:
             require_file(path)
-    ions = _chosen_ions(sought, mzml, reference, n_qualifiers, tolerance)
+    runs = _Runs(mzml)
+    ions = _chosen_ions(sought, runs, reference, n_qualifiers, tolerance)
     found = [_Columns(len(mzml), choice) for choice in ions]
     for number, path in enumerate(tqdm(mzml, desc="quantify", unit="run", disable=None)):
         if path is None or not sought:
             continue
-        run = _opened(path)
+        run = runs.opened(number)
         for what, choice, columns in zip(sought, ions, found, strict=True):
             if choice is not None and np.isfinite(what.expected_s[number]):
                 columns.put(number, *_peaks(run, what, choice, number, tolerance))
@@ -199,14 +203,34 @@ class _Columns:
         return Measured(self._ions, *self._values, *self._flags, *self._qualifiers)
 
 
-def _opened(path: Path) -> OpenedRun:
-    run = read_run(path)
-    return OpenedRun.of(run, detector_ceiling(run.intensity))
+class _Runs:
+    """Reads runs, and keeps the first few of them, because the ions are chosen in some before all are measured."""
+
+    def __init__(self, mzml: Sequence[Path | None]) -> None:
+        self._mzml, self._kept = mzml, dict[int, OpenedRun]()
+
+    def readable(self, number: int) -> bool:
+        """Tell whether a run has an mzML."""
+        return self._mzml[number] is not None
+
+    def opened(self, number: int) -> OpenedRun:
+        """Return a run that is readable."""
+        if number in self._kept:
+            return self._kept.pop(number)
+        path = self._mzml[number]
+        assert path is not None
+        run = read_run(path)
+        return OpenedRun.of(run, detector_ceiling(run.intensity))
+
+    def keep(self, number: int, run: OpenedRun) -> None:
+        """Keep a run for its second use, unless enough are kept."""
+        if len(self._kept) < _KEPT_RUNS:
+            self._kept[number] = run
 
 
 def _chosen_ions(
     sought: Sequence[Sought],
-    mzml: Sequence[Path | None],
+    runs: _Runs,
     reference: Sequence[Ints],
     n_qualifiers: int,
     tolerance: float,
@@ -218,12 +242,12 @@ def _chosen_ions(
         what.quantifier is None or (not what.qualifiers and n_qualifiers > 0 and bool(what.candidates))
         for what in sought
     ]
-    needed = {int(run) for runs, needs in zip(reference, open_ions, strict=True) for run in runs if needs}
+    needed = {int(run) for some, needs in zip(reference, open_ions, strict=True) for run in some if needs}
     for number in sorted(needed):
-        path = mzml[number]
-        if path is None:
+        if not runs.readable(number):
             continue
-        run = _opened(path)
+        run = runs.opened(number)
+        runs.keep(number, run)
         for place, what in enumerate(sought):
             if open_ions[place] and number in reference[place]:
                 expected = what.expected_s[number]
