@@ -19,7 +19,7 @@ def test_structures_and_scores_come_back(results: Path, rows: Rows, tmp_path: Pa
         of_file, of_row = structure(Chem.MolToSmiles(molecule)), structure(row["smiles"])
         assert of_file and of_row and of_file.inchikey == of_row.inchikey
         assert molecule.GetProp("level") == row["level"]
-        for key in ("library_score", "posterior", "log_prob"):
+        for key in ("library_score", "probability", "explained", "log_prob"):
             assert molecule.HasProp(key) == (row.get(key) is not None)
             assert row.get(key) is None or float(molecule.GetProp(key)) == row[key]
         assert molecule.GetNumConformers() == 1 and not molecule.GetConformer().Is3D()

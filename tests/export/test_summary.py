@@ -1,3 +1,4 @@
+import json
 import shutil
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def test_the_workbook_has_candidates_gaps_and_the_sheet_of_samples(results: Path
     export_results(results, tmp_path, ["xlsx"])
     sheets = pd.read_excel(tmp_path / "summary.xlsx", sheet_name=None)
     assert list(sheets) == ["summary", "candidates", "gap_filled", "runs"]
-    assert len(sheets["candidates"]) == sum(bool(row.get("source")) for row in rows.candidates)
+    assert len(sheets["candidates"]) == sum(row.get("source") not in (None, "none") for row in rows.candidates)
     assert sheets["gap_filled"]["blank"].tolist() == [i % 2 == 1 for i in range(12)]
     assert sheets["runs"]["type"].tolist() == ["sample", "sample", "blank"]
 
@@ -68,3 +69,22 @@ def test_a_table_of_another_campaign_is_named(results: Path, tmp_path: Path) -> 
     rows.write(tmp_path)["peak_areas"][0].rename(tmp_path / "dataset" / "peak_areas.parquet")
     with pytest.raises(InputError, match=r"peak_areas\.parquet: names F9999, which is missing"):
         export_results(tmp_path, tmp_path / "out")
+
+
+def test_decisions_of_an_analyst_are_exported(tmp_path: Path) -> None:
+    """An accepted candidate becomes the first, a rejected feature has none, and comments are kept."""
+    rows = make_rows(tmp_path, 4)
+    second = next(row for row in rows.candidates if row["query"] == "F0001" and row["rank"] == 2)
+    decisions = {
+        "F0001": {"verdict": "accepted", "inchikey": second["inchikey"], "smiles": second["smiles"]},
+        "F0002": {"verdict": "rejected", "comment": "bleed"},
+    }
+    content = {"format": "spectus-curation", "version": 1, "features": decisions}
+    (tmp_path / "decisions.json").write_text(json.dumps(content))
+    campaign = CampaignResults.read(rows.write(tmp_path)).curated(tmp_path / "decisions.json")
+    write_report(campaign, tmp_path / "report", "x")
+    export_results(tmp_path, tmp_path / "out")
+    frame = pd.read_csv(tmp_path / "out" / "summary.csv", encoding="utf-8-sig")
+    assert frame["smiles"].tolist()[0] == second["smiles"] and frame["level"].astype(str).tolist()[:2] == ["3", "5"]
+    assert frame["verdict"].tolist()[:2] == ["accepted", "rejected"] and frame["comment"][1] == "bleed"
+    assert pd.isna(frame["name"][1]) and frame["name"][2] == "L-Alanine, TMS"

@@ -27,7 +27,7 @@ _ELECTRON_DA = 0.000548579909
 
 _MEASURES = (
     ("probability", "calibrated probability"),
-    ("posterior", "reranker posterior probability"),
+    ("formula_probability", "calibrated probability of the molecular formula"),
     ("library_score", "library score (weighted cosine with retention index penalty)"),
     ("predicted_score", "predicted library score (weighted cosine with retention index penalty)"),
     ("log_prob", "natural logarithm of the de novo model probability"),
@@ -154,7 +154,7 @@ def _metadata(results: ExportedResults, groups: Mapping[str, list[int]], name: s
 def _sml_row(
     results: ExportedResults, feature: Mapping[str, Any], number: int, groups: Mapping[str, list[int]]
 ) -> list[str]:
-    best = results.best(feature["feature"])
+    best = results.best(feature)
     areas = results.areas[number - 1]
     measure, value = next(
         ((_parameter(words), best[key]) for key, words in _MEASURES if best.get(key) is not None), ("null", None)

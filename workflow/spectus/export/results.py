@@ -18,6 +18,9 @@ from spectus.export.quantitation import Quantitation
 _PLACES = (".", "dataset", "report/dataset")
 """Where a folder may hold the data set: itself, a report, or the results of a campaign."""
 
+NONE_OF_THESE = "none"
+"""Source of the row of a feature that stands for all structures that are not listed."""
+
 MASS_SPECTRUM_ONLY = "5"
 """Identification level of a feature without a candidate (Schymanski et al. 2014)."""
 
@@ -39,7 +42,7 @@ class ExportedResults:
     gap_filled : (n_features, n_runs) array of bool
         No component was detected; the area was integrated at the expected retention time.
     candidates : mapping of str to list of dict
-        Candidates of each feature by rank. Rows that only give a reason are left out.
+        Candidates of each feature by rank. Rows that only give a reason are left out, and "none of these".
     quantitation : Quantitation
         Amounts, blank and QC verdicts; without tables if the data set has none.
     """
@@ -67,7 +70,9 @@ class ExportedResults:
             The folder has no data set, or a table cannot be read.
         """
         folder = _dataset_folder(results)
-        features = tables.read(folder / "features.parquet", tables.FEATURES).to_pylist()
+        tables.read(folder / "features.parquet", tables.FEATURES)
+        with pq.ParquetFile(folder / "features.parquet") as parquet:  # with the decisions of an analyst
+            features = parquet.read().to_pylist()
         tables.read(folder / "runs.parquet", tables.RUNS, ["run"])
         with pq.ParquetFile(folder / "runs.parquet") as parquet:
             runs = parquet.read().to_pylist()
@@ -78,9 +83,19 @@ class ExportedResults:
         candidates, quantitation = _candidates_of(folder, features), Quantitation.read(folder)
         return cls(folder, features, runs, areas, gap_filled, candidates, quantitation)
 
-    def best(self, feature: str) -> dict[str, Any]:
-        """Return the first candidate of a feature; an empty dict without one."""
-        return next(iter(self.candidates[feature]), {})
+    def best(self, feature: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the first candidate of a row of features, or the one that an analyst accepted.
+
+        A feature without candidates, or one that an analyst rejected, has an empty dict.
+        """
+        found = self.candidates[feature["feature"]]
+        verdict = feature.get("verdict")
+        if verdict == "rejected":
+            return {}
+        if verdict == "accepted":
+            key = "inchikey" if feature["verdict_inchikey"] else "smiles"
+            found = [row for row in found if row[key] == feature[f"verdict_{key}"]] or found
+        return next(iter(found), {})
 
 
 def candidate_name(candidate: Mapping[str, Any]) -> NameAndCas:
@@ -127,6 +142,6 @@ def _candidates_of(folder: Path, features: Sequence[dict[str, Any]]) -> dict[str
     path = folder / "candidates.parquet"
     if path.exists():
         for row in tables.read(path, tables.CANDIDATES).to_pylist():
-            if row["source"] and row["query"] in found:
+            if row["source"] and row["source"] != NONE_OF_THESE and row["query"] in found:
                 found[row["query"]].append(row)
     return {feature: sorted(rows, key=lambda row: row["rank"]) for feature, rows in found.items()}

@@ -11,8 +11,9 @@ from spectus.files import replacing
 from spectus.structures import quiet_rdkit
 
 _PROPERTIES = (
-    "formula", "inchikey", "source", "level", "probability", "posterior", "library_score", "predicted_score",
-    "log_prob", "ri_delta",
+    "formula", "inchikey", "source", "level", "probability", "formula_probability", "scaffold_probability",
+    "library_score", "predicted_score", "explained", "log_prob", "ri_delta", "ri_predicted", "derivative", "excluded",
+    "suspects",
 )  # fmt: skip
 
 

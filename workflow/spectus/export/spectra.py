@@ -56,7 +56,7 @@ def _msp_fields(results: ExportedResults, feature: Mapping[str, Any]) -> Iterato
         yield "RISCALE", feature["ri_scale"]
     yield "IONMODE", "Positive"
     yield "INSTRUMENTTYPE", "GC-EI"
-    best = results.best(feature["feature"])
+    best = results.best(feature)
     if best:
         name = candidate_name(best).name or best.get("smiles") or "without a name"
         yield "Comment", f"first candidate at level {best['level']} is {one_line(name)}"

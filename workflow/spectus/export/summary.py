@@ -11,7 +11,10 @@ from spectus.export.results import MASS_SPECTRUM_ONLY, ExportedResults, base_pea
 from spectus.files import replacing
 
 _CANDIDATE_COLUMNS = ("formula", "smiles", "inchikey", "source", "level")
-_SCORE_COLUMNS = ("probability", "posterior", "library_score", "predicted_score", "log_prob", "ri_delta")
+_SCORE_COLUMNS = (
+    "probability", "formula_probability", "scaffold_probability", "in_set_80", "in_set_90", "library_score",
+    "predicted_score", "explained", "log_prob", "ri_delta", "ri_predicted", "derivative", "excluded", "suspects",
+)  # fmt: skip
 _SPECTRUM_COLUMNS = ("mz", "intensity")
 _S_PER_MIN = 60
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -34,7 +37,7 @@ def summary_frame(results: ExportedResults) -> pd.DataFrame:
     """
     rows = []
     for feature in results.features:
-        best = results.best(feature["feature"])
+        best = results.best(feature)
         name, cas = candidate_name(best)
         row: dict[str, Any] = {"feature": feature["feature"], "rt_min": feature["rt_s"] / _S_PER_MIN}
         row |= {key: value for key, value in feature.items() if key not in (*row, *_SPECTRUM_COLUMNS, "rt_s")}
