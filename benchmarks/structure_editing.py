@@ -28,7 +28,7 @@ from spectus.denovo.editing.search import EDIT, HIT, EditSearch, Found, Tools
 from spectus.denovo.editing.settings import DEFAULT_EFFORT, EFFORTS, EditingSettings
 from spectus.denovo.editing.statistics import load_statistics
 from spectus.denovo.translator import Translator
-from spectus.identify.elucidation import load_scorer
+from spectus.identify.elucidation import load_scorer, load_screen
 from spectus.learning.measured_spectra import dense
 from spectus.library.similarity import PREDICTED, cosine_top, weighted_matrix
 from spectus.molecules.exclusions import Exclusions
@@ -100,9 +100,8 @@ def _results(queries: pd.DataFrame, options: argparse.Namespace) -> Iterator[dic
     settings = replace(EditingSettings.of_effort(options.effort), **dict(map(_setting, options.set)))
     seeds = _seeds(queries, options, settings.seeds)
     translator = Translator.load(options.model, "cpu")
-    tools = Tools(
-        load_scorer(None if options.reranker == "none" else options.reranker), load_statistics(), load_mass_model()
-    )
+    scorer = load_scorer(None if options.reranker == "none" else options.reranker)
+    tools = Tools(scorer, load_statistics(), load_mass_model(), load_screen())
     rows = [
         {"mz": list(row.mz), "intensity": list(np.asarray(row.intensity) / max(row.intensity)), "reason": None}
         for row in queries.itertuples()

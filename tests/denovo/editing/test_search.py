@@ -109,3 +109,22 @@ def test_the_reader_orders_what_the_spectrum_does_not(tools: tuple[EditStatistic
     found = search.run(["Cc1ccccc1Cl"], [], lambda smiles: np.array([-1.0 if "Cl" in s else -9.0 for s in smiles]))
     assert "Cl" in found[0].smiles
     assert found[0].log_prob == -1.0
+
+
+def test_a_screen_chooses_what_is_scored(tools: tuple[EditStatistics, MassModel]) -> None:
+    """A screen that knows the answer saves scores; one that refuses all leaves the seeds."""
+    answer, hits = "CCc1cccc(O)c1", ["Cc1ccc(O)cc1"]
+    few = replace(SETTINGS, scored=5, rounds=2)
+    intensity = np.zeros(300, np.float32)
+    intensity[122] = 1.0
+    scorer = Likeness(answer)
+    found = EditSearch(intensity, Tools(scorer, *tools, Likeness(answer)), few).run(hits, [])
+    assert found[0].smiles == answer
+    assert scorer.n_scored <= len(hits) + 2 * few.scored
+
+    class Refusing(Likeness):
+        def scores(self, smiles: Sequence[str]) -> NDArray[np.float64]:
+            return np.full(len(smiles), CANNOT)
+
+    found = EditSearch(intensity, Tools(scorer, *tools, Refusing(answer)), few).run(hits, [])
+    assert {one.smiles for one in found} == set(hits)

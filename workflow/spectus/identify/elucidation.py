@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from spectus.denovo.editing.scoring import CosineScorer, Scorer
+from spectus.denovo.editing.scoring import SCREEN_WEIGHT, CosineScorer, Scorer
 from spectus.denovo.editing.settings import EditingSettings
 from spectus.denovo.editing.stage import Editor, read_seeds, substructure_of
 from spectus.denovo.elucidate import elucidate_queries
@@ -16,8 +16,8 @@ from spectus.identify.settings import SearchSettings
 from spectus.library.records import read_spectra
 from spectus.molecules.exclusions import Exclusions
 
-RASSP = "rassp"
-"""Prediction model that scores where no reranker does."""
+RASSP, NEIMS = "rassp", "neims"
+"""Prediction models: the one that scores where no reranker does, and a faster one."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def elucidate_with_editing(
             hits.append(_searched(queries, sources, Path(folder)))
         names = read_spectra(queries)["name"].to_pylist()
         seeds = read_seeds(hits, names[chunk[0] - 1 :: chunk[1]], sources.settings, Exclusions.read(sources.exclude))
-        editor = Editor(sources.settings, load_scorer(sources.reranker), seeds)
+        editor = Editor(sources.settings, load_scorer(sources.reranker), seeds, load_screen())
         elucidate_queries(queries, model, out, decoding, chunk, editor)
 
 
@@ -102,6 +102,13 @@ def load_scorer(reranker: str | None) -> Scorer:
     from spectus.rerank.reranker import load_reranker
 
     return RerankerScorer(load_reranker(reranker))
+
+
+def load_screen() -> Scorer:
+    """Load the faster scorer that chooses which edited structures are scored: NEIMS."""
+    from spectus.prediction.registry import load_prediction_model
+
+    return CosineScorer(load_prediction_model(NEIMS), SCREEN_WEIGHT)
 
 
 def _searched(queries: Path, sources: EditingSources, folder: Path) -> Path:

@@ -76,7 +76,8 @@ def train_mass_model(
                     losses.append(-weights[row] * scores.log_softmax(0)[place])
             if losses:
                 optimizer.zero_grad()
-                (torch.stack(losses).sum() / plan.batch_size).backward()
+                loss = torch.stack(losses).sum() / plan.batch_size
+                loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
             schedule.step()
     weight, bias, out = (tensor.detach().numpy() for tensor in (first.weight, first.bias, last.weight))

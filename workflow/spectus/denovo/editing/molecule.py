@@ -84,7 +84,7 @@ class EditableMolecule:
         self.number = [atom.GetAtomicNum() for atom in molecule.GetAtoms()]
         self.charge = [atom.GetFormalCharge() for atom in molecule.GetAtoms()]
         strange = any(atom.GetNumRadicalElectrons() or atom.GetIsotope() for atom in molecule.GetAtoms())
-        if strange or sum(self.charge) or not set(self.number) <= set(VALENCES):
+        if strange or sum(self.charge) != 0 or not set(self.number) <= set(VALENCES):
             raise ValueError(f"{smiles} is charged, a radical, labelled, or of other elements")
         self.hydrogens = [atom.GetTotalNumHs() for atom in molecule.GetAtoms()]
         self.label = [atom_class(atom) for atom in molecule.GetAtoms()]

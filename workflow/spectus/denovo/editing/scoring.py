@@ -17,6 +17,11 @@ COSINE_WEIGHT = 40.0
 600 of the best on drugs of another laboratory, where the cosine alone counts."""
 
 
+SCREEN_WEIGHT = 15.0
+"""Logarithms of odds for a cosine of 1 with the spectrum of the faster model. Chosen: less than `COSINE_WEIGHT`, since
+that model errs more."""
+
+
 class QueryScorer(Protocol):
     """Scores structures against one spectrum; it keeps what it knows of a structure."""
 

@@ -1,7 +1,9 @@
 """The search: seeds, rounds of edits of the best structures, and the order in which they are given."""
 
+import heapq
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +26,9 @@ _FOREIGN = 5.0
 
 _TEMPERED = 0.5
 """Exponent of SpecTUS's probabilities in the vote for the mass. Chosen: they are too sure of themselves."""
+
+_LEAST_MASSES = 3
+"""Masses that are considered at least. Chosen: the perceptron is sometimes sure of a wrong one."""
 
 _SHARED_BRANCH = 30
 """Heavy atoms of a branch that is taken from another seed, at most."""
@@ -101,13 +106,17 @@ class Tools:
     Attributes
     ----------
     scorer : Scorer
+        Scores the structures of the pool.
     statistics : EditStatistics
     masses : MassModel
+    screen : Scorer or None
+        A faster one that chooses what is scored; None: the odds of the edits alone choose.
     """
 
     scorer: Scorer
     statistics: EditStatistics
     masses: MassModel
+    screen: Scorer | None = None
 
 
 class EditSearch:
@@ -138,8 +147,10 @@ class EditSearch:
         self.considered = list[int]()
         self._parents = dict[str, EditableMolecule | None]()
         self._done = set[str]()
-        self._branches = dict[str, Fragment]()
+        self._branches = dict[tuple[int, int], dict[str, Fragment]]()
+        self._cut = dict[str, list[Core]]()
         self._scorer = tools.scorer.query(intensity)
+        self._screen = tools.screen.query(intensity) if tools.screen else None
 
     def run(self, hits: Sequence[str], model: Sequence[tuple[str, float]], reader: Reader | None = None) -> list[Found]:
         """Search.
@@ -203,7 +214,7 @@ class EditSearch:
         for mass, value in list(self.mass_log_probs.items())[: self.settings.masses]:
             self.considered.append(mass)
             share += float(np.exp(value))
-            if share >= self.settings.mass_share:
+            if share >= self.settings.mass_share and len(self.considered) >= _LEAST_MASSES:
                 break
 
     def _votes(self) -> list[Votes]:
@@ -230,30 +241,45 @@ class EditSearch:
 
     def _edited(self, parents: Sequence[Found]) -> list[Found]:
         """Make the most promising edits of some structures and return those that are new."""
-        statistics, made = self.tools.statistics, dict[str, Found]()
         for parent in parents:
             self._collect_branches(parent.smiles)
         best = max(self._as_parent(parent) for parent in parents)
+        ranked = list[tuple[float, int, Found, Proposal]]()
         for parent in parents:
+            given = self.settings.parent_weight * (self._as_parent(parent) - best)
             for proposal in self._proposals(parent):
-                result = proposal.make()
-                if result is None or result[1] in self.pool or not self.wanted(result[1]):
-                    continue
-                rarest = statistics.rarest(result[0])
-                log_odds = statistics.log_odds(proposal.group, proposal.frequency, rarest)
-                found = Found(result[1], proposal.mass, {EDIT}, parent.smiles, log_odds + min(0.0, parent.log_odds))
-                found.total = (
-                    log_odds
-                    + self.settings.parent_weight * (self._as_parent(parent) - best)
-                    + self.mass_log_probs[proposal.mass]
-                )
-                held = made.setdefault(found.smiles, found)
-                if held.total < found.total:
-                    made[found.smiles] = found
-        ranked = sorted(made.values(), key=lambda found: (-found.total, found.smiles))[: self.settings.scored]
-        for found in ranked:
+                value = given + proposal.log_odds + self.mass_log_probs[proposal.mass]
+                ranked.append((-value, len(ranked), parent, proposal))
+        made = dict[str, Found]()
+        for value, _, parent, proposal in heapq.nsmallest(self.settings.made, ranked):
+            found = self._made(parent, proposal, -value)
+            if found is not None and (found.smiles not in made or made[found.smiles].total < found.total):
+                made[found.smiles] = found
+        chosen = self._chosen(list(made.values()))
+        for found in chosen:
             self.pool[found.smiles] = found
-        return ranked
+        return chosen
+
+    def _made(self, parent: Found, proposal: Proposal, value: float) -> Found | None:
+        """Make a structure; None if it is none, not wanted, or in the pool already."""
+        result = proposal.make()
+        if result is None or result[1] in self.pool or not self.wanted(result[1]):
+            return None
+        statistics = self.tools.statistics
+        log_odds = statistics.log_odds(proposal.group, proposal.frequency, statistics.rarest(result[0]))
+        found = Found(result[1], proposal.mass, {EDIT}, parent.smiles, log_odds + min(0.0, parent.log_odds))
+        found.total = value + log_odds - proposal.log_odds
+        return found
+
+    def _chosen(self, made: list[Found]) -> list[Found]:
+        """Return the structures that are worth scoring."""
+        ranked = sorted(made, key=lambda found: (-found.total, found.smiles))
+        if self._screen is not None:
+            ranked = ranked[: self.settings.screened]
+            for found, score in zip(ranked, self._screen.scores([one.smiles for one in ranked]).tolist(), strict=True):
+                found.total += score
+            ranked = sorted(ranked, key=lambda found: (-found.total, found.smiles))
+        return [found for found in ranked if found.total > CANNOT][: self.settings.scored]
 
     def _proposals(self, parent: Found) -> list[Proposal]:
         """Return the most frequent edits of a structure that lead to a considered mass."""
@@ -261,11 +287,12 @@ class EditSearch:
         if molecule is None:
             return []
         found = [*self._edits(molecule), *self._exchanges(molecule)]
-        order = sorted(
+        order = heapq.nsmallest(
+            self.settings.proposals,
             range(len(found)),
             key=lambda place: (-found[place].log_odds - self.mass_log_probs[found[place].mass], place),
         )
-        return [found[place] for place in order[: self.settings.proposals]]
+        return [found[place] for place in order]
 
     def _edits(self, molecule: EditableMolecule) -> Iterator[Proposal]:
         statistics = self.tools.statistics
@@ -275,23 +302,23 @@ class EditSearch:
         def frequency(edit: Edit) -> float:
             return statistics.frequency(edit.kind)
 
-        pairs = edit_pairs(singles, deltas, frequency, self.settings.proposals)
+        pairs = edit_pairs(singles, deltas, frequency, self.settings.proposals // max(1, len(deltas)))
         for group, edits in (("single", [edit for edit in singles if edit.delta in deltas]), ("pair", pairs)):
             for edit in edits:
                 value = frequency(edit)
                 yield Proposal(
                     statistics.log_odds(group, value, 0.0), molecule.mass + edit.delta, group, value,
-                    lambda edit=edit: edited(molecule, edit),
+                    partial(edited, molecule, edit),
                 )  # fmt: skip
 
     def _exchanges(self, molecule: EditableMolecule) -> Iterator[Proposal]:
         statistics = self.tools.statistics
-        for core in (*cuts(molecule), *open_places(molecule)):
+        for core in (*self._cuts_of(molecule), *open_places(molecule)):
             for mass in self.considered:
                 for fragment, value in self._fragments(core, mass - core.mass):
                     yield Proposal(
                         statistics.log_odds("exchange", value, 0.0), mass, "exchange", value,
-                        lambda core=core, fragment=fragment: joined(core, fragment),
+                        partial(joined, core, fragment),
                     )  # fmt: skip
 
     def _fragments(self, core: Core, mass: int) -> Iterator[tuple[Fragment, float]]:
@@ -300,18 +327,23 @@ class EditSearch:
         for fragment, values in self.tools.statistics.fragments_of(core.order, mass):
             if fragment.smiles != core.removed:
                 yield fragment, float(values[place])
-        for smiles, fragment in self._branches.items():
-            if fragment.order == core.order and fragment.mass == mass and smiles != core.removed:
+        for smiles, fragment in self._branches.get((core.order, mass), {}).items():
+            if smiles != core.removed:
                 yield fragment, -_FOREIGN
 
     def _collect_branches(self, smiles: str) -> None:
         """Keep the branches of a structure that the table of fragments does not have."""
         molecule = self._parent(smiles)
-        for core in cuts(molecule, _SHARED_BRANCH) if molecule else ():
-            if core.removed not in self.tools.statistics.fragments and core.removed not in self._branches:
+        for core in self._cuts_of(molecule) if molecule else ():
+            if core.removed not in self.tools.statistics.fragments:
                 fragment = fragment_of(core.removed)
                 if fragment is not None:
-                    self._branches[core.removed] = fragment
+                    self._branches.setdefault((fragment.order, fragment.mass), {})[core.removed] = fragment
+
+    def _cuts_of(self, molecule: EditableMolecule) -> list[Core]:
+        if molecule.smiles not in self._cut:
+            self._cut[molecule.smiles] = list(cuts(molecule, _SHARED_BRANCH))
+        return self._cut[molecule.smiles]
 
     def _score(self) -> None:
         """Score the pool; the scorer keeps what it knows of the structures."""

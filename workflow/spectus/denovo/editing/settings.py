@@ -21,9 +21,13 @@ class EditingSettings:
     parents
         Structures that are edited in a round after the first, which edits all seeds.
     proposals
-        Edited structures that are made of each parent, at most.
+        Edits of each parent that are considered, at most.
+    made
+        Best of these edits of all parents, which are made.
+    screened
+        New structures of a round that a faster prediction model compares with the spectrum.
     scored
-        New structures that are scored in a round.
+        Best of these, which are scored.
     masses
         Most probable molecular masses that are considered, at most.
     mass_share
@@ -52,8 +56,10 @@ class EditingSettings:
     seeds: int = 20
     rounds: int = 3
     parents: int = 12
-    proposals: int = 100
-    scored: int = 200
+    proposals: int = 400
+    made: int = 2000
+    screened: int = 500
+    scored: int = 130
     masses: int = 8
     mass_share: float = 0.97
     read: int = 200
@@ -90,9 +96,19 @@ class EditingSettings:
 
 
 EFFORTS: dict[str, dict[str, Any]] = {
-    "low": {"rounds": 2, "parents": 8, "scored": 60, "read": 100},
+    "low": {"rounds": 2, "parents": 8, "made": 1000, "screened": 250, "scored": 80, "read": 100},
     "normal": {},
-    "high": {"seeds": 30, "rounds": 4, "parents": 20, "scored": 300, "read": 400, "own_seeds": True},
+    "high": {
+        "seeds": 30,
+        "rounds": 4,
+        "parents": 20,
+        "proposals": 1500,
+        "made": 8000,
+        "screened": 1500,
+        "scored": 400,
+        "read": 400,
+        "own_seeds": True,
+    },
 }
 """Settings by effort: what differs from the defaults, which are those of "normal"."""
 

@@ -54,11 +54,15 @@ class Editor:
         Says how well structures explain a spectrum.
     seeds
         Seeds by query.
+    screen
+        A faster scorer that chooses what is scored; None: none.
     """
 
-    def __init__(self, settings: EditingSettings, scorer: Scorer, seeds: dict[str, Seeds]) -> None:
+    def __init__(
+        self, settings: EditingSettings, scorer: Scorer, seeds: dict[str, Seeds], screen: Scorer | None = None
+    ) -> None:
         self.settings, self.seeds = settings, seeds
-        self.tools = Tools(scorer, load_statistics(), load_mass_model())
+        self.tools = Tools(scorer, load_statistics(), load_mass_model(), screen)
 
     def wants(self, row: dict[str, Any]) -> bool:
         """Say whether a query is edited: it has peaks, seeds, and no good hit in a measured library."""
