@@ -133,6 +133,15 @@ class TestMissingRuns:
             self.check(folder, on_bad_run, "here", "gone")
 
 
+def test_a_run_on_a_server_is_fetched_and_found_among_the_inputs() -> None:
+    far, near = Sample("a", Path("s3://bucket/raw/a b.mzML"), "sample"), sample("b")
+    assert plan.remote_files([far, near]) == ["s3://bucket/raw/a b.mzML"]
+    assert plan.raw_files([far], Path("mzml")) == []
+    inputs = ["raw/b.mzML", ".snakemake/storage/s3/bucket/raw/a b.mzML"]
+    assert plan.raw_places([far, near], inputs) == [inputs[1], "raw/b.mzML"]
+    plan.check_runs({"0001": [far]}, Path("results"), "samples.tsv", "fail")
+
+
 def test_options_are_those_with_a_value() -> None:
     given = plan.options(ground_truth=["a"], exclude=[], split=None, derivatives="", model=["a", "b"])
     assert given == ["--ground-truth", "a", "--model", "a", "b"]

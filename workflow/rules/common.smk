@@ -75,9 +75,14 @@ wildcard_constraints:
 
 def raw_files(wildcards):
     """The raw runs of a chunk that exist; `local` keeps an importing workflow from prefixing them."""
-    return [
-        local(path) for path in plan.raw_files(CHUNKS[wildcards.chunk], RESULTS / "mzml" / wildcards.chunk)
-    ]
+    chunk = CHUNKS[wildcards.chunk]
+    near = [local(path) for path in plan.raw_files(chunk, RESULTS / "mzml" / wildcards.chunk)]
+    return near + [storage(address) for address in plan.remote_files(chunk)]
+
+
+def raw_places(wildcards, input):
+    """Where the command finds each raw run of a chunk."""
+    return plan.raw_places(CHUNKS[wildcards.chunk], list(input))
 
 
 def own(paths):

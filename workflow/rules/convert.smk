@@ -19,11 +19,12 @@ rule convert_chunk:
         paths=runs("path"),
         names=runs("run"),
         stamps=raw_stamps,
+        places=raw_places,
         on_bad_run=unrecorded("on_bad_run"),
     message:
         "convert: raw runs of chunk {wildcards.chunk} to mzML"
     shell:
         """
         python3 -m spectus convert --name {params.names:q} --out {output.mzml:q} --runs-table {output.table:q} \
-            --on-bad-run {params.on_bad_run} -- {params.paths:q} >{log:q} 2>&1
+            --on-bad-run {params.on_bad_run} -- {params.places:q} >{log:q} 2>&1
         """

@@ -81,7 +81,7 @@ def denovo_chunks(n_runs: int, settings: Mapping[str, Any]) -> int:
     int
         Number of jobs, at least 1.
     """
-    features = float(settings["features_per_run"]) * n_runs**_GROWTH_OF_FEATURES
+    features = float(settings["features_per_run"]) * math.pow(n_runs, _GROWTH_OF_FEATURES)
     return max(1, math.ceil(features / int(settings["spectra"])))
 
 
@@ -417,8 +417,50 @@ def raw_files(samples: Sequence[Sample], mzml: Path) -> list[str]:
     `mzml`) is named even if it is gone: Snakemake then keeps what was made of it. A file that Snakemake cannot watch
     is left out too; `raw_stamps` stands for it.
     """
-    paths = (_watched(s.path) for s in samples if s.path.exists() or _converted(s, mzml))
+    near = [s for s in samples if not _is_remote(s.path)]
+    paths = (_watched(s.path) for s in near if s.path.exists() or _converted(s, mzml))
     return [str(path) for path in paths if not _unwatchable(path)]
+
+
+_REMOTE = re.compile(r"([a-z0-9]+):/+(?=.)")
+"""Start of an address, whose two slashes `Path` makes one. No drive of Windows: its name has one letter."""
+
+
+def remote_files(samples: Sequence[Sample]) -> list[str]:
+    """List the raw runs that are addresses such as s3://bucket/run.mzML; Snakemake fetches them.
+
+    Returns
+    -------
+    list of str
+        The addresses, with two slashes.
+    """
+    return [_REMOTE.sub(r"\1://", str(sample.path), count=1) for sample in samples if _is_remote(sample.path)]
+
+
+def _is_remote(path: Path) -> bool:
+    match = _REMOTE.match(str(path))
+    return match is not None and len(match[1]) > 1
+
+
+def raw_places(samples: Sequence[Sample], inputs: Sequence[str]) -> list[str]:
+    """Give the path of each raw run for the command that reads it.
+
+    Parameters
+    ----------
+    samples
+        The runs.
+    inputs
+        The inputs of the job. A fetched file has a path of its own that ends like its address.
+
+    Returns
+    -------
+    list of str
+        One path for each run.
+    """
+    addresses = {sample.run: remote_files([sample])[0] for sample in samples if _is_remote(sample.path)}
+    ends = {run: address.partition("://")[2] for run, address in addresses.items()}
+    fetched = {run: next((path for path in inputs if path.endswith(end)), end) for run, end in ends.items()}
+    return [fetched.get(sample.run, str(sample.path)) for sample in samples]
 
 
 def raw_stamps(samples: Sequence[Sample]) -> list[str]:
@@ -492,7 +534,7 @@ def check_runs(jobs: Mapping[str, Sequence[Sample]], results: Path, sheet: str, 
     InputError: with on_bad_run 'fail', a run is missing; in any case, a chunk that got new runs cannot be converted
         again because the raw file of an old one is gone.
     """
-    gone = {name: [s for s in samples if not s.path.exists()] for name, samples in jobs.items()}
+    gone = {name: [s for s in samples if not (s.path.exists() or _is_remote(s.path))] for name, samples in jobs.items()}
     lost = [s for name, samples in gone.items() for s in samples if not _converted(s, results / "mzml" / name)]
     if lost and on_bad_run == "fail":
         more = f" (and {len(lost) - 1} runs more)" if len(lost) > 1 else ""
