@@ -19,12 +19,14 @@ from tqdm import tqdm
 
 from spectus import tables
 from spectus.errors import InputError
+from spectus.files import resource
+from spectus.library.fields import cas_number
 from spectus.library.parquet import PREDICTED_BY
 from spectus.molecules.reading import Listed, read_molecules
 from spectus.prediction.base import PredictionModel
 from spectus.prediction.compact import peak_lists
 from spectus.prediction.registry import load_prediction_model
-from spectus.prediction.settings import PredictSettings
+from spectus.prediction.settings import SHIPPED_LIBRARIES, PredictSettings
 from spectus.structures import inchikey_of, quiet_rdkit
 from spectus.tables import SPECTRA
 
@@ -82,6 +84,19 @@ def write_predicted_library(
         print(f"  {n:,} not: {reason}")
 
 
+def shipped_library() -> Path:
+    """Return the library of predicted spectra of 50,300 named compounds that ships.
+
+    `scripts/named_library.py` makes it.
+
+    Raises
+    ------
+    InputError
+        The resources of the project are not found.
+    """
+    return resource(SHIPPED_LIBRARIES["named"])
+
+
 class _Rows:
     """Rows of schema SPECTRA of a molecule list, block by block, and counts of what they hold."""
 
@@ -123,6 +138,7 @@ class _Rows:
                 "smiles": [molecule.smiles for molecule in block],
                 "inchikey": [inchikey for inchikey, _ in identities],
                 "formula": [formula for _, formula in identities],
+                "cas": [cas_number(molecule.cas) for molecule in block],
                 "mz": mz,
                 "intensity": intensity,
                 "reason": reasons,
@@ -133,8 +149,8 @@ class _Rows:
         return rows
 
     def _name(self, molecule: Listed, entry: int) -> str:
-        """Return the list's name of a molecule, with its CAS number; its place in the library without a name."""
-        given = " ".join(filter(None, [molecule.name, f"CAS {molecule.cas}" if molecule.cas else None]))
+        """Return the list's name of a molecule, else its CAS number, else its place in the library."""
+        given = molecule.name or molecule.cas
         if not given:
             return f"entry {entry}"
         self._names[given] += 1

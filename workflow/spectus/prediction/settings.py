@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+SHIPPED_LIBRARIES = {"named": "libraries/named.parquet"}
+"""Names of the libraries of predicted spectra that ship, and their places among the resources."""
+
 
 @dataclass(frozen=True)
 class PredictSettings:
