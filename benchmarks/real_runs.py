@@ -98,7 +98,7 @@ def alkane_ladder(data: Path, folder: Path) -> None:
 
 
 def etizolam_batch(data: Path, folder: Path) -> None:
-    """Align the batch; print its features and the areas of the drug and of the internal standard."""
+    """Align and quantify the batch; print its features, areas of drug and internal standard, and the amounts."""
     with (data / "etizolam" / "samples.tsv").open(encoding="utf-8", newline="") as stream:
         sheet = list(csv.DictReader(stream, delimiter="\t"))
     runs = [data / "etizolam" / f"{row['run']}.D" for row in sheet]
@@ -120,30 +120,32 @@ def etizolam_batch(data: Path, folder: Path) -> None:
         "internal standard": features[features.rt_s.between(*STANDARD_S)],
     }
     kinds = {row["run"]: f"{row['type']} {row['etizolam_ug_per_ml']}".strip() for row in sheet}
-    areas = {}
     for name, rows in chosen.items():
         best = rows.sort_values(["n_runs", "snr"], ascending=False).head(1)
         for feature, rt_s in zip(best.feature, best.rt_s, strict=True):
             of_it = peak_areas[peak_areas.feature == feature].set_index("run")
-            areas[name] = of_it.area
             print(f"{name}: {feature} at {rt_s:.1f} s; area (gap-filled ones in brackets)")
             for run, kind in kinds.items():
                 area, filled = of_it.area[run], of_it.gap_filled[run]
 
                 print(f"  {run} {kind:18} {f'({area:.3g})' if filled else f'{area:.3g}'}")
-    calibrate(pd.DataFrame(sheet).set_index("run"), areas["etizolam"] / areas["internal standard"])
+    quantify(folder, sheet, data / "etizolam")
 
 
-def calibrate(sheet: pd.DataFrame, ratio: pd.Series) -> None:
-    """Print what a quadratic curve through the calibrators, weighted 1/x, makes of the check standards."""
-    amount = pd.to_numeric(sheet.etizolam_ug_per_ml)
-    known = sheet.type == "calibrator"
-    runs = sheet.index[known]
-    curve = np.polyfit(amount[runs], ratio[runs], 2, w=1 / np.sqrt(amount[runs]))
-    for run in sheet.index[sheet.type == "check"]:
-        roots = np.roots(curve - [0, 0, ratio[run]])
-        found = min(root.real for root in roots if abs(root.imag) < 1e-9 and root.real > 0)
-        print(f"check standard {run} of {amount[run]:g} ug/mL reads {found:.1f}")
+def quantify(folder: Path, sheet: list[dict[str, str]], data: Path) -> None:
+    """Print the curve of the stage quantify, and the amounts of all runs that have one."""
+    lines = [f"{r['run']},{data / r['run']}.D,{r['type']},{r['etizolam_ug_per_ml'] or ''}" for r in sheet]
+    (folder / "samples.csv").write_text("\n".join(["run,path,type,amount", *lines]), encoding="utf-8")
+    tables = [folder / "features.parquet", folder / "peak_areas.parquet", "--samples", folder / "samples.csv"]
+    options = ["--runs-table", folder / "runs.parquet", "--internal-standard", 390.5, "--unit", "ug/mL"]
+    spectus("quantify", *tables, *options, "--out", folder / "amounts.parquet")
+    for row in pd.read_parquet(folder / "calibration_curves.parquet").itertuples():
+        print(f"{row.compound}: m/z {row.quantifier_mz:g}, {row.model}, weights {row.weighting}, R2 {row.r2:.5f}")
+    amounts = pd.read_parquet(folder / "amounts.parquet").merge(pd.DataFrame(sheet), on="run")
+    for row in amounts.dropna(subset="amount").itertuples():
+        interval = f"{row.amount_low:.1f} to {row.amount_high:.1f}"
+        known = row.etizolam_ug_per_ml or ""
+        print(f"  {row.run} {row.type:10} {known:6} {row.amount:6.1f} ({interval}) {row.flag or ''}")
 
 
 if __name__ == "__main__":
