@@ -8,6 +8,10 @@ from snakemake.persistence.file import FilePersistence
 
 # The package is found by path, in every job and on every node; the jobs' python3 is the one that runs this.
 PACKAGE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
+if not (
+    PACKAGE / "spectus"
+).is_dir():  # Snakemake sent only the rules into a container, which has the package
+    PACKAGE = Path(os.getenv("SPECTUS_WORKFLOW", PACKAGE.parent)) / "workflow"
 sys.path.insert(0, str(PACKAGE))
 os.environ.update(
     PYTHONPATH=os.pathsep.join([str(PACKAGE), os.getenv("PYTHONPATH", "")]).rstrip(os.pathsep),
@@ -36,10 +40,12 @@ try:
     MOLECULES = plan.molecule_files(config["predict"]["molecules"], PACKAGE.parent)
     PREDICTION_MODEL = plan.shipped(config["predict"]["model"], PACKAGE.parent)
     PREDICTION_FILES = plan.prediction_model_files(PREDICTION_MODEL)
+    NAMED_LIBRARY = plan.named_library(config, PACKAGE.parent)
     RERANKER = plan.shipped(config["identify"]["reranker"], PACKAGE.parent)
     RERANKER_FILES = plan.reranker_files(RERANKER)
-    GROUND_TRUTH = [local(path) for path in plan.ground_truth_files(config["report"]["ground_truth"])]
     EDITING_FILES = plan.editing_files(config["denovo"]["editing"])
+    CURATION = [local(path) for path in plan.named_file("report.curation", config["report"]["curation"])]
+    GROUND_TRUTH = [local(path) for path in plan.ground_truth_files(config["report"]["ground_truth"])]
     EXCLUDED_FROM_LIST = [
         plan.named_file("molecules.exclude", path) for path in config["molecules"]["exclude"]
     ]
@@ -165,3 +171,11 @@ def library_tables():
         local(path) if path.endswith(".parquet") else f"<results>/libraries/{name}.parquet"
         for name, path in LIBRARIES.items()
     ]
+
+
+def predicted_libraries():
+    """The libraries of predicted spectra, without the one that ships if it is not in the working directory."""
+    if NAMED_LIBRARY:
+        return own(NAMED_LIBRARY)
+    predicted = "<results>/predicted/predicted-{scatteritem}.parquet"
+    return gather.predict(predicted) if config["predict"]["molecules"] else []

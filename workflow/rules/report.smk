@@ -13,6 +13,7 @@ rule report:
         samples=local(config["samples"]),
         libraries=[*rules.search.input.libraries, *rules.search.input.predicted],
         ground_truth=GROUND_TRUTH,
+        curation=CURATION,
     output:
         settings="<results>/settings.yaml",
         dataset=directory("<results>/report/dataset"),
@@ -32,7 +33,9 @@ rule report:
         settings=lambda wildcards: configuration.as_yaml(SETTINGS),
         folder=subpath(output.page, parent=True),
         title=lambda wildcards: config["report"]["title"],
-        ground_truth=lambda wildcards, input: plan.options(ground_truth=input.ground_truth),
+        shipped=shipped_files(NAMED_LIBRARY),
+        shipped_content=shipped_content(NAMED_LIBRARY),
+        named=lambda wildcards, input: plan.options(ground_truth=input.ground_truth, curation=input.curation),
     message:
         "report: the data set and the page"
     shell:
@@ -42,7 +45,8 @@ rule report:
             --ri-standards {input.ri_standards:q} --features {input.features:q} --peak-areas {input.peak_areas:q} \
             --quantitation {input.quantitation:q} \
             --hits {input.hits:q} --denovo {input.denovo:q} --candidates {input.candidates:q} \
-            --samples {input.samples:q} --library {input.libraries:q} {params.ground_truth:q} \
+            --samples {input.samples:q} --library {input.libraries:q} {params.shipped:q} \
+            {params.named:q} \
             --settings {output.settings:q} --title {params.title:q} --out {params.folder:q} \
             >{log:q} 2>&1
         """

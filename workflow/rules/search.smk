@@ -28,11 +28,7 @@ rule search:
     input:
         features=rules.align.output.features,
         libraries=library_tables(),
-        predicted=(
-            gather.predict("<results>/predicted/predicted-{scatteritem}.parquet")
-            if config["predict"]["molecules"]
-            else []
-        ),
+        predicted=predicted_libraries(),
         reranker=own(SEARCH_RERANKER),
         exclude=[local(path) for path in EXCLUDED_FROM_SEARCH],
     output:
@@ -50,8 +46,11 @@ rule search:
     params:
         rerun_if_version_changes=__version__,
         top=lookup("search/top", within=config),
+        top_predicted=lookup("search/top_predicted", within=config),
         min_score=lookup("search/min_score", within=config),
         ri_tolerance=lookup("search/ri_tolerance", within=config),
+        shipped=shipped_files(NAMED_LIBRARY),
+        shipped_content=shipped_content(NAMED_LIBRARY),
         reranker_content=shipped_content(SEARCH_RERANKER),
         options=lambda wildcards, input: plan.options(
             reranker=RERANKER if SEARCH_RERANKER else None, exclude=input.exclude
@@ -60,7 +59,7 @@ rule search:
         "search: features against the libraries"
     shell:
         """
-        python3 -m spectus search {input.features:q} --library {input.libraries:q} {input.predicted:q} --out {output:q} \
-            --top {params.top} --min-score {params.min_score} --ri-tolerance {params.ri_tolerance} {params.options:q} \
-            >{log:q} 2>&1
+        python3 -m spectus search {input.features:q} --library {input.libraries:q} {input.predicted:q} \
+            {params.shipped:q} --out {output:q} --top {params.top} --top-predicted {params.top_predicted} \
+            --min-score {params.min_score} --ri-tolerance {params.ri_tolerance} {params.options:q} >{log:q} 2>&1
         """

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from spectus.cli.arguments import LIBRARY_HELP
+from spectus.cli.arguments import SEARCHED_HELP, library_path
 
 EXAMPLE = (
     "spectus report --runs runs.parquet --components components.parquet --ri-standards ri_standards.parquet "
@@ -40,7 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--samples", type=Path, metavar="SHEET", help="sample sheet, for the types of the runs")
     parser.add_argument(
-        "--library", nargs="*", default=[], type=Path, metavar="LIB", help=f"libraries of the hits: {LIBRARY_HELP}"
+        "--library",
+        nargs="*",
+        default=[],
+        type=library_path,
+        metavar="LIB",
+        help=f"libraries of the hits: {SEARCHED_HELP}",
     )
     parser.add_argument(
         "--ground-truth", type=Path, metavar="PARQUET", help="ground truth of simulated runs, to say what was found"
