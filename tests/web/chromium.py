@@ -97,14 +97,18 @@ class Chromium:
     def screenshot(self, name: str) -> Path:
         """Keep a picture of the whole page."""
         size = self.send("Page.getLayoutMetrics")["cssContentSize"]
-        clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], 15_000), "scale": 1}
-        return self._keep(f"{name}.png", self.send("Page.captureScreenshot", captureBeyondViewport=True, clip=clip))
+        return self._keep(f"{name}.png", self.capture(0, 0, size["width"], min(size["height"], 15_000)))
+
+    def capture(self, left: float, top: float, width: float, height: float) -> bytes:
+        """Return a picture of a part of the page as PNG; lengths are in CSS pixels."""
+        clip = {"x": left, "y": top, "width": width, "height": height, "scale": 1}
+        answer = self.send("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
+        return base64.b64decode(answer["data"])
 
     def print(self, name: str) -> Path:
         """Keep the page as a printer would get it."""
-        return self._keep(
-            f"{name}.pdf", self.send("Page.printToPDF", printBackground=True, paperWidth=8.27, paperHeight=11.69)
-        )
+        answer = self.send("Page.printToPDF", printBackground=True, paperWidth=8.27, paperHeight=11.69)
+        return self._keep(f"{name}.pdf", base64.b64decode(answer["data"]))
 
     def axe(self) -> list[str]:
         """Return what axe finds: rule, impact and the first element of each."""
@@ -119,10 +123,10 @@ class Chromium:
             for each in found
         ]
 
-    def _keep(self, name: str, answer: dict[str, Any]) -> Path:
+    def _keep(self, name: str, content: bytes) -> Path:
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         path = SCREENSHOTS / name
-        path.write_bytes(base64.b64decode(answer["data"]))
+        path.write_bytes(content)
         return path
 
     def _receive(self) -> dict[str, Any]:
