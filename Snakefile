@@ -1,6 +1,8 @@
 # Raw GC-MS runs in, identified molecules out: one campaign from the runs of a sample sheet to a report.
 # Every rule calls one command of the package in workflow/spectus; docs/reference/configuration.md explains every setting.
 
+import os
+
 from snakemake.utils import min_version
 
 min_version("9.25")
@@ -10,6 +12,12 @@ configfile: "config/config.yaml"
 
 
 report: "workflow/report/workflow.rst"
+
+
+# `--sdm apptainer` runs the jobs in the image that this variable names, built from envs/Containerfile.
+if os.getenv("SPECTUS_CONTAINER"):
+
+    container: os.environ["SPECTUS_CONTAINER"]
 
 
 include: "workflow/rules/common.smk"
