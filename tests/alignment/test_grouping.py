@@ -13,8 +13,14 @@ def unit_rows(*ions: dict[int, float]) -> csr_array:
     return csr_array(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9))
 
 
-def linked(x: list[float], run: list[int], ions: list[dict[int, float]], tolerance: float = 2.0) -> list[int]:
-    quality = np.linspace(2, 1, len(x))
+def linked(
+    x: list[float],
+    run: list[int],
+    ions: list[dict[int, float]],
+    tolerance: float = 2.0,
+    qualities: list[float] | None = None,
+) -> list[int]:
+    quality = np.linspace(2, 1, len(x)) if qualities is None else np.array(qualities)
     placed = PlacedComponents(np.array(x), np.array(run), np.full(len(x), 8.0), quality, unit_rows(*ions))
     return group_components(placed, np.full(len(x), tolerance), 0.7).tolist()
 
@@ -71,3 +77,19 @@ def test_a_fragment_does_not_stand_for_its_whole() -> None:
     )
     labels = group_components(placed, np.full(3, 2.0), 0.7)
     assert labels.tolist() == [0, 0, 1]
+
+
+NOISY = A | {399: 4 / 3 * float(np.linalg.norm(list(A.values())))}
+"""A spectrum that resembles A somewhat, as that of a trace does."""
+
+
+def test_a_weak_component_left_alone_joins_the_feature_that_it_resembles_somewhat() -> None:
+    cosine = float((unit_rows(A) @ unit_rows(NOISY).T).toarray()[0, 0])
+    assert 0.46 < cosine < 0.7
+    assert linked([10.0, 10.2, 10.1], [0, 1, 2], [A, A, NOISY], qualities=[2.0, 1.0, 0.1]) == [0, 0, 0]
+
+
+def test_a_strong_a_late_or_a_second_component_stays_alone() -> None:
+    assert linked([10.0, 10.2, 10.1], [0, 1, 2], [A, A, NOISY], qualities=[2.0, 1.0, 1.5])[2] == 1
+    assert linked([10.0, 10.2, 11.9], [0, 1, 2], [A, A, NOISY], qualities=[2.0, 1.0, 0.1])[2] == 1
+    assert linked([10.0, 10.2, 10.1], [0, 1, 1], [A, A, NOISY], qualities=[2.0, 1.0, 0.1])[2] == 1
