@@ -7,6 +7,7 @@ from spectus.rerank.fitting import (
     Situations,
     calibrated_ranker,
     fit_ranker,
+    fit_scale,
     list_likelihoods,
     situation_lists,
 )
@@ -40,6 +41,18 @@ def test_the_ranker_learns_what_tells_the_right_candidate_and_none() -> None:
     assert first[answered].mean() > 0.9
     assert none[~answered].mean() > 0.6 > 0.4 > none[answered].mean()
     assert (np.add.reduceat(pairs, unseen.starts) + none) == pytest.approx(1)
+
+
+def test_a_scale_undoes_what_was_done_to_the_scores() -> None:
+    some = lists(400, 6, 5)
+    some = some._replace(right=np.where(some.group % 4 == 0, np.roll(some.right, 1), some.right))  # wrong answers
+    some = some._replace(right=some.right & (np.arange(2400) % 6 > 0))
+    weights = fit_ranker(lists(400, 6, 0), SETTINGS)
+    scores, none = weights.scores(some.features), weights.none_scores(some.of_query)
+    first = fit_scale(scores, none, some)
+    again = fit_scale(3 * scores, 2 * none + 1, some)
+    assert again[0] == pytest.approx(first[0] / 3, rel=0.05)
+    assert again[1] == pytest.approx(first[1] / 2, rel=0.05)
 
 
 def test_one_query_has_the_same_probabilities_as_in_a_list() -> None:
@@ -87,5 +100,5 @@ def test_one_laboratory_is_cut_in_two_to_calibrate() -> None:
     parts = np.array([one.laboratory for one in members])
     assert set(parts.tolist()) == {"first", "second"}
     weights, calibration = calibrated_ranker(queries, Situations(), RankerSettings(networks=1, hidden=2, steps=30))
-    assert 0.2 <= weights.slope[0] <= 2
+    assert weights.scale[0] > 0
     assert 0 < calibration.set_80 <= calibration.set_90 < 1

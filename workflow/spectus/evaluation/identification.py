@@ -126,7 +126,7 @@ def left_out_answers(pairs: Sequence[QueryPairs], settings: RankerSettings, situ
     with quiet_rdkit():
         for name in sorted(set(laboratory.tolist())):
             own = np.flatnonzero(laboratory == name)
-            calibrated = fit_calibration([judged[row] for row in np.flatnonzero(laboratory != name)])
+            calibrated = fit_calibration([judged[row] for row in np.flatnonzero(laboratory != name)], known)
             for row in own.tolist():
                 answers[row] = _answer(judged[row], members[row], calibrated, known)
     return [answer for answer in answers if answer is not None]

@@ -86,15 +86,19 @@ def with_share_of_none(
     return found
 
 
-def fit_calibration(judged: Sequence[Judged]) -> ProbabilityCalibration:
+def fit_calibration(
+    judged: Sequence[Judged], known: dict[str, tuple[str, str]] | None = None
+) -> ProbabilityCalibration:
     """Fit the calibration on queries from laboratories that were left out.
 
     Parameters
     ----------
     judged
         The queries.
+    known
+        Formula and scaffold by SMILES, kept between calls; None: not kept.
     """
-    known: dict[str, tuple[str, str]] = {}
+    known = {} if known is None else known
     none, weight = np.array([one.none for one in judged]), np.array([one.weight for one in judged])
     curves = []
     for kind in (0, 1):

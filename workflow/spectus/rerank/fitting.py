@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize
 from torch import Tensor, nn
 
 from spectus.rerank.calibration import Judged, ProbabilityCalibration, fit_calibration
@@ -223,10 +223,10 @@ def calibrated_ranker(
     """
     lists, members = situation_lists(pairs, situations)
     scores, none = left_out_scores(lists, np.array([one.laboratory for one in members]), settings)
-    slope = fit_slope(scores, none, lists)
-    weights = fit_ranker(lists, settings)._replace(slope=np.array([slope], np.float32))
+    scale = fit_scale(scores, none, lists)
+    weights = fit_ranker(lists, settings)._replace(scale=scale)
     with quiet_rdkit():
-        return weights, fit_calibration(_judged(lists, members, slope * scores, slope * none))
+        return weights, fit_calibration(_judged(lists, members, *scaled_scores(scores, none, scale)))
 
 
 def left_out_judgments(
@@ -235,8 +235,8 @@ def left_out_judgments(
     """Rank the candidates of each query, in each situation, by a ranker that did not learn from its laboratory."""
     lists, members = situation_lists(pairs, situations)
     scores, none = left_out_scores(lists, np.array([one.laboratory for one in members]), settings)
-    slope = fit_slope(scores, none, lists)
-    return _judged(lists, members, slope * scores, slope * none), members
+    scale = fit_scale(scores, none, lists)
+    return _judged(lists, members, *scaled_scores(scores, none, scale)), members
 
 
 def _judged(
@@ -290,7 +290,7 @@ def fit_ranker(lists: CandidateLists, settings: RankerSettings) -> RankerWeights
     return RankerWeights(
         mean.astype(np.float32), spread.astype(np.float32), stacked("linear.weight")[:, 0],
         stacked("hidden.weight").transpose(0, 2, 1), stacked("hidden.bias"), stacked("out.weight")[:, 0],
-        query_mean.astype(np.float32), query_spread.astype(np.float32), none, np.ones(1, np.float32),
+        query_mean.astype(np.float32), query_spread.astype(np.float32), none, np.array([1, 1, 0], np.float32),
     )  # fmt: skip
 
 
@@ -305,21 +305,27 @@ def list_likelihoods(
     return odds / total[group], rest / total
 
 
-def fit_slope(scores: NDArray[np.float64], none: NDArray[np.float64], lists: CandidateLists) -> float:
-    """Return the factor on all scores under which the right answers are most likely.
+def fit_scale(scores: NDArray[np.float64], none: NDArray[np.float64], lists: CandidateLists) -> NDArray[np.float32]:
+    """Return the scale of scores under which the right answers are most likely, as of `RankerWeights.scale`.
 
     Take scores of lists from which the networks did not learn.
     """
-    answered = np.add.reduceat(lists.right.astype(np.int64), lists.starts) > 0
 
-    def loss(slope: float) -> float:
-        pairs, rest = list_likelihoods(slope * scores, slope * none, lists)
+    def loss(scale: NDArray[np.float64]) -> float:
+        pairs, rest = list_likelihoods(*scaled_scores(scores, none, scale), lists)
         likely = rest.copy()
         likely[lists.group[lists.right]] = pairs[lists.right]
-        assert likely.shape == answered.shape
         return float(-(np.log(np.maximum(likely, 1e-12)) * lists.weight).sum())
 
-    return float(minimize_scalar(loss, bounds=(0.2, 2.0), method="bounded").x)
+    found = minimize(loss, np.array([1.0, 1.0, 0.0]), method="BFGS")
+    return np.asarray(found.x, np.float32)
+
+
+def scaled_scores(
+    scores: NDArray[np.float64], none: NDArray[np.float64], scale: NDArray[np.floating]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return scores of pairs and of "none of these" on a scale, as of `RankerWeights.scale`."""
+    return float(scale[0]) * scores, float(scale[1]) * none + float(scale[2])
 
 
 class _Network(nn.Module):

@@ -27,8 +27,9 @@ class RankerWeights(NamedTuple):
     query_mean, query_spread : ndarray of float32, (G,)
     none : ndarray of float32, (m, G + 1)
         Of "none of these"; the last column is a constant.
-    slope : ndarray of float32, (1,)
-        Factor on all scores, fitted on sources that the networks did not learn from.
+    scale : ndarray of float32, (3,)
+        Factor on the scores of pairs, factor on those of "none of these", and what is added to the latter. Fitted on
+        laboratories that the networks did not learn from.
     """
 
     mean: NDArray[np.float32]
@@ -40,21 +41,21 @@ class RankerWeights(NamedTuple):
     query_mean: NDArray[np.float32]
     query_spread: NDArray[np.float32]
     none: NDArray[np.float32]
-    slope: NDArray[np.float32]
+    scale: NDArray[np.float32]
 
     def scores(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the scores of pairs, (n,), from their features (n, F)."""
         x = (features - self.mean) / self.spread
         hidden = np.maximum(np.einsum("nf,mfh->mnh", x, self.hidden) + self.hidden_bias[:, None], 0)
         of_network = np.einsum("nf,mf->mn", x, self.linear) + np.einsum("mnh,mh->mn", hidden, self.out)
-        found: NDArray[np.float64] = of_network.mean(axis=0) * float(self.slope[0])
+        found: NDArray[np.float64] = of_network.mean(axis=0) * float(self.scale[0])
         return found
 
     def none_scores(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the scores of "none of these", (n_queries,), from features of the queries (n_queries, G)."""
         x = (features - self.query_mean) / self.query_spread
         of_none = x @ self.none[:, :-1].mean(axis=0) + self.none[:, -1].mean()
-        found: NDArray[np.float64] = of_none * float(self.slope[0])
+        found: NDArray[np.float64] = of_none * float(self.scale[1]) + float(self.scale[2])
         return found
 
     def check(self) -> None:

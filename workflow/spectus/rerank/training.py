@@ -153,5 +153,5 @@ def _no_weights() -> RankerWeights:
     pair, query = np.zeros(len(PAIR_FEATURES), np.float32), np.zeros(len(QUERY_FEATURES), np.float32)
     return RankerWeights(
         pair, pair + 1, pair[None], pair[None, :, None], np.zeros((1, 1), np.float32), np.zeros((1, 1), np.float32),
-        query, query + 1, np.zeros((1, len(query) + 1), np.float32), np.ones(1, np.float32),
+        query, query + 1, np.zeros((1, len(query) + 1), np.float32), np.array([1, 1, 0], np.float32),
     )  # fmt: skip
