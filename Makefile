@@ -9,7 +9,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help example test test-slow test-slurm lint wheel wheel-smoke docs coverage bench lock install
+.PHONY: help example test test-slow test-slurm lint wheel wheel-smoke docs coverage bench named-library lock install
 
 INSTALLED := .venv/installed
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -19,7 +19,7 @@ PYTHON = $(shell for python in python3.11 python3 python3.12 python3.13 python3.
 
 help: ## print this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r target what; do \
-		printf 'make %-12s %s\n' "$$target" "$$what"; done
+		printf 'make %-13s %s\n' "$$target" "$$what"; done
 
 example: $(INSTALLED) ## run the example campaign, say where the report is and what it found
 	@python -m snakemake --quiet host reason progress --no-hooks
@@ -59,6 +59,9 @@ coverage: $(INSTALLED) ## run the tests and report which lines they run, also as
 
 bench: $(INSTALLED) ## run every benchmark against its peer
 	@for script in benchmarks/*.py; do echo "== $$script"; python "$$script"; done
+
+named-library: $(INSTALLED) ## predict the library of named compounds that ships anew
+	python scripts/named_library.py
 
 lock: $(INSTALLED) ## write requirements.lock anew from pyproject.toml
 	python scripts/lock.py $(if $(UPGRADE),--upgrade)

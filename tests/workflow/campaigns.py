@@ -19,9 +19,11 @@ PLAIN = {
     "convert_chunk": 1, "deconvolve_chunk": 1, "calibrate": 1, "align": 1, "library_table": 1, "search": 1,
     "quantify": 1, "denovo_chunk": 1, "identify": 1, "report": 1, "all": 1,
 }  # fmt: skip
-# The example predicts a list of molecules that it builds.
-EXAMPLE = {**PLAIN, "molecule_list": 1, "predict_chunk": 2}
-# With a short list of its own it needs no package for it and is done in half the time.
+# The predicted library that the example searches ships.
+EXAMPLE = PLAIN
+# With another list or model it builds the list and predicts it.
+PREDICTED = {**PLAIN, "molecule_list": 1, "predict_chunk": 2}
+# With a short list of its own it predicts too, and is soon done.
 FINISHED = {**PLAIN, "predict_chunk": 2}
 SHORT_LIST = """smiles,name,cas
 O=C1CCCCN1,2-piperidone,675-20-7
@@ -53,7 +55,7 @@ class Campaign:
         return campaign
 
     def shorten(self) -> None:
-        """Predict a few molecules, not the list that the example builds."""
+        """Predict a few molecules in place of the predicted library that ships."""
         (self.folder / "short.csv").write_text(SHORT_LIST, encoding="utf-8")
         self.change({"predict": {"molecules": "short.csv"}})
 
