@@ -83,6 +83,7 @@ def test_a_field_goes_before_the_name_and_the_formula_before_the_masses() -> Non
     assert form(LACTIC, {45: 100}, formula="C3H6O3").derivative is None
     assert form("CC(=O)C(=O)O", {45: 100}, formula="C7H15NO3Si").derivative == "1 MeOx, 1 TMS"
     assert form(LACTIC, {45: 100}, derivative="0 TMS") == MeasuredForm()
+    assert form(LACTIC, {45: 100, 300: 20}, derivative="TFA, TMS") == MeasuredForm("TFA, TMS")
 
 
 def test_a_structure_that_is_a_derivative_is_taken_as_given() -> None:

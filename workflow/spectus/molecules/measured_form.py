@@ -83,6 +83,9 @@ _GROUP = {
 """What a name calls the groups, with their number before them."""
 
 
+_OTHER_GROUPS = re.compile(r"(?<![a-z])(?:tfa|hfb|pfb|pfp)|acetyl|trifluoro|pentafluoro|heptafluoro", re.IGNORECASE)
+"""Groups that a field for the derivative may name, and that are not made here."""
+
 _METHOXIME = Chem.MolFromSmarts("[CX3]=[NX2]-[OX2]-[CH3]")
 _ELEMENT = re.compile(r"([A-Z][a-z]?)(\d*)")
 
@@ -161,6 +164,8 @@ def derivative_of(record: SpectrumRecord) -> MeasuredForm:
         All None if the spectrum may be of the structure as given. A structure that is a derivative itself is taken
         as given.
     """
+    if record.derivative and _OTHER_GROUPS.search(record.derivative):
+        return MeasuredForm(record.derivative)
     parent = _parent(record.smiles)
     if record.smiles and parent is None:
         return AS_GIVEN
