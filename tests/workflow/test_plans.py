@@ -1,5 +1,6 @@
 """What Snakemake plans to do, with both profiles."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -232,3 +233,28 @@ def test_a_training_runs_and_goes_on_after_a_stop(campaign: Campaign) -> None:
     assert weights.read_bytes() == before
     assert checkpoint.stat().st_mtime_ns == made
     assert (training / "valid_scores.json").exists()
+
+
+def test_several_gpus_of_a_workstation_share_the_work(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    campaign.change({"chunks": {"spectra": 20}})
+    plan = campaign.run("denovo", "--dry-run", "--printshellcmds", "--resources", "local_gpu=2")
+    found = re.findall(r"(CUDA_VISIBLE_DEVICES=\d)? *python3 -m spectus denovo .* --chunk (\d)-of-3 ", plan)
+    devices = {chunk: device for device, chunk in found}
+    assert devices == {str(n): f"CUDA_VISIBLE_DEVICES={(n - 1) % 2}" for n in (1, 2, 3)}
+    assert "CUDA_VISIBLE_DEVICES" not in campaign.run("denovo", "--dry-run", "--printshellcmds")
+
+
+def test_one_switch_takes_denovo_to_the_cpu(campaign: Campaign) -> None:
+    """Snakemake prints no resources of a rule with a message, so a Snakefile around the workflow does."""
+    asked = 'print("resources:", *sorted(workflow.get_rule("denovo_chunk").resources))'
+    around = campaign.folder / "around.smk"
+    around.write_text(f"include: {str(ROOT / 'Snakefile')!r}\n{asked}\n", encoding="utf-8")
+    profile = ["--workflow-profile", str(ROOT / "profiles" / "slurm"), "--dry-run", "--quiet", "all"]
+    campaign = Campaign(campaign.folder, around)
+    wanted = [
+        re.search("resources: (.*)", campaign.run("denovo", *profile, *more))[1].split()  # type: ignore[index]
+        for more in ([], ["--config", "denovo={'device': 'cpu'}"])
+    ]
+    assert set(wanted[0]) - set(wanted[1]) == {"gpu", "nodes", "slurm_partition", "cpus_per_task"}
+    assert "mem_mb" in wanted[1]

@@ -65,6 +65,11 @@ except InputError as error:
 SEARCH_RERANKER = RERANKER_FILES if config["predict"]["molecules"] else []
 
 
+# One switch: on the CPU, denovo takes none of the resources that the profile of a cluster gives it for a GPU.
+if config["denovo"]["device"] == "cpu":
+    workflow.resource_settings._parsed_overwrite_resources.pop("denovo_chunk", None)
+
+
 scattergather:
     predict=config["predict"]["chunks"],
     denovo=plan.denovo_chunks(len(SAMPLES), config["chunks"]),
@@ -158,6 +163,15 @@ def minutes(first):
         return grown * first
 
     return needed
+
+
+def gpu_of(wildcards, output):
+    """The GPU of a denovo job, where `--resources local_gpu=N` lets several jobs of one machine run at a time."""
+    gpus = workflow.global_resources["local_gpu"].value if "local_gpu" in workflow.global_resources else 1
+    if gpus < 2 or os.getenv("CUDA_VISIBLE_DEVICES"):  # a cluster has chosen one
+        return ""
+    number = int(wildcards.scatteritem.partition("-of-")[0]) - 1
+    return f"CUDA_VISIBLE_DEVICES={number % gpus}"
 
 
 def folders_of(*names):

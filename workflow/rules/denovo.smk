@@ -36,11 +36,12 @@ rule denovo_chunk:
         editing_content=shipped_content(EDITING_FILES),
         batch_size=unrecorded("denovo", "batch_size"),
         device=unrecorded("denovo", "device"),
+        gpu=gpu_of,
     message:
         "denovo: structures for chunk {wildcards.scatteritem} of the features, decoded and edited"
     shell:
         """
-        python3 -m spectus denovo {input.features:q} --chunk {wildcards.scatteritem} \
+        {params.gpu} python3 -m spectus denovo {input.features:q} --chunk {wildcards.scatteritem} \
             --model {params.model:q} --beams {params.beams} --precision {params.precision} \
             --batch-size {params.batch_size} --device {params.device} --out {output:q} \
             {params.editing:q} {params.options:q} \
