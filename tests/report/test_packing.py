@@ -4,6 +4,7 @@ from base64 import b64decode
 import numpy as np
 import pytest
 
+from spectus.report import packing
 from spectus.report.packing import packed_areas, packed_json, unpacked_json
 
 
@@ -33,3 +34,14 @@ def test_areas_come_back_within_a_thousandth(decades: int) -> None:
 def test_no_area_at_all() -> None:
     assert packed_areas(np.full((2, 2), np.nan), np.zeros((2, 2), bool))["step"] > 0
     assert packed_areas(np.zeros((0, 3)), np.zeros((0, 3), bool))["low"] == 0.0
+
+
+def test_a_large_matrix_is_packed_more_coarsely(monkeypatch: pytest.MonkeyPatch) -> None:
+    area = 10.0 ** np.random.default_rng(1).uniform(2, 9, (100, 60))
+    fine = packed_areas(area, np.zeros(area.shape, bool))
+    monkeypatch.setattr(packing, "_LARGE", 1000)
+    coarse = packed_areas(area, np.zeros(area.shape, bool))
+    codes = np.frombuffer(zlib.decompress(b64decode(coarse["codes"])), "<u2").reshape(area.shape) >> 1
+    back = np.exp(coarse["low"] + (codes.astype(float) - 1) * coarse["step"])
+    assert back == pytest.approx(area, rel=0.005)
+    assert len(coarse["codes"]) < 0.9 * len(fine["codes"])

@@ -308,6 +308,12 @@ def test_quantities_are_shown_if_the_stage_has_run(page: Page, tmp_path: Path) -
     assert shown.document["features"]["blankVerdict"][:2] == ["above blanks", "like blanks (DEHP)"]
 
 
+def test_a_large_campaign_has_fewer_drawings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(details_module, "STRUCTURES_BY_FEATURES", ((2, 6),))
+    shown = page_of(make_rows(tmp_path, 3), tmp_path).details[1]["candidates"]
+    assert [candidate[C["drawing"]] for candidate in shown].count(-1) == len(shown) - 2
+
+
 def test_details_are_split_into_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (content_module, details_module):
         monkeypatch.setattr(module, "FEATURES_PER_PART", 4)

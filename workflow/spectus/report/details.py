@@ -16,8 +16,11 @@ from spectus.web.structure_drawing import draw_structure
 
 FEATURES_PER_PART = 100
 """Features of one part of the page. Chosen: a browser unpacks a part in some milliseconds."""
-STRUCTURES_PER_FEATURE = 6
-"""Structures drawn for a feature. Chosen: they fit beside the spectrum."""
+STRUCTURES_BY_FEATURES = ((2_000, 6), (5_000, 4))
+"""Largest number of features, and structures drawn for each of them, 0.4 kB each. Chosen: six fit beside the spectrum,
+and the page of 10,000 features stays below 40 MB."""
+FEWEST_STRUCTURES = 2
+"""The same above these numbers of features."""
 CANDIDATES_PER_FEATURE = 20
 """Candidates listed for a feature: as many as `spectus identify` keeps by default."""
 EXPLAINED_PER_FEATURE = 6
@@ -88,18 +91,21 @@ class _Part:
 def detail_parts(campaign: CampaignResults, read: FeatureData) -> Iterator[dict[str, Any]]:
     """Yield the parts of the page: `details` of FEATURES_PER_PART features, their `drawings` and `spectra`."""
     table = campaign.table("features")
+    drawn = next((number for most, number in STRUCTURES_BY_FEATURES if table.num_rows <= most), FEWEST_STRUCTURES)
     bar = tqdm(total=table.num_rows, desc="features", unit="feature", disable=None)
     for first in range(0, table.num_rows, FEATURES_PER_PART):
         part = _Part()
         for offset, row in enumerate(table.slice(first, FEATURES_PER_PART).to_pylist()):
-            part.details.append(_detail(campaign, read, first + offset, row, part))
+            elution, traces = (lines.get(first + offset, []) for lines in (read.elutions, read.traces))
+            detail = _detail(campaign, read, row, part, drawn)
+            part.details.append(detail | {"elution": elution, "traces": traces})
             bar.update()
         yield {"details": part.details, "drawings": part.drawings, "spectra": part.spectra}
     bar.close()
 
 
 def _detail(
-    campaign: CampaignResults, read: FeatureData, place: int, row: Mapping[str, Any], part: _Part
+    campaign: CampaignResults, read: FeatureData, row: Mapping[str, Any], part: _Part, drawn: int
 ) -> dict[str, Any]:
     feature = row["feature"]
     listed = [candidate for candidate in read.candidates[feature] if is_listed(candidate)]
@@ -112,15 +118,13 @@ def _detail(
         "hits": [_hit(hit, campaign, part) for hit in hits],
         "candidates": [
             candidate_row(
-                candidate, hits, part.drawing(candidate) if number < STRUCTURES_PER_FEATURE else -1,
+                candidate, hits, part.drawing(candidate) if number < drawn else -1,
                 number < EXPLAINED_PER_FEATURE,
             )
             for number, candidate in enumerate(kept)
         ],
         "more": len(listed) - len(kept),
         "reasons": read.reasons(feature),
-        "elution": read.elutions.get(place, []),
-        "traces": read.traces.get(place, []),
     }  # fmt: skip
     return detail | ({"accurate": read.accurate[best]} if best in read.accurate else {})
 
