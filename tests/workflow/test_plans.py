@@ -55,8 +55,6 @@ def test_every_stage_is_a_target(campaign: Campaign) -> None:
                 "calibrate",
                 "align",
                 "library_table",
-                "molecule_list",
-                "predict_chunk",
                 "search",
                 "denovo_chunk",
             },
