@@ -100,7 +100,7 @@ def test_identify_takes_a_file_of_spectra_alone(query: Path, tmp_path: Path) -> 
     import pyarrow.parquet as pq
 
     out = tmp_path / "candidates.parquet"
-    options = ["--library", str(query), "--no-denovo", "--reranker", "none", "--out", str(out)]
+    options = ["--library", str(query), "--predicted", "none", "--no-denovo", "--reranker", "none", "--out", str(out)]
     assert main(["identify", str(query), *options]) == 0
     (row,) = pq.read_table(out).to_pylist()
     assert (row["name"], row["source"], row["level"]) == ("toluene", "library", "2b")
@@ -109,7 +109,7 @@ def test_identify_takes_a_file_of_spectra_alone(query: Path, tmp_path: Path) -> 
 
 def test_identify_without_any_source_says_so(query: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = str(query.with_name("c.parquet"))
-    assert main(["identify", str(query), "--no-denovo", "--out", out]) == 2
+    assert main(["identify", str(query), "--predicted", "none", "--no-denovo", "--out", out]) == 2
     assert "has no source of candidates; give --library or --hits" in capsys.readouterr().err
 
 

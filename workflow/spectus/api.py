@@ -188,7 +188,7 @@ def denovo(
 
 
 def identify(
-    queries: Spectra, libraries: Sequence[str | Path] = (), *, model: str | Path | None = "spectus-open",
+    queries: Spectra, libraries: Sequence[str | Path] = ("named",), *, model: str | Path | None = "spectus-open",
     reranker: str | Path | None = "open", exclude: Sequence[str | Path] = (), **settings: Any,
 ) -> pd.DataFrame:  # fmt: skip
     """Collect the candidates of all sources for spectra and rank them.
@@ -198,7 +198,7 @@ def identify(
     queries
         The spectra.
     libraries
-        Library files, measured or predicted.
+        Library files, measured or predicted; `named` for the predicted library that ships.
     model
         De novo model; None takes no de novo candidates.
     reranker
@@ -215,14 +215,15 @@ def identify(
     """
     from spectus.identify.candidates import identify_queries
     from spectus.identify.sources import Sources, collect_sources
+    from spectus.prediction.library import named_library
 
     sources = Sources(
-        libraries=tuple(map(Path, libraries)), exclude=tuple(map(Path, exclude)),
+        libraries=tuple(map(named_library, libraries)), exclude=tuple(map(Path, exclude)),
         denovo=None if model is None else (), model=str(model),
     )  # fmt: skip
 
     def run(path: Path, out: Path) -> None:
-        with collect_sources(path, sources, str(reranker) if reranker else None, out.parent) as (hits, proposed):
+        with collect_sources(path, sources, out.parent) as (hits, proposed):
             identify_queries(path, hits, proposed, out, IdentifySettings(**settings), reranker)
 
     return _run_stage(queries, run, tables.CANDIDATES)

@@ -33,6 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hits", nargs="+", default=[], type=Path, metavar="PARQUET", help="hits of an earlier `spectus search`"
     )
+    parser.add_argument(
+        "--predicted", nargs="+", default=["named"], metavar="LIB",
+        help="libraries of predicted spectra to search too: `named`, which ships, files, or `none` (default: named)",
+    )  # fmt: skip
     known = parser.add_mutually_exclusive_group()
     known.add_argument(
         "--denovo", nargs="+", default=[], type=Path, metavar="PARQUET",
@@ -47,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     constraint.add_argument("--mass", type=int, metavar="M", help="nominal mass of the de novo candidates")
     parser.add_argument(
         "--reranker", default="open", metavar="MODEL",
-        help="rerank predicted and de novo candidates: `open`, a folder, or `none` (default: open)",
+        help="gives the candidates their probabilities: `open`, a folder, or `none` (default: open)",
     )  # fmt: skip
     parser.add_argument(
         "--suspects", nargs="+", default=[], metavar="LIST",
@@ -74,16 +78,17 @@ def run(options: argparse.Namespace) -> list[Path]:
     from spectus.identify.settings import IdentifySettings
     from spectus.identify.sources import Sources, collect_sources
 
+    predicted = [] if options.predicted == ["none"] else options.predicted
     sources = Sources(
         hits=tuple(options.hits),
         denovo=None if options.no_denovo else tuple(options.denovo),
-        libraries=tuple(options.library),
+        libraries=(*options.library, *map(library_path, predicted)),
         exclude=tuple(options.exclude),
         model=options.model,
         decoding=settings_of(DenovoSettings, options),
     )
     reranker = None if options.reranker == "none" else options.reranker
-    with collect_sources(options.queries, sources, reranker, options.out.parent) as (hits, denovo):
+    with collect_sources(options.queries, sources, options.out.parent) as (hits, denovo):
         settings = settings_of(IdentifySettings, options, suspects=tuple(options.suspects))
         identify_queries(options.queries, hits, denovo, options.out, settings, reranker)
     return [options.out]

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -75,7 +76,11 @@ def identify_queries(
     with quiet_rdkit():
         bar = tqdm(names, disable=None, unit=" queries", desc="identify")
         merged = [merge_candidates(found[name], proposed[name], known) for name in bar]
-        ranked = _by_scores(merged, settings) if reranker is None else _by_reranker(merged, spectra, settings, reranker)
+        ranked = (
+            _by_scores(merged, settings)
+            if reranker is None
+            else _by_reranker(merged, spectra, confidence_of(queries, len(spectra)), settings, reranker)
+        )
         flag_suspects([row for of_query in ranked for row in of_query], Suspects.read(settings.suspects))
     rows = [
         row
@@ -87,6 +92,14 @@ def identify_queries(
         row["query"] = name
     extra = {key: str(value) for key, value in asdict(settings).items()}
     tables.write(tables.table(tables.CANDIDATES, rows), out, tables.CANDIDATES, extra)
+
+
+def confidence_of(queries: Path, number: int) -> list[float]:
+    """Return the confidence of components or features, 0-1; 1 for spectra of other files."""
+    if queries.suffix != ".parquet" or "confidence" not in pq.read_schema(queries).names:
+        return [1.0] * number
+    given = pq.read_table(queries, columns=["confidence"])["confidence"].to_pylist()
+    return [1.0 if value is None else float(value) for value in given]
 
 
 def _gathered(paths: Sequence[Path], schema: pa.Schema, queries: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
@@ -124,8 +137,9 @@ def _by_scores(merged: Sequence[Sequence[Candidate]], settings: IdentifySettings
 
 
 def _by_reranker(
-    merged: Sequence[Sequence[Candidate]], spectra: pa.Table, settings: IdentifySettings, spec: str | Path
-) -> list[list[dict[str, Any]]]:
+    merged: Sequence[Sequence[Candidate]], spectra: pa.Table, confidence: Sequence[float], settings: IdentifySettings,
+    spec: str | Path,
+) -> list[list[dict[str, Any]]]:  # fmt: skip
     """Rank the candidates of each query by their probabilities, as rows of CANDIDATES."""
     from spectus.identify.evidence import evidence_of
     from spectus.identify.explanation import explain_candidates
@@ -133,10 +147,8 @@ def _by_reranker(
     from spectus.rerank.scoring import Spectrum, rank_candidates
 
     asked = [row for row, candidates in enumerate(merged) if candidates]
-    confidence = spectra["confidence"].to_pylist() if "confidence" in spectra.column_names else [None] * len(spectra)
     mz, intensity = spectra["mz"].to_pylist(), spectra["intensity"].to_pylist()
-    confident = [1.0 if value is None else float(value) for value in confidence]
-    queries = [Spectrum(mz[row], intensity[row], confident[row]) for row in asked]
+    queries = [Spectrum(mz[row], intensity[row], confidence[row]) for row in asked]
     smiles = [[one.measured_smiles for one in merged[row]] for row in asked]
     evidence = evidence_of([merged[row] for row in asked], spectra.take(pa.array(asked, pa.int64())))
     reranker = load_reranker(spec)

@@ -67,7 +67,7 @@ def search_libraries(
         for note in RiComparison.of(asked, part.records).notes(library_name(part.path)):
             _LOG.warning("%s", note)
     if exclude:
-        measured = [place < n_measured_libraries for place in range(len(parts))]
+        measured = [settings.exclude_predicted or place < n_measured_libraries for place in range(len(parts))]
         kept = leave_out_records([part.records for part in parts], measured, Exclusions.read(exclude))
         parts = [part.filter(records) for part, records in zip(parts, kept, strict=True)]
     held = _Held(parts, n_measured_libraries)

@@ -21,6 +21,8 @@ class SearchSettings:
     top_predicted
         Hits in predicted libraries to keep for each query. Chosen: among 100 of each of two prediction models is the
         right structure of 86 to 90 % of spectra of underivatized compounds, and more cost time in proportion.
+    exclude_predicted
+        Leave excluded compounds out of predicted libraries, too.
     """
 
     top: int = 10
@@ -28,6 +30,7 @@ class SearchSettings:
     ri_tolerance: float = 20.0
     any_ionization: bool = False
     top_predicted: int = 100
+    exclude_predicted: bool = False
 
 
 @dataclass(frozen=True)

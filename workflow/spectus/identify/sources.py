@@ -45,7 +45,7 @@ class Sources:
 
 @contextmanager
 def collect_sources(
-    queries: Path, sources: Sources, reranker: str | None, folder: Path
+    queries: Path, sources: Sources, folder: Path
 ) -> Iterator[tuple[tuple[Path, ...], tuple[Path, ...]]]:
     """Give the tables of library hits and of de novo candidates, and make those that do not exist yet.
 
@@ -55,8 +55,6 @@ def collect_sources(
         The spectra.
     sources
         What exists and what is to be made.
-    reranker
-        Reranker of the hits in predicted libraries; None: none.
     folder
         Existing folder for the temporary tables, which are deleted at the end.
 
@@ -79,17 +77,18 @@ def collect_sources(
     with tempfile.TemporaryDirectory(prefix=".identify.", dir=folder) as temporary:
         hits, denovo = sources.hits, sources.denovo or ()
         if not hits and sources.libraries:
-            hits = (_searched(queries, sources, reranker, Path(temporary)),)
+            hits = (_searched(queries, sources, Path(temporary)),)
         if sources.denovo is not None and not denovo:
             denovo = (_elucidated(queries, sources, hits, Path(temporary)),)
         yield hits, denovo
 
 
-def _searched(queries: Path, sources: Sources, reranker: str | None, folder: Path) -> Path:
+def _searched(queries: Path, sources: Sources, folder: Path) -> Path:
     from spectus.identify.search import search_libraries
 
     out = folder / "hits.parquet"
-    search_libraries(queries, sources.libraries, out, SearchSettings(), reranker, sources.exclude)
+    settings = SearchSettings(exclude_predicted=True)
+    search_libraries(queries, sources.libraries, out, settings, None, sources.exclude)
     return out
 
 

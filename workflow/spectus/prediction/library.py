@@ -84,6 +84,14 @@ def write_predicted_library(
         print(f"  {n:,} not: {reason}")
 
 
+def named_library(library: str | Path) -> Path:
+    """Return the path of a library: `named` stands for the predicted spectra that ship, unless a file is called so."""
+    text = str(library)
+    if text not in SHIPPED_LIBRARIES or Path(text).exists():
+        return Path(library)
+    return resource(SHIPPED_LIBRARIES[text])
+
+
 def shipped_library() -> Path:
     """Return the library of predicted spectra of 50,300 named compounds that ships.
 

@@ -24,6 +24,10 @@ _LEAST, _MOST = 0.05, 0.999
 _RIDGE = 1e-3
 """Penalty on squared coefficients, in units of the mean log-likelihood. Chosen: it matters only for a few queries."""
 
+_UNDECIDED = 0.05
+"""Added to the probability that some candidate is right before candidates are compared. Chosen: where "none of these"
+has more than 95 %, it says little whether the candidates agree."""
+
 _EDGE = 1e-6
 """Probabilities are kept so far from 0 and 1 before a logarithm is taken."""
 
@@ -80,7 +84,7 @@ def with_share_of_none(
     shared: NDArray[np.float64], none: float | NDArray[np.float64], curve: tuple[float, float]
 ) -> NDArray[np.float64]:
     """Return summed probabilities plus a share of that of "none of these"; NaN stays NaN."""
-    agreement = np.clip(shared / np.maximum(1 - none, _EDGE), _EDGE, 1 - _EDGE)
+    agreement = np.clip(shared / (1 - none + _UNDECIDED), _EDGE, 1 - _EDGE)
     logit = curve[0] + curve[1] * np.log(agreement / (1 - agreement))
     found: NDArray[np.float64] = np.minimum(shared + none / (1 + np.exp(-logit)), 1.0)
     return found

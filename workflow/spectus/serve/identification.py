@@ -118,7 +118,7 @@ def identify_spectra(
         tables.write(tables.table(tables.SPECTRA, named), queries, tables.SPECTRA)
         given = Sources(libraries=sources.libraries, denovo=() if denovo else None, model=sources.model)
         notes: dict[str, str] = {}
-        with collect_sources(queries, given, sources.reranker, out.parent) as (hits, proposed):
+        with collect_sources(queries, given, out.parent) as (hits, proposed):
             for path in proposed:
                 found = tables.read(path, tables.DENOVO_CANDIDATES, ["query", "note"])
                 found = found.filter(pc.is_valid(found["note"]))
