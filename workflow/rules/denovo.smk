@@ -26,8 +26,10 @@ rule denovo_chunk:
         # Features with a good hit in a measured library are not edited.
         editing=(
             [
-                "--effort", config["denovo"]["effort"],
-                "--library-score", str(config["identify"]["library_score"]),
+                "--effort",
+                config["denovo"]["effort"],
+                "--library-score",
+                str(config["identify"]["library_score"]),
             ]
             if config["denovo"]["editing"]
             else ["--no-editing"]
