@@ -5,7 +5,7 @@ Libraries of metabolites give the structure of the free compound for spectra of 
 name ("Glucose, 5TMS derivative"), its formula, and the masses. By the masses, every combination of groups that the
 structure can take is a hypothesis. It has a prior probability by how readily its groups react, and a likelihood by the
 ions at M and M-15 (a silyl group loses a methyl radical) and M-31 (a methoxime loses a methoxy radical), the silyl ions
-m/z 73, 75 and 147, and ions above the molecule, which there must not be.
+m/z 73, 75 and 147, some larger losses, and ions above the molecule, which there must not be.
 
 The constants were chosen on 438 spectra of MassBank and 348 of HMDB whose records name the derivative or its formula.
 """
@@ -60,6 +60,8 @@ _FLOOR = 0.001  # of the base peak: noise at the place of a molecular ion
 _NOISE = 0.005  # of the base peak: lower peaks above the molecule are not counted
 _ABOVE = 0.003  # of the base peak: noise above the molecule
 _ABOVE_WEIGHT = 4.0
+_LARGER_LOSSES = (103, 105, 117)  # Da: CH2OTMS of sugars, CH3 and HOTMS of alcohols, COOTMS of acids
+_WEAK = 0.02  # weight of these ions: other fragments may have their masses too
 _NO_SILYL_IONS = 3.0  # cost of a TMS derivative without m/z 73 and 75
 _NO_DISILYL_ION = 1.0  # cost of one with two groups and without m/z 147
 _LEAST_SILYL, _LEAST_DISILYL = 0.02, 0.005  # of the base peak
@@ -384,6 +386,8 @@ def _support(spectrum: NDArray[np.float64], mass: int, n_meox: int, n_tms: int) 
     """Return the logarithm of the likelihood ratio of the ions that the derivative should show."""
     losses = (0, 15, 31) if n_meox else (0, 15)
     found = sum(float(spectrum[mass - loss]) for loss in losses if mass > loss)
+    if n_tms:
+        found += _WEAK * sum(float(spectrum[mass - loss]) for loss in _LARGER_LOSSES if mass > loss)
     score = math.log1p(found / _FLOOR)
     if n_tms and spectrum[73] + spectrum[75] < _LEAST_SILYL:
         score -= _NO_SILYL_IONS
