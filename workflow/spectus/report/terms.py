@@ -68,8 +68,8 @@ TERMS = {
     ),
     "probability": (
         "Probability",
-        "calibrated probability that the structure is right, 0 to 1. Those of all candidates of a feature and of the line "
-        "“none of these” add up to 1; candidates that were not kept are not listed",
+        "calibrated probability that the structure is right, 0 to 1. Those of all candidates of a feature and of the "
+        "line “none of these” add up to 1; candidates that were not kept are not listed",
     ),
     "formulaProbability": ("Formula p", "calibrated probability that the molecular formula is right, 0 to 1"),
     "scaffoldProbability": (
