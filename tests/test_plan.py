@@ -154,3 +154,24 @@ def test_suspect_lists_are_names_that_ship_or_files() -> None:
         "--suspects", "priority_pollutants", "a b.csv",
     ]  # fmt: skip
     assert plan.suspect_options([], []) == []
+
+
+@pytest.mark.parametrize(
+    ("standard", "compounds", "column", "needed"),
+    [
+        (None, None, None, False),
+        (390.5, None, None, False),
+        ("F0018", None, "caffeine-d9", False),  # the configuration counts
+        ("none", None, None, False),
+        ("caffeine-d9", None, None, True),
+        (None, None, "caffeine-d9", True),
+        (None, None, "390.5", False),
+        (None, "compounds.tsv", None, True),
+    ],
+)
+def test_hits_are_needed_only_to_find_compounds_by_name(
+    standard: object, compounds: str | None, column: str | None, needed: bool
+) -> None:
+    sample = Sample("a", Path("a"), "sample", extra={"Internal_Standard": column} if column else {})
+    settings = {"internal_standard": standard, "compounds": compounds}
+    assert plan.named_compounds(settings, [sample]) is needed

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from spectus import tables
@@ -221,17 +222,14 @@ def read_areas(path: Path, features: Sequence[str], runs: Sequence[str]) -> Area
     """
     shape = (len(features), len(runs))
     area, rt_s, perceived = np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, dtype=bool)
-    row_of = {feature: place for place, feature in enumerate(features)}
-    column_of = {run: place for place, run in enumerate(runs)}
+    known, wanted = pa.array(list(features), pa.string()), pa.array(list(runs), pa.string())
     for part in tables.read_parts(path, tables.PEAK_AREAS):
-        columns = np.array([column_of.get(run, -1) for run in part["run"].to_pylist()], dtype=np.int64)
-        names = part["feature"].to_pylist()
-        unknown = next((name for name in names if name not in row_of), None)
-        if unknown is not None:
+        rows, columns = pc.index_in(part["feature"], value_set=known), pc.index_in(part["run"], value_set=wanted)
+        if rows.null_count:
+            unknown = part["feature"].filter(pc.is_null(rows))[0].as_py()
             raise InputError(path, f"names the feature {unknown!r}, which is missing", "give tables of one campaign")
-        rows = np.array([row_of[name] for name in names], dtype=np.int64)
-        kept = columns >= 0
-        place = rows[kept], columns[kept]
+        kept = pc.is_valid(columns).to_numpy()
+        place = rows.to_numpy()[kept], pc.fill_null(columns, 0).to_numpy()[kept]
         for matrix, name in ((area, "area"), (rt_s, "rt_s")):
             matrix[place] = pc.fill_null(part[name], np.nan).to_numpy()[kept]
         perceived[place] = pc.is_valid(part["component"]).to_numpy()[kept]

@@ -268,8 +268,8 @@ def _corrected_table(campaign: _Campaign, area: Floats, factor: Floats, compared
     ratio, above = compared
     known = np.isfinite(above).ravel(order="F")
     columns = {
-        "feature": pa.array(campaign.areas.features * n_runs, pa.string()),
-        "run": pa.array([run for run in campaign.runs.names for _ in range(n_features)], pa.string()),
+        "feature": pa.array(campaign.areas.features, pa.string()).take(np.tile(np.arange(n_features), n_runs)),
+        "run": pa.array(campaign.runs.names, pa.string()).take(np.repeat(np.arange(n_runs), n_features)),
         "corrected_area": pa.array(area.ravel(order="F"), from_pandas=True),
         "drift_factor": factor.ravel(order="F"),
         "blank_ratio": pa.array(ratio.ravel(order="F"), from_pandas=True),
