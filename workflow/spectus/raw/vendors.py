@@ -54,7 +54,11 @@ class VendorFormat:
 
 THERMO = VendorFormat("Thermo .raw", _MSCONVERT + " or with ThermoRawFileParser -i '{run}' -f 1", ".raw")
 # openmassspec-io 2.0 reads the m/z of a .qgd as stored in tenths, where all other sources say twentieths.
-SHIMADZU = VendorFormat("Shimadzu .qgd", "export it as ANDI/netCDF or mzML from GCMSsolution")
+SHIMADZU = VendorFormat(
+    "Shimadzu .qgd",
+    "export it as ANDI/netCDF or mzML from GCMSsolution, or convert it in R: chromConverter::read_chroms('{run}', "
+    "format_in = 'shimadzu_qgd', export_format = 'mzml', path_out = '.')",
+)
 SCIEX = VendorFormat("SCIEX .wiff", _MSCONVERT, ".wiff", (".wiff.scan",))
 WATERS = VendorFormat("Waters .raw", _MSCONVERT, ".raw")
 MASSHUNTER = VendorFormat("Agilent MassHunter .D", _MSCONVERT + ", or export ANDI/netCDF from MassHunter", ".d")
