@@ -6,7 +6,7 @@ tautomers). Per compound it prints the shares whose structure is in the pool, fi
 seeds themselves compete, and in the columns "new" they do not, as in the table that `spectus denovo` writes.
 
     python benchmarks/structure_editing.py LIBRARY --split valid --predicted LIB [LIB ...] [--n 60] [--seed 1]
-        [--effort normal] [--reranker none] [--set rounds=2 scored=200] [--out TSV]
+        [--effort normal] [--reranker open] [--set rounds=2 scored=200] [--out TSV]
 """
 
 import argparse
@@ -150,7 +150,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--model", default="spectus-open")
     parser.add_argument("--effort", choices=list(EFFORTS), default=DEFAULT_EFFORT)
-    parser.add_argument("--reranker", default="none")
+    parser.add_argument("--reranker", default="open")
     parser.add_argument("--set", nargs="*", default=[], metavar="FIELD=VALUE", help="fields of EditingSettings")
     parser.add_argument("--out", type=Path)
     return parser.parse_args()

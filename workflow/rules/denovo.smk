@@ -3,6 +3,7 @@ rule denovo_chunk:
         features=rules.align.output.features,
         model=own(MODEL_FILES),
         hits=rules.search.output if config["denovo"]["editing"] else [],
+        reranker=own(RERANKER_FILES) if config["denovo"]["editing"] else [],
     output:
         ensure("<results>/denovo/{scatteritem}.parquet", non_empty=True),
     log:
@@ -35,7 +36,10 @@ rule denovo_chunk:
             else ["--no-editing"]
         ),
         options=lambda wildcards, input: plan.options(hits=input.hits),
-        editing_content=shipped_content(EDITING_FILES),
+        reranker=model_path(RERANKER or "none"),
+        editing_content=shipped_content(
+            [*EDITING_FILES, *RERANKER_FILES] if config["denovo"]["editing"] else []
+        ),
         batch_size=unrecorded("denovo", "batch_size"),
         device=unrecorded("denovo", "device"),
         gpu=gpu_of,
@@ -46,6 +50,6 @@ rule denovo_chunk:
         {params.gpu} python3 -m spectus denovo {input.features:q} --chunk {wildcards.scatteritem} \
             --model {params.model:q} --beams {params.beams} --precision {params.precision} \
             --batch-size {params.batch_size} --device {params.device} --out {output:q} \
-            {params.editing:q} {params.options:q} \
+            {params.editing:q} {params.options:q} --reranker {params.reranker:q} \
             >{log:q} 2>&1
         """

@@ -7,6 +7,7 @@
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,7 @@ def search(
 def denovo(
     queries: Spectra, model: str | Path = "spectus-open", *, hits: Sequence[str | Path] = (),
     libraries: Sequence[str | Path] = (), exclude: Sequence[str | Path] = (), effort: str | None = DEFAULT_EFFORT,
-    substructure: str | None = None, reranker: str | Path | None = None, **settings: Any,
+    **settings: Any,
 ) -> pd.DataFrame:  # fmt: skip
     """Propose structures for spectra: those that the model writes, and edited structures of library hits.
 
@@ -159,12 +160,9 @@ def denovo(
     effort
         How far structures are edited: `low`, `normal` or `high`; None: not at all. Without hits and libraries, only
         `high` edits, and the model's own structures.
-    substructure
-        SMARTS that all edited candidates hold.
-    reranker
-        `open` or the folder of a reranker that scores edited structures; None: RASSP's spectra alone.
     settings
-        Fields of `DenovoSettings`, for example `beams=40` or `formula="C8H10N4O2"`.
+        Fields of `DenovoSettings`, for example `beams=40` or `formula="C8H10N4O2"`, and of `EditingSettings`, for
+        example `substructure="c1ccccc1"`; `reranker`: `open`, a folder, or None, what scores edited structures.
 
     Returns
     -------
@@ -174,11 +172,13 @@ def denovo(
     from spectus.denovo.editing.settings import EditingSettings
     from spectus.identify.elucidation import EditingSources, elucidate_with_editing
 
+    reranker = settings.pop("reranker", "open")
+    own = {name: settings.pop(name) for name in set(settings) & {field.name for field in fields(EditingSettings)}}
     sources = None
     if effort is not None:
         sources = EditingSources(
             tuple(map(Path, hits)), tuple(map(Path, libraries)), tuple(map(Path, exclude)),
-            None if reranker is None else str(reranker), EditingSettings.of_effort(effort, substructure=substructure),
+            None if reranker is None else str(reranker), EditingSettings.of_effort(effort, **own),
         )  # fmt: skip
 
     def run(path: Path, out: Path) -> None:
@@ -220,6 +220,7 @@ def identify(
     sources = Sources(
         libraries=tuple(map(named_library, libraries)), exclude=tuple(map(Path, exclude)),
         denovo=None if model is None else (), model=str(model),
+        reranker=None if reranker is None else str(reranker),
     )  # fmt: skip
 
     def run(path: Path, out: Path) -> None:

@@ -72,8 +72,8 @@ def _add_editing(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     editing.add_argument("--substructure", metavar="SMARTS", help="edited candidates hold this substructure")
     editing.add_argument(
-        "--reranker", default="none", metavar="MODEL",
-        help="scores edited structures: `open`, a folder, or `none` for RASSP's spectra alone (default: none)",
+        "--reranker", default="open", metavar="MODEL",
+        help="scores edited structures: `open`, a folder, or `none` for RASSP's spectra alone (default: open)",
     )  # fmt: skip
     add_exclude(editing)
 

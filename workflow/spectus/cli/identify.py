@@ -79,6 +79,7 @@ def run(options: argparse.Namespace) -> list[Path]:
     from spectus.identify.sources import Sources, collect_sources
 
     predicted = [] if options.predicted == ["none"] else options.predicted
+    reranker = None if options.reranker == "none" else options.reranker
     sources = Sources(
         hits=tuple(options.hits),
         denovo=None if options.no_denovo else tuple(options.denovo),
@@ -86,8 +87,8 @@ def run(options: argparse.Namespace) -> list[Path]:
         exclude=tuple(options.exclude),
         model=options.model,
         decoding=settings_of(DenovoSettings, options),
+        reranker=reranker,
     )
-    reranker = None if options.reranker == "none" else options.reranker
     with collect_sources(options.queries, sources, options.out.parent) as (hits, denovo):
         settings = settings_of(IdentifySettings, options, suspects=tuple(options.suspects))
         identify_queries(options.queries, hits, denovo, options.out, settings, reranker)

@@ -115,6 +115,7 @@ def _searched(queries: Path, sources: EditingSources, folder: Path) -> Path:
     from spectus.identify.search import search_libraries
 
     out = folder / "hits.parquet"
-    settings = SearchSettings(top=sources.settings.seeds, min_score=0.0)
+    n_seeds = sources.settings.seeds
+    settings = SearchSettings(top=n_seeds, min_score=0.0, top_predicted=n_seeds, exclude_predicted=True)
     search_libraries(queries, sources.libraries, out, settings, None, sources.exclude)
     return out

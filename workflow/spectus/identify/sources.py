@@ -32,6 +32,8 @@ class Sources:
         How de novo candidates are decoded.
     editing
         How the structures of hits are edited; None: they are not.
+    reranker
+        Scores edited structures: `open` or a folder; None: the cosine with RASSP's spectra does.
     """
 
     hits: tuple[Path, ...] = ()
@@ -41,6 +43,7 @@ class Sources:
     model: str = "spectus-open"
     decoding: DenovoSettings = field(default_factory=DenovoSettings)
     editing: EditingSettings | None = field(default_factory=EditingSettings)
+    reranker: str | None = "open"
 
 
 @contextmanager
@@ -96,6 +99,8 @@ def _elucidated(queries: Path, sources: Sources, hits: tuple[Path, ...], folder:
     from spectus.identify.elucidation import EditingSources, elucidate_with_editing
 
     out = folder / "denovo.parquet"
-    editing = EditingSources(hits, settings=sources.editing, exclude=sources.exclude) if sources.editing else None
+    editing = None
+    if sources.editing is not None:
+        editing = EditingSources(hits, exclude=sources.exclude, reranker=sources.reranker, settings=sources.editing)
     elucidate_with_editing(queries, sources.model, out, sources.decoding, editing)
     return out

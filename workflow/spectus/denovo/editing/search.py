@@ -27,6 +27,10 @@ _FOREIGN = 5.0
 _TEMPERED = 0.5
 """Exponent of SpecTUS's probabilities in the vote for the mass. Chosen: they are too sure of themselves."""
 
+_TYPICAL_MASS = 220
+"""Mass of the molecule above which fewer structures are made and scored, u. Chosen: a structure of twice the mass takes
+RASSP more than twice the time."""
+
 _LEAST_MASSES = 3
 """Masses that are considered at least. Chosen: the perceptron is sometimes sure of a wrong one."""
 
@@ -251,7 +255,7 @@ class EditSearch:
                 value = given + proposal.log_odds + self.mass_log_probs[proposal.mass]
                 ranked.append((-value, len(ranked), parent, proposal))
         made = dict[str, Found]()
-        for value, _, parent, proposal in heapq.nsmallest(self.settings.made, ranked):
+        for value, _, parent, proposal in heapq.nsmallest(self._scaled(self.settings.made), ranked):
             found = self._made(parent, proposal, -value)
             if found is not None and (found.smiles not in made or made[found.smiles].total < found.total):
                 made[found.smiles] = found
@@ -259,6 +263,11 @@ class EditSearch:
         for found in chosen:
             self.pool[found.smiles] = found
         return chosen
+
+    def _scaled(self, number: int) -> int:
+        """Return how many structures are looked at: fewer heavy ones, which take longer each."""
+        mass = self.considered[0] if self.considered else 0
+        return max(1, round(number * min(1.0, _TYPICAL_MASS / max(mass, 1))))
 
     def _made(self, parent: Found, proposal: Proposal, value: float) -> Found | None:
         """Make a structure; None if it is none, not wanted, or in the pool already."""
@@ -275,11 +284,11 @@ class EditSearch:
         """Return the structures that are worth scoring."""
         ranked = sorted(made, key=lambda found: (-found.total, found.smiles))
         if self._screen is not None:
-            ranked = ranked[: self.settings.screened]
+            ranked = ranked[: self._scaled(self.settings.screened)]
             for found, score in zip(ranked, self._screen.scores([one.smiles for one in ranked]).tolist(), strict=True):
                 found.total += score
             ranked = sorted(ranked, key=lambda found: (-found.total, found.smiles))
-        return [found for found in ranked if found.total > CANNOT][: self.settings.scored]
+        return [found for found in ranked if found.total > CANNOT][: self._scaled(self.settings.scored)]
 
     def _proposals(self, parent: Found) -> list[Proposal]:
         """Return the most frequent edits of a structure that lead to a considered mass."""

@@ -38,7 +38,7 @@ class EditingSettings:
         A query with a measured hit of this score is left out, 0-1; as in `IdentifySettings`.
     mass_weight, edit_weight, log_prob_weight
         Weights of the logarithms of the mass's probability, of the edit's odds, and of SpecTUS's probability, beside
-        the scorer's log-odds.
+        the scorer's log-odds. Chosen on 15 compounds of one laboratory and 10 of others, each for the others.
     own_seeds
         Edit SpecTUS's own structures where a query has no hits, too.
     substructure
@@ -64,9 +64,9 @@ class EditingSettings:
     mass_share: float = 0.97
     read: int = 200
     library_score: float = 0.8
-    mass_weight: float = 1.0
-    edit_weight: float = 0.3
-    log_prob_weight: float = 0.32
+    mass_weight: float = 0.5
+    edit_weight: float = 0.1
+    log_prob_weight: float = 0.25
     parent_weight: float = 0.3
     hit_votes: float = 0.5
     model_votes: float = 0.3
