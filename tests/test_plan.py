@@ -73,6 +73,11 @@ def test_a_model_is_a_folder_or_a_name_on_the_hub(tmp_path: Path) -> None:
         plan.model_files("models/of/mine")
 
 
+def test_a_model_on_the_hub_should_name_its_commit(tmp_path: Path) -> None:
+    assert plan.model_notes(str(tmp_path)) == plan.model_notes("MS-ML/SpecTUS_pretrained_only@1a2b3c") == []
+    assert "write MS-ML/SpecTUS_pretrained_only@COMMIT" in plan.model_notes("MS-ML/SpecTUS_pretrained_only")[0]
+
+
 def test_what_ships_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "root" / "resources").mkdir(parents=True)
     (tmp_path / "root" / "resources" / "a.msp").write_text("shipped")

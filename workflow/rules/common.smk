@@ -56,7 +56,7 @@ try:
         # As Snakemake notes it when a job is killed: with `rerun-incomplete` the job of this output runs again.
         for damaged in plan.damaged_chunks(CHUNKS, RESULTS):
             FilePersistence(nolock=True)._mark_incomplete(damaged, None)
-        for note in (*NOTES, *sheet_notes(Path(config["samples"]))):
+        for note in (*NOTES, *sheet_notes(Path(config["samples"])), *plan.model_notes(MODEL)):
             print(note, file=sys.stderr)
 except InputError as error:
     raise WorkflowError(str(error)) from None

@@ -191,6 +191,15 @@ def model_files(model: str) -> list[str]:
     return []
 
 
+def model_notes(model: str) -> list[str]:
+    """Give one line for a model on the hub without a commit: a later run might get other files."""
+    if Path(model).exists() or "@" in model or model.count("/") != 1:
+        return []
+    return [
+        f"model: {model}: the newest revision is used; write {model}@COMMIT, so that a later run uses the same files"
+    ]
+
+
 BUILT = "built"
 """In place of a path: the list of molecules that the rule `molecule_list` builds."""
 
