@@ -57,7 +57,7 @@ class Candidate:
         """The molecule whose spectrum is to be predicted; None if it is not known."""
         if self.derivative:
             return self.smiles_measured
-        return None if self.excluded else self.smiles
+        return None if self.excluded and "library" in self.named_by else self.smiles
 
     @property
     def source(self) -> str:

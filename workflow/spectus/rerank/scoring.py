@@ -190,7 +190,7 @@ def _ranked_block(
     features = reranker.features(measured, structures, rows, evidence)
     formulae = [[structures.formula[row] for row in of_query.tolist()] for of_query in rows]
     return [
-        _ranked(reranker, (spectrum, intensities), of_query, priors.of(more), of_structures)
+        _ranked(reranker, (spectrum, intensities), of_query, more, priors, of_structures)
         for spectrum, intensities, of_query, more, of_structures in zip(
             spectra, measured, features, evidence, formulae, strict=True
         )
@@ -199,15 +199,17 @@ def _ranked_block(
 
 def _ranked(
     reranker: Reranker, query: tuple[Spectrum, NDArray[np.float32]], features: NDArray[np.float64],
-    prior: NDArray[np.float64], formulae: Sequence[tuple[int, ...]],
+    evidence: Evidence, priors: SourcePriors, formulae: Sequence[tuple[int, ...]],
 ) -> Ranked:  # fmt: skip
     """Return the probabilities of one query.
 
-    The odds of "none of these" are divided by the confidence of the component: what is no compound is none of them.
+    The score of "none of these" depends on the candidates on a list, as in the fit. Its odds are divided by the
+    confidence of the component: what is no compound is none of them.
     """
     spectrum, measured = query
-    scores = reranker.weights.scores(features) + prior
-    none = float(reranker.weights.none_scores(query_features(measured, features)[None])[0])
+    scores = reranker.weights.scores(features) + priors.of(evidence)
+    compared = features[evidence.on_list] if evidence.on_list.any() else features
+    none = float(reranker.weights.none_scores(query_features(measured, compared)[None])[0])
     none -= float(np.log(max(spectrum.confidence, _LEAST_CONFIDENCE)))
     probability, rest = query_probabilities(scores, none)
     unpredicted = features[:, PAIR_FEATURES.index("unpredicted")] == 1
