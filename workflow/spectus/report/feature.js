@@ -100,7 +100,7 @@ const detail = {
     this.why = el("p", {class: "soft"});
     host.append(el("div", {class: "figure-head"}, this.heading, saveButtons(() => this.plot.querySelector("svg"), () => `${features.id[chosen]} spectrum`)), this.plot, this.reading, this.why, this.isotopes);
     if (shown.hits.length) host.append(this.hitTable(shown));
-    this.mirror(shown.candidates[this.candidate], null);
+    this.mirror(shown.candidates[this.candidate], !shown.candidates.length && shown.hits.length ? 0 : null);
   },
 
   hitTable(shown) {
