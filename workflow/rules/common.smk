@@ -179,6 +179,14 @@ def folders_of(*names):
     return lambda wildcards, input: [str(Path(input[name][0]).parent) for name in names if input.get(name)]
 
 
+def prediction_models(files):
+    """The folders of the prediction models of a training, as a param: a model that ships is no input."""
+    shipped = [str(Path(path).parent) for path in plan.shipped_files(files, PACKAGE.parent)[:1]]
+    return lambda wildcards, input: ([] if input.get("neims") else shipped) + folders_of("neims", "rassp")(
+        wildcards, input
+    )
+
+
 def library_tables():
     """The libraries as Parquet tables; one that is Parquet already is used as it is."""
     return [

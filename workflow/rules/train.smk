@@ -9,7 +9,16 @@ try:
     TRAIN = plan.training_files(config["train"], PREDICTION_MODEL, PACKAGE.parent)
 except InputError as error:
     raise WorkflowError(str(error)) from None
-TRAIN = {name: [local(path) for path in paths] for name, paths in TRAIN.items()}
+# What ships is no input: its place differs between two checkouts, and nothing is trained again for that.
+TRAIN_FILES = TRAIN
+TRAIN = {
+    name: (
+        own(paths)
+        if name in ("settings", "neims_settings", "rassp_settings", "prediction_model")
+        else [*map(local, paths)]
+    )
+    for name, paths in TRAIN_FILES.items()
+}
 
 
 rule train_neims:
@@ -30,13 +39,15 @@ rule train_neims:
         mem_mb=memory(16000),
         runtime=720,
     params:
+        settings=lambda wildcards, output: TRAIN_FILES["neims_settings"],
+        shipped_content=shipped_content(TRAIN_FILES["neims_settings"]),
         options=lambda wildcards, input: plan.options(exclude=input.exclude),
         folder=subpath(output[0], parent=True),
     message:
         "train: NEIMS"
     shell:
         """
-        python3 -m spectus train prediction {input.library:q} --settings {input.settings:q} {params.options:q} \
+        python3 -m spectus train prediction {input.library:q} --settings {params.settings:q} {params.options:q} \
             --threads {threads} --out {params.folder:q} >{log:q} 2>&1
         """
 
@@ -59,13 +70,15 @@ rule train_rassp:
         mem_mb=memory(16000),
         runtime=720,
     params:
+        settings=lambda wildcards, output: TRAIN_FILES["rassp_settings"],
+        shipped_content=shipped_content(TRAIN_FILES["rassp_settings"]),
         options=lambda wildcards, input: plan.options(exclude=input.exclude),
         folder=subpath(output[0], parent=True),
     message:
         "train: RASSP"
     shell:
         """
-        python3 -m spectus train prediction {input.library:q} --settings {input.settings:q} {params.options:q} \
+        python3 -m spectus train prediction {input.library:q} --settings {params.settings:q} {params.options:q} \
             --threads {threads} --out {params.folder:q} >{log:q} 2>&1
         """
 
@@ -99,14 +112,16 @@ rule pretrain:
         mem_mb=memory(32000),
         runtime=2880,
     params:
+        settings=lambda wildcards, output: TRAIN_FILES["settings"],
+        shipped_content=shipped_content([*TRAIN_FILES["settings"], *TRAIN_FILES["prediction_model"]]),
         options=lambda wildcards, input: plan.options(exclude=input.exclude, molecules=input.molecules),
-        models=folders_of("neims", "rassp"),
+        models=prediction_models(TRAIN_FILES["prediction_model"]),
         folder=subpath(output[0], parent=True),
     message:
         "train: SpecTUS on predicted spectra of the list of molecules"
     shell:
         """
-        python3 -m spectus train pretrain {input.library:q} --settings {input.settings:q} {params.options:q} \
+        python3 -m spectus train pretrain {input.library:q} --settings {params.settings:q} {params.options:q} \
             --prediction-model {params.models:q} --threads {threads} --out {params.folder:q} >{log:q} 2>&1
         """
 
@@ -141,15 +156,17 @@ rule finetune:
         mem_mb=memory(32000),
         runtime=2880,
     params:
+        settings=lambda wildcards, output: TRAIN_FILES["settings"],
+        shipped_content=shipped_content([*TRAIN_FILES["settings"], *TRAIN_FILES["prediction_model"]]),
         options=lambda wildcards, input: plan.options(exclude=input.exclude, molecules=input.molecules),
-        models=folders_of("neims", "rassp"),
+        models=prediction_models(TRAIN_FILES["prediction_model"]),
         start=folders_of("start"),
         folder=subpath(output[0], parent=True),
     message:
         "train: the pretrained SpecTUS on measured spectra"
     shell:
         """
-        python3 -m spectus train finetune {input.library:q} --settings {input.settings:q} {params.options:q} \
+        python3 -m spectus train finetune {input.library:q} --settings {params.settings:q} {params.options:q} \
             --prediction-model {params.models:q} --from {params.start:q} --threads {threads} --out {params.folder:q} \
             >{log:q} 2>&1
         """

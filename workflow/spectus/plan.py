@@ -406,7 +406,8 @@ def shipped_hashes(paths: Sequence[str], root: Path) -> list[str]:
 
 
 def _is_shipped(path: str, root: Path) -> bool:
-    return Path(path).is_absolute() and Path(path).is_relative_to(root / "resources")
+    places = (root / "resources", root / "config")
+    return Path(path).is_absolute() and any(Path(path).is_relative_to(place) for place in places)
 
 
 @cache
