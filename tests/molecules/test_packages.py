@@ -23,8 +23,12 @@ def install(folder: Path, module: str, file: str, content: bytes) -> None:
 
 def test_chemicals_is_read_where_it_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
-    table = row(1, "64-17-5", "CCO", "ethanol", "alcohol", "ethyl alcohol") + row(2, "56-40-6", "NCC(=O)O", "glycine")
-    install(tmp_path, "chemicals", "Identifiers/chemical identifiers pubchem large.tsv", table.encode())
+    common, others = (
+        row(1, "64-17-5", "CCO", "ethanol", "alcohol", "ethyl alcohol"),
+        row(2, "56-40-6", "NCC(=O)O", "glycine"),
+    )
+    for size, table in (("small", common), ("large", others)):
+        install(tmp_path, "chemicals", f"Identifiers/chemical identifiers pubchem {size}.tsv", table.encode())
     assert list(read_package("chemicals")) == [
         Listed("CCO", "alcohol", "64-17-5"), Listed("NCC(=O)O", "glycine", "56-40-6"),
     ]  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 RUNS_HELP = "raw run (.cdf, .mzML, .mzML.gz, .mzXML, .jdx, Agilent .D), or a table written by `spectus convert`"
 QUERIES_HELP = "spectra: a table of features, components or spectra (.parquet), .msp, .mgf or .jdx"
 LIBRARY_HELP = ".msp, .msl, .mgf, .jdx, .sdf, .cdf (ANDI), MassBank records (.txt, a folder, .zip) or .parquet"
-SEARCHED_HELP = f"{LIBRARY_HELP}; `named`: the predicted spectra of 50,300 compounds that ship"
+SEARCHED_HELP = f"{LIBRARY_HELP}; `named`: the predicted spectra of 51,900 compounds that ship"
 EXCLUDE_HELP = "leave out these compounds: a molecule list, a library, or SHA-1 sums of InChIKey first blocks"
 
 Settings = TypeVar("Settings")

@@ -17,7 +17,9 @@ from spectus.errors import InputError
 from spectus.files import require_file
 from spectus.molecules.reading import Listed
 
-_CHEMICALS = Path("Identifiers") / "chemical identifiers pubchem large.tsv"
+_CHEMICALS = tuple(Path("Identifiers") / f"chemical identifiers pubchem {size}.tsv" for size in ("small", "large"))
+"""The common compounds, such as toluene, and all others."""
+
 _CAS, _SMILES, _IUPAC, _COMMON = 1, 4, 7, 8
 _MOLSETS = tuple(Path("dataset") / "data" / f"{part}.csv.gz" for part in ("train", "test", "test_scaffolds"))
 _INSTALL = {"chemicals": "pip install --no-deps chemicals==1.5.2", "molsets": "pip install --no-deps molsets==0.3.1"}
@@ -31,7 +33,7 @@ def read_package(source: str, table: Path | None = None) -> Iterator[Listed]:
     source
         Name of the package.
     table
-        The table of chemicals, if the package is not installed.
+        A table of chemicals to read in place of the package's own.
 
     Raises
     ------
@@ -44,12 +46,13 @@ def read_package(source: str, table: Path | None = None) -> Iterator[Listed]:
 
 
 def _chemicals(table: Path | None) -> Iterator[Listed]:
-    path = require_file(table) if table else _installed("chemicals", "chemicals", _CHEMICALS)
-    with path.open(encoding="utf-8", newline="") as lines:
-        for row in csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
-            if len(row) <= _IUPAC:
-                raise InputError(path, f"has a row of {len(row)} columns", _remedy("chemicals"))
-            yield Listed(row[_SMILES], row[_COMMON] if len(row) > _COMMON else row[_IUPAC], row[_CAS])
+    own = [require_file(table)] if table else [_installed("chemicals", "chemicals", path) for path in _CHEMICALS]
+    for path in own:
+        with path.open(encoding="utf-8", newline="") as lines:
+            for row in csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
+                if len(row) <= _IUPAC:
+                    raise InputError(path, f"has a row of {len(row)} columns", _remedy("chemicals"))
+                yield Listed(row[_SMILES], row[_COMMON] if len(row) > _COMMON else row[_IUPAC], row[_CAS])
 
 
 def _molsets(table: Path | None) -> Iterator[Listed]:
