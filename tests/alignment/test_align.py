@@ -130,14 +130,30 @@ def test_a_run_without_index_joins_by_time(tmp_path: Path) -> None:
     assert aligned.members() == [[("a", n), ("b", n), ("c", n)] for n in range(1, 21)]
 
 
-def test_the_best_component_gives_the_spectrum(tmp_path: Path) -> None:
+def test_the_best_component_has_the_highest_snr_times_purity(tmp_path: Path) -> None:
     best = {"snr": 500.0, "purity": 0.8}
     rows = {"a": {"snr": 900.0, "purity": 0.4}, "b": best, "c": {"snr": 3000.0, "purity": 0.9, "saturated": True}}
     runs = [
         run_table(run, [component(300.0, spectrum(1) | {300 + len(run): 0.01}, **row)]) for run, row in rows.items()
     ]
     feature = Aligned(tmp_path, write_runs(tmp_path / "c.parquet", *runs)).features[0]
+    assert feature["n_runs"] == 3
     assert (feature["best_run"], feature["snr"], feature["purity"]) == ("b", 500.0, 0.8)
+
+
+def test_replicates_that_lack_a_feature_lower_its_confidence(tmp_path: Path) -> None:
+    weak, strong = (component(rt_s, spectrum(seed), confidence=0.8) for rt_s, seed in ((300.0, 1), (400.0, 2)))
+    runs = [run_table(run, [weak, strong] if run == "a" else [strong]) for run in "abc"]
+    path = write_runs(tmp_path / "c.parquet", *runs)
+    sheet = tmp_path / "s.tsv"
+    confidence = {}
+    for column in ("note", "replicate_of"):
+        lines = [f"run\tpath\ttype\t{column}", *(f"{run}\t{run}.D\tsample\tx" for run in "abc")]
+        sheet.write_text("\n".join(lines) + "\n")
+        confidence[column] = [row["confidence"] for row in Aligned(tmp_path, path, samples=sheet).features]
+    alone, everywhere = zip(confidence["note"], confidence["replicate_of"], strict=True)
+    assert everywhere[0] == everywhere[1] > 0.8
+    assert alone[1] < alone[0] < everywhere[0]
 
 
 def test_ladders_are_left_out_and_blanks_stay(tmp_path: Path) -> None:
@@ -305,3 +321,7 @@ def test_etizolam_batch(shared: Path, tmp_path: Path) -> None:
     lowest = min(areas[etizolam[0]][run] for run in positive)
     assert max(areas[etizolam[0]][run] for run in kind.keys() - positive) < 0.05 * lowest
     assert any(389 < rt_s < 392 and perceived[name] == set(kind) for name, rt_s in near.items())
+    assert sum(row["confidence"] >= 0.5 for row in aligned.features) <= 25
+    beside = [row for row in aligned.features if 600 < row["rt_s"] < 640 or 385 < row["rt_s"] < 396]
+    assert [row["feature"] for row in beside if row["confidence"] >= 0.5 and row["n_runs"] < 10] == []
+    assert len(beside) <= 4
