@@ -10,7 +10,8 @@ spectra are of a derivative, which the record does not name. A record counts as
 
 Candidates are the list, and for derivatised records the list with derivatives as well. No retention index is used.
 
-    python benchmarks/known_unknowns.py [--table TSV] [--library LIB] [--model NAME] [--reranker NAME] [--scratch DIR]
+    python benchmarks/known_unknowns.py [--table TSV] [--library LIB] [--model NAME] [--reranker NAME]
+        [--learned LIBRARY:train ...] [--scratch DIR]
 """
 
 import argparse
@@ -26,11 +27,11 @@ from spectus.identify.search import search_libraries
 from spectus.identify.settings import SearchSettings
 from spectus.library.records import read_spectra
 from spectus.molecules.derivatives import derivatives
+from spectus.molecules.exclusions import Exclusions
 from spectus.molecules.lists import Choice, write_molecules
 from spectus.molecules.reading import read_molecules
 from spectus.prediction.library import write_predicted_library
 from spectus.prediction.substructures import count_substructures
-from spectus.rerank.reranker import Reranker, compound_number, load_reranker
 from spectus.structures import flat_smiles, inchikey14, quiet_rdkit
 from spectus.tables import LIBRARY_HITS, SPECTRA
 
@@ -52,24 +53,25 @@ def compare(options: argparse.Namespace, folder: Path) -> None:
         if not name.with_suffix(".parquet").exists():
             write_molecules(name.with_suffix(".csv"), ["chemicals"], Choice(kinds=kinds, partial=True), options.table)
             write_predicted_library(name.with_suffix(".csv"), options.model, name.with_suffix(".parquet"))
-    reranker = load_reranker(options.reranker)
+    learned = Exclusions.read(options.learned)
+    if not learned:
+        print("no --learned: the models may have learned from compounds of the queries")
     with quiet_rdkit():
         listed = {molecule.smiles for molecule in read_molecules(compounds.with_suffix(".csv"))}
-        free, derivatised = queries(read_spectra(options.library), reranker, listed)
+        free, derivatised = queries(read_spectra(options.library), learned, listed)
     report("free, among the compounds", free, compounds.with_suffix(".parquet"), options.reranker, folder)
     report("free, among compounds and derivatives", free, derived.with_suffix(".parquet"), options.reranker, folder)
     report("derivatised, among both", derivatised, derived.with_suffix(".parquet"), options.reranker, folder)
 
 
-def queries(library: pa.Table, reranker: Reranker, listed: set[str | None]) -> tuple[pa.Table, pa.Table]:
+def queries(library: pa.Table, learned: Exclusions, listed: set[str | None]) -> tuple[pa.Table, pa.Table]:
     """The free records and the derivatised ones (schema SPECTRA), `smiles` flat, `name` their row."""
-    known = set(reranker.known.tolist())
     smiles = [flat_smiles(text) for text in library["smiles"].to_pylist()]
     masses = count_substructures(smiles).mass
     rows: dict[bool, list[int]] = {True: [], False: []}
     spectra = zip(library["mz"].to_pylist(), library["intensity"].to_pylist(), strict=True)
     for row, (text, mass, (mz, intensity)) in enumerate(zip(smiles, masses, spectra, strict=True)):
-        if text not in listed or not mass or not mz or compound_number(inchikey14(text or "")) in known:
+        if text not in listed or not mass or not mz or learned.reason(text) is not None:
             continue
         bins, heights = np.round(mz), np.asarray(intensity) / max(intensity)
         above = heights[bins > mass + 3].sum() / heights.sum()
@@ -114,8 +116,11 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--table", type=Path, help="the table of the package chemicals, if it is not installed")
     parser.add_argument("--library", type=Path, default=ROOT / "resources" / "libraries" / "PNNLMetV20191015.msp")
-    parser.add_argument("--model", default="neims", help="prediction model; the one that the reranker was fitted with")
+    parser.add_argument("--model", default="rassp", help="prediction model; the one that the reranker was fitted with")
     parser.add_argument("--reranker", default="open", help="open or a folder (default: open)")
+    parser.add_argument(
+        "--learned", nargs="+", default=[], help="compounds that the models learned from, as `--exclude` takes them"
+    )
     parser.add_argument("--scratch", type=Path, help="folder to keep lists and predictions in, for another run")
     return parser.parse_args()
 
