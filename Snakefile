@@ -15,9 +15,11 @@ report: "workflow/report/workflow.rst"
 
 
 # `--sdm apptainer` runs the jobs in the image that this variable names, built from envs/Containerfile.
-if os.getenv("SPECTUS_CONTAINER"):
+IMAGE = os.getenv("SPECTUS_CONTAINER")
 
-    container: os.environ["SPECTUS_CONTAINER"]
+if IMAGE:
+
+    container: IMAGE
 
 
 include: "workflow/rules/common.smk"

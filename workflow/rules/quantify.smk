@@ -35,17 +35,20 @@ rule quantify:
         runtime=minutes(120),
     params:
         rerun_if_version_changes=__version__,
-        chunk_runs=lookup("chunks/runs", within=config),
         options=lambda wildcards, input: plan.options(
             compounds=input.compounds,
             hits=input.hits,
-            **{key: str(value) for key, value in QUANTIFY.items() if key != "compounds" and value is not None},
+            **{
+                key: str(value)
+                for key, value in QUANTIFY.items()
+                if key != "compounds" and value is not None
+            },
         ),
     message:
         "quantify: amounts, blanks and quality control"
     shell:
         """
         python3 -m spectus quantify {input.features:q} {input.peak_areas:q} --samples {input.samples:q} \
-            --runs-table {input.runs:q} --chunk-runs {params.chunk_runs} {params.options:q} --out {output.amounts:q} \
+            --runs-table {input.runs:q} {params.options:q} --out {output.amounts:q} \
             >{log:q} 2>&1
         """
