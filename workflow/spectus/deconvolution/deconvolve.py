@@ -204,8 +204,8 @@ def _above_noise(models: Sequence[Model], unmixed: Unmixed, stretch: Stretch, se
 
 
 def _clean_spectra(unmixed: Unmixed, settings: DeconvolutionSettings) -> Floats:
-    """Return the spectra without the intensities that are no more than noise."""
-    return np.where(unmixed.spectra > settings.clean * unmixed.sd, unmixed.spectra, 0)
+    """Return the spectra without the intensities that are no more than noise or misfit of larger peaks."""
+    return np.where(unmixed.spectra > settings.clean * unmixed.error(settings.misfit), unmixed.spectra, 0)
 
 
 def _perceived(

@@ -29,7 +29,7 @@ class DeconvolutionSettings:
     misfit
         The same fraction, in the significance of what lies under larger peaks.
     clean
-        Intensities below this many standard deviations are left out of the spectrum.
+        Intensities below this many standard deviations, of noise and misfit, are left out of the spectrum.
     baseline_fwhm
         Window of the baseline, in peak widths.
     saturation
