@@ -22,7 +22,9 @@ SEARCH = (615.0, 3.0)
 def test_73_and_147_are_never_candidates_of_a_silylated_compound() -> None:
     mz, intensity = [73, 74, 75, 117, 147, 205, 319], [1.0, 0.09, 0.08, 0.4, 0.5, 0.3, 0.2]
     assert candidate_ions(mz, intensity) == [117.0, 205.0, 319.0, 74.0, 75.0]
-    assert 147.0 in candidate_ions([77, 147, 234], [0.3, 1.0, 0.5])  # no silyl group
+    assert 147.0 not in candidate_ions([85, 147, 149, 218], [0.2, 1.0, 0.02, 0.5])  # scanned from 85 on
+    assert 147.0 not in candidate_ions([51, 147, 149, 218], [0.2, 1.0, 0.08, 0.5])  # isotopes of two silicon atoms
+    assert 147.0 in candidate_ions([51, 147, 234], [0.3, 1.0, 0.5])  # no silyl group
 
 
 def test_weak_and_low_ions_are_no_candidates() -> None:

@@ -80,11 +80,13 @@ def candidate_ions(mz: Sequence[float], intensity: Sequence[float]) -> list[floa
 def is_silylated(by_mass: dict[int, float]) -> bool:
     """Tell whether a spectrum, intensity by nominal mass with base peak 1.0, may be that of a trimethylsilyl compound.
 
-    It has m/z 73, or m/z 147 with the isotopes of two silicon atoms where the scan range begins above 73.
+    It has m/z 73, or m/z 147 with the isotopes of two silicon atoms, or m/z 147 and nothing as light as 73, because the
+    scan range begins above.
     """
     disiloxanyl = by_mass.get(147, 0.0)
     isotope = by_mass.get(149, 0.0) >= _DISILOXANYL * disiloxanyl > 0
-    return by_mass.get(73, 0.0) >= _TRIMETHYLSILYL or isotope
+    unseen = disiloxanyl > 0 and min(by_mass) > _NEVER_SILYLATED[0]
+    return by_mass.get(73, 0.0) >= _TRIMETHYLSILYL or isotope or unseen
 
 
 def choose_ions(
