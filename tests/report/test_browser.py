@@ -42,7 +42,9 @@ const put = async (id, value) => {
   control.value = value;
   control.dispatchEvent(new Event("input"));
   await later();
-  return document.getElementById("count").textContent;
+  const count = document.getElementById("count");
+  for (let k = 0; k < 200 && count.textContent === "searching"; k++) await pause(20);
+  return count.textContent;
 };
 const key = async (name, on = document.activeElement) => {
   on.dispatchEvent(new KeyboardEvent("keydown", {key: name, bubbles: true, cancelable: true}));

@@ -128,3 +128,12 @@ def test_columns_that_only_the_user_knows_are_kept(made: Made) -> None:
 def test_runs_without_a_sheet_have_empty_columns(made: Made) -> None:
     runs = merge_tables(made.files, [])["runs"].rows
     assert runs["type"].null_count == runs.num_rows == 5
+
+
+def test_amounts_keep_the_order_of_compounds_and_take_that_of_the_runs(tmp_path: Path) -> None:
+    files = make_rows(tmp_path, 4).write(tmp_path)
+    rows = [{"compound": name, "run": run} for name in ("zinc", "atropine") for run in reversed(RUNS)]
+    tables.write(tables.table(tables.AMOUNTS, rows), tmp_path / "amounts.parquet", tables.AMOUNTS)
+    merged = merge_tables({**files, "amounts": [tmp_path / "amounts.parquet"]}, read_samples(make_sheet(tmp_path / "s")))
+    found = merged["amounts"].rows.select(["compound", "run"]).to_pylist()
+    assert found == [{"compound": name, "run": run} for name in ("zinc", "atropine") for run in RUNS]

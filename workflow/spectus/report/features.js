@@ -149,6 +149,7 @@ const table = {
   draw() {
     const found = filters.matching(this.order);
     if (found instanceof Promise) {
+      document.getElementById("count").textContent = "searching";
       found.then(() => this.draw());
       return;
     }
