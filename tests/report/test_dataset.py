@@ -13,7 +13,7 @@ from spectus.report.write import write_report
 from spectus.samples import Sample, read_samples
 
 from .conftest import Made
-from .synthetic import RUNS, SCHEMAS, Rows, make_rows
+from .synthetic import RUNS, SCHEMAS, Rows, make_rows, make_sheet
 
 
 def written(rows: Rows, folder: Path, sheet: Path | None = None) -> Path:
@@ -134,6 +134,7 @@ def test_amounts_keep_the_order_of_compounds_and_take_that_of_the_runs(tmp_path:
     files = make_rows(tmp_path, 4).write(tmp_path)
     rows = [{"compound": name, "run": run} for name in ("zinc", "atropine") for run in reversed(RUNS)]
     tables.write(tables.table(tables.AMOUNTS, rows), tmp_path / "amounts.parquet", tables.AMOUNTS)
-    merged = merge_tables({**files, "amounts": [tmp_path / "amounts.parquet"]}, read_samples(make_sheet(tmp_path / "s")))
+    sheet = read_samples(make_sheet(tmp_path / "samples.tsv"))
+    merged = merge_tables({**files, "amounts": [tmp_path / "amounts.parquet"]}, sheet)
     found = merged["amounts"].rows.select(["compound", "run"]).to_pylist()
     assert found == [{"compound": name, "run": run} for name in ("zinc", "atropine") for run in RUNS]
