@@ -87,9 +87,12 @@ def main() -> None:
     for name, value in zip(("intercept", *names), coefficients, strict=True):
         print(f"    {value:.3f},  # {name}")
     print(")")
-    for preset, evidence, compound in make(library, presets, options.test_seeds):
-        probability = expit(coefficients[0] + evidence @ coefficients[1:])
-        print(f"{preset:24}{calibration(probability, compound)}", flush=True)
+    tested = list(make(library, presets, options.test_seeds))
+    probabilities = [expit(coefficients[0] + evidence @ coefficients[1:]) for _, evidence, _ in tested]
+    for (preset, _, compound), probability in zip(tested, probabilities, strict=True):
+        print(f"{preset:24}{calibration(probability, compound)}")
+    everything = np.concatenate(probabilities), np.concatenate([compound for _, _, compound in tested])
+    print(f"{'all presets':24}{calibration(*everything)}")
 
 
 def component_examples(library: pa.Table, presets: Sequence[str], seeds: Sequence[int]) -> Iterator[Examples]:
