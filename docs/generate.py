@@ -100,6 +100,7 @@ ROOMS = {
     "plan": "jobs of a campaign and their inputs",
     "raw": "readers of raw runs, mzML writer",
     "configuration": "checked settings",
+    "campaign_folder": "folder of a new campaign",
     "samples": "sample sheet",
     "tables": "schema of every table",
     "structures": "canonical SMILES, InChIKey",

@@ -34,7 +34,7 @@ def test_spectra_that_every_analyst_knows(name: str, smiles: str, base_peaks: se
 def test_they_are_small_and_their_cards_say_how_they_were_trained() -> None:
     reranker = load_reranker("open")
     for folder, size, command in (
-        ("neims-open", 8e6, "spectus train forward"), ("reranker-open", 6e6, "spectus train reranker"),
+        ("neims-open", 8e6, "spectus train prediction"), ("reranker-open", 6e6, "spectus train reranker"),
     ):  # fmt: skip
         assert sum(path.stat().st_size for path in (MODELS / folder).iterdir()) <= size
         card = (MODELS / folder / "README.md").read_text(encoding="utf-8")

@@ -120,21 +120,29 @@ def build_parser(arguments: Sequence[str] = (), *, every: bool = False) -> argpa
     return parser
 
 
+_EXAMPLES = {
+    "prediction": "train prediction library.parquet --settings settings.yaml --out model",
+    "reranker": "train reranker library.parquet --predicted list.parquet --settings settings.yaml --out model",
+    "pretrain": "train pretrain library.parquet --settings settings.yaml --molecules molecules.csv"
+    " --prediction-model neims rassp --out model",
+    "finetune": "train finetune library.parquet --settings settings.yaml --from pretrained --out model",
+    "ri": "train ri indices.csv --out model",
+    "denovo": "evaluate denovo spectus-open library.parquet --split valid --out scores.json",
+    "identification": "evaluate identification reranker --out scores.json --plot calibration.svg",
+}
+"""Of the commands below `train` and `evaluate`."""
+
+
 def _add_common(command: argparse.ArgumentParser) -> None:
     loudness = command.add_mutually_exclusive_group()
     loudness.add_argument("-v", "--verbose", action="store_true", help="print more about what happens")
     loudness.add_argument("-q", "--quiet", action="store_true", help="print warnings and errors only")
-    # `train` has commands of its own; they take the same two options.
+    # `train` and `evaluate` have commands of their own; they take the same two options.
     for action in command._actions:
         if isinstance(action, argparse._SubParsersAction):
             for name, below in action.choices.items():
                 _add_common(below)
-                more = {
-                    "pretrain": " --molecules molecules.csv --prediction-model neims rassp",
-                    "finetune": " --from pretrained",
-                }.get(name, "")
-                words = f"spectus train {name} library.parquet --settings settings.yaml{more} --out model"
-                below.epilog = f"example:\n  {words}"
+                below.epilog = f"example:\n  spectus {_EXAMPLES[name]}"
                 below.formatter_class = argparse.RawDescriptionHelpFormatter
 
 

@@ -12,13 +12,18 @@ from scipy.optimize import minimize
 from torch import Tensor, nn
 
 from spectus.rerank.calibration import Judged, ProbabilityCalibration, fit_calibration
-from spectus.rerank.pair_features import PAIR_FEATURES, QUERY_FEATURES, query_features
+from spectus.rerank.pair_features import PAIR_FEATURES, QUERY_FEATURES, STRUCTURE_FEATURES, query_features
 from spectus.rerank.query_lists import QueryPairs
 from spectus.rerank.ranker import RankerWeights
 from spectus.structures import hashed, quiet_rdkit
 
 _AT = PAIR_FEATURES.index
 _HALF = 0.5
+
+_UNPREDICTED = 0.3
+"""Share of compounds whose records in measured libraries are taken for records without a usable structure. Chosen: many
+libraries give the free compound for the spectrum of a derivative."""
+
 _LEADS = (("cosine_lead", "cosine"), ("dual_lead", "dual_encoder"))
 
 
@@ -202,8 +207,15 @@ def _in_situation(
     """Return the pair features, the right structures, and which candidates are left; None if it cannot be so."""
     right, every = one.right, np.ones(len(one.right), bool)
     if name == "library":
-        known = bool((one.features[right, _AT("in_library")] == 1).any())
-        return (one.features, right, every) if known else None
+        known = one.features[:, _AT("in_library")] == 1
+        if not known[right].any():
+            return None
+        features = one.features.copy()
+        if hashed(f"unpredicted {one.inchikey14}") < _UNPREDICTED:
+            for column in STRUCTURE_FEATURES:
+                features[known, _AT(column)] = 0.0
+            features[known, _AT("unpredicted")] = 1.0
+        return features, right, every
     kept = ~right if name == "neither" or not one.found else every
     features = one.features.copy()
     for column in ("in_library", "library", "library_lead"):

@@ -19,7 +19,7 @@ POWERS = (PREDICTED, Powers(0.5, 1.3), Powers(0.2, 0.0))
 PAIR_FEATURES = (
     "cosine", "cosine_heavy", "cosine_flat", "cosine_lead", "missing", "explained", "above", "at_mass",
     "isotopes_missing", "isotopes_lost", "isotopes_extra", "dual_encoder", "dual_lead", "unpredicted",
-    "library", "library_lead", "in_library", "listed",
+    "library", "library_lead", "in_library",
 )  # fmt: skip
 """Columns of the pair features.
 
@@ -28,8 +28,11 @@ library names. `missing` is the
 share of predicted peaks that are not measured; `explained` and `above` are shares of the ion current that subformulae
 explain and that lies above the molecule; `at_mass` is the intensity at the molecular mass. `isotopes_missing` is about
 the molecular ion; `isotopes_lost` and `isotopes_extra` are about fragments. `library` is the score in a measured
-library. `in_library` and `listed` say whether a measured library names the candidate, and whether anything else does.
+library, and `in_library` says whether one names the candidate.
 """
+
+STRUCTURE_FEATURES = PAIR_FEATURES[: PAIR_FEATURES.index("unpredicted")]
+"""Those that need a structure whose spectrum can be predicted; 0 without one."""
 
 QUERY_FEATURES = (
     "best_cosine", "cosine_gap", "best_library", "best_explained", "best_dual", "crowding", "peaks", "entropy", "end",
@@ -148,7 +151,6 @@ def pair_features(
     columns = [np.where(usable, column, 0.0) for column in of_structure]
     columns += [
         ~usable, library, _lead(library, in_library, in_library), in_library,
-        evidence.listed | ~in_library,  # no list was fitted on candidates that only the de novo model names
     ]  # fmt: skip
     return np.stack(columns, axis=1).astype(np.float64)
 
