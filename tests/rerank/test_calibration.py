@@ -48,7 +48,18 @@ def judged(n: int, seed: int) -> list[Judged]:
 
 def test_the_fit_finds_how_often_the_formula_is_right() -> None:
     calibration = fit_calibration(judged(2000, 0))
-    assert calibration.of_formula(np.array([0.3]), 0.5)[0] == pytest.approx(0.6, abs=0.04)
+    found = calibration.of_groups(np.array([0.3, 0.2]), 0.5, ["a", "b"], np.ones(2, bool), calibration.formula)
+    assert found[0] == pytest.approx(0.6, abs=0.04)
     unseen = judged(2000, 1)
     coverage = np.mean([covered(one, calibration.set_80)[0] for one in unseen])
     assert coverage >= 0.75  # of two members or three; nothing lies between .8 and 1
+
+
+def test_edited_structures_that_agree_do_not_count_as_agreement() -> None:
+    calibration = fit_calibration(judged(2000, 0))
+    probability, groups = np.array([0.1, 0.1, 0.1, 0.1]), ["a", "a", "a", "b"]
+    edited = np.array([False, False, False, True])
+    found = calibration.of_groups(probability, 0.6, groups, edited, calibration.formula)
+    every = calibration.of_groups(probability, 0.6, groups, np.ones(4, bool), calibration.formula)
+    assert found[0] < every[0]
+    assert found[0] >= probability[:3].sum()

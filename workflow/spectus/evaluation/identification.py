@@ -18,7 +18,14 @@ from numpy.typing import NDArray
 
 from spectus.evaluation.metrics import Scorer
 from spectus.files import replacing
-from spectus.rerank.calibration import Judged, ProbabilityCalibration, best_group, covered, fit_calibration
+from spectus.rerank.calibration import (
+    Judged,
+    ProbabilityCalibration,
+    best_group,
+    covered,
+    fit_calibration,
+    with_share_of_none,
+)
 from spectus.rerank.fitting import RankerSettings, Situation, Situations, left_out_judgments
 from spectus.rerank.query_lists import QueryPairs
 from spectus.rerank.stored_pairs import QUERIES, read_pairs
@@ -148,8 +155,8 @@ def _answer(
         probability=float(one.probability[best]),
         none=one.none,
         right=bool(one.right[best]),
-        formula_probability=float(calibrated.of_formula(np.array([formula]), one.none)[0]),
-        scaffold_probability=float(calibrated.of_scaffold(np.array([of_scaffold]), one.none)[0]),
+        formula_probability=float(with_share_of_none(np.array([formula]), one.none, calibrated.formula)[0]),
+        scaffold_probability=float(with_share_of_none(np.array([of_scaffold]), one.none, calibrated.scaffold)[0]),
         formula_right=formula_right,
         scaffold_right=scaffold_right,
         similarity=_SCORER.similarities(one.truth, _SCORER.fingerprints([one.smiles[best]]))[0],

@@ -30,7 +30,7 @@ from spectus.identify.settings import IdentifySettings
 from spectus.library.records import read_spectra
 from spectus.molecules.suspects import Suspects
 from spectus.rerank.calibration import ProbabilityCalibration
-from spectus.rerank.probabilities import prediction_set, scaffold, shared_probability
+from spectus.rerank.probabilities import prediction_set, scaffold
 from spectus.structures import Structure, quiet_rdkit
 
 NONE_OF_THESE = "none of these"
@@ -180,9 +180,14 @@ def _with_none(
     """Rank the rows of one query, fill the sums of probabilities and the levels, and add "none of these"."""
     probability = np.array([row["probability"] for row in rows])
     none, calibration = of_none
-    shared = [shared_probability(probability, [row["formula"] for row in rows]),
-              shared_probability(probability, [scaffold(row["smiles"]) for row in rows])]  # fmt: skip
-    formula, of_scaffold = calibration.of_formula(shared[0], none), calibration.of_scaffold(shared[1], none)
+    compared = np.array([not one.named_by.isdisjoint(("library", "predicted")) for one in candidates], bool)
+    formula, of_scaffold = (
+        calibration.of_groups(probability, none, groups, compared, curve)
+        for groups, curve in (
+            ([row["formula"] for row in rows], calibration.formula),
+            ([scaffold(row["smiles"]) for row in rows], calibration.scaffold),
+        )
+    )
     contested = _contested(candidates, settings)
     last: dict[str, Any] = {"name": NONE_OF_THESE, "source": _NONE_SOURCE, "probability": none, "level": "5"}
     for column, level in (("in_set_80", calibration.set_80), ("in_set_90", calibration.set_90)):

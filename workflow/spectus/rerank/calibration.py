@@ -5,7 +5,7 @@ probability of a formula is the sum over its candidates, plus a share of the pro
 grows with how far the candidates agree, by a logistic curve.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -49,13 +49,38 @@ class ProbabilityCalibration:
     set_80: float = 0.8
     set_90: float = 0.9
 
-    def of_formula(self, shared: NDArray[np.float64], none: float) -> NDArray[np.float64]:
-        """Return probabilities of formulae, (n,), from summed probabilities and that of "none of these"."""
-        return with_share_of_none(shared, none, self.formula)
+    def of_groups(
+        self, probability: NDArray[np.float64], none: float, groups: Sequence[Hashable | None],
+        compared: NDArray[np.bool_], curve: tuple[float, float],
+    ) -> NDArray[np.float64]:  # fmt: skip
+        """Return probabilities of what candidates have in common, such as their formulae.
 
-    def of_scaffold(self, shared: NDArray[np.float64], none: float) -> NDArray[np.float64]:
-        """Return probabilities of scaffolds, (n,), from summed probabilities and that of "none of these"."""
-        return with_share_of_none(shared, none, self.scaffold)
+        Only candidates that a list or a library names tell how far candidates agree. Edited structures are made alike.
+
+        Parameters
+        ----------
+        probability
+            (n,) of the candidates.
+        none
+            Of "none of these".
+        groups
+            (n,) formulae or scaffolds; None where one is not known.
+        compared
+            (n,) which candidates a list or a library names.
+        curve
+            `formula` or `scaffold`.
+
+        Returns
+        -------
+        ndarray of float64, (n,)
+            NaN where the group is not known.
+        """
+        of_list = np.where(compared, probability, 0.0)
+        total = float(of_list.sum()) + none
+        agreeing = shared_probability(of_list, groups) / max(total, _EDGE)
+        share = with_share_of_none(agreeing, none / max(total, _EDGE), curve) - agreeing
+        found: NDArray[np.float64] = np.minimum(shared_probability(probability, groups) + share * total, 1.0)
+        return found
 
 
 class Judged(NamedTuple):
