@@ -100,6 +100,7 @@ ROOMS = {
     "plan": "jobs of a campaign and their inputs",
     "raw": "readers of raw runs, mzML writer",
     "configuration": "checked settings",
+    "slurm": "repairs of the SLURM executor plugin",
     "campaign_folder": "folder of a new campaign",
     "samples": "sample sheet",
     "tables": "schema of every table",

@@ -80,7 +80,7 @@ def test_names_of_version_0_3_are_replaced_and_said() -> None:
     notes, new = configuration.current_names(old)
     config = configuration.checked_config(new)
     assert config["chunks"]["runs"] == 5
-    assert config["predict"] == {"molecules": "a.smi", "model": "neims", "chunks": 3}
+    assert config["predict"] == {"molecules": "a.smi", "model": "rassp", "chunks": 3}
     assert config["identify"]["reranker"] is None
     assert config["identify"]["top"] == 3
     assert config["denovo"]["beams"] == 2
