@@ -98,6 +98,8 @@ def test_learning_rates() -> None:
     assert learning_rate(100, cosine) == pytest.approx(0.1)
     linear = Plan(steps=100, warmup_steps=10, learning_rate=1.0, decay="linear")
     assert [learning_rate(step, linear) for step in (50, 75, 100)] == pytest.approx([0.5, 0.25, 0.0])
+    constant = Plan(steps=100, warmup_steps=10, learning_rate=1.0, decay="constant")
+    assert [learning_rate(step, constant) for step in (0, 50, 100)] == pytest.approx([0.1, 1.0, 1.0])
 
 
 @pytest.mark.parametrize(("entry", "problem"), [({"decay": "steep"}, "decay: steep"), ({"steps": 0}, "steps: 0")])
