@@ -20,13 +20,9 @@ def of_03(tmp_path: Path) -> Path:
     """The folder that version 0.3 shipped, with NEIMS and what reranks; and that of RASSP beside it."""
     folder = tmp_path / "forward-open"
     folder.mkdir()
-    neims, reranker = resource("models/neims-open"), resource("models/reranker-open")
+    neims = resource("models/neims-open")
     shutil.copy(neims / "model.safetensors", folder / "neims.safetensors")
-    shutil.copy(reranker / "dual_encoder.safetensors", folder / "recogniser.safetensors")
-    config = {
-        "kind": "spectus-forward", "neims": read_model_config(neims)["neims"],
-        "recogniser": read_model_config(reranker)["dual_encoder"], "judge": read_model_config(reranker)["weights"],
-    }  # fmt: skip
+    config = {"kind": "spectus-forward", "neims": read_model_config(neims)["neims"], "recogniser": {}, "judge": []}
     (folder / "config.json").write_text(json.dumps(config))
     rassp = shutil.copytree(resource("models/rassp-open"), tmp_path / "rassp-open")
     config = json.loads((rassp / "config.json").read_text()) | {"kind": "spectus-rassp"}

@@ -76,7 +76,7 @@ class Chromium:
         if early:
             self.send("Page.addScriptToEvaluateOnNewDocument", source=early)
         self.send("Page.navigate", url=address)
-        self.wait("document.readyState === 'complete'")
+        self.wait("location.href !== 'about:blank' && document.readyState === 'complete'")
 
     def run(self, script: str) -> Any:
         """Run the body of an asynchronous function in the page and return what it returns."""

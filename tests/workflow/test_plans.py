@@ -45,7 +45,6 @@ def test_every_stage_is_a_target(campaign: Campaign) -> None:
     [
         ("library", {"library_table"}),
         ("molecules", {"molecule_list"}),
-        ("predict", {"molecule_list", "predict_chunk"}),
         ("deconvolve", {"convert_chunk", "deconvolve_chunk"}),
         (
             "denovo",
@@ -65,6 +64,10 @@ def test_a_target_makes_what_it_needs_and_no_more(campaign: Campaign, target: st
     assert set(campaign.planned(target)) == rules | {target}
 
 
+def test_nothing_is_predicted_where_the_library_ships(campaign: Campaign) -> None:
+    assert campaign.planned("predict") == {}
+
+
 def test_a_library_that_is_parquet_already_is_used_as_it_is(campaign: Campaign) -> None:
     (campaign.folder / "mine.parquet").write_bytes(b"PAR1")
     campaign.change({"libraries": ["mine.parquet"]})
@@ -82,7 +85,7 @@ def test_molecules_are_predicted_in_chunks_and_searched(campaign: Campaign) -> N
     assert campaign.planned("predict") == {"predict_chunk": 3, "predict": 1}
     plan = campaign.run("--dry-run", "--printshellcmds")
     assert "search" in plan
-    assert plan.count("--reranker ranker") == 2  # search and identify
+    assert plan.count("--reranker ranker") == 2  # denovo and identify
     assert " results/predicted/predicted-3-of-3.parquet" in plan
 
 

@@ -62,9 +62,6 @@ except InputError as error:
     raise WorkflowError(str(error)) from None
 
 
-SEARCH_RERANKER = RERANKER_FILES if config["predict"]["molecules"] else []
-
-
 # One switch: on the CPU, denovo takes none of the resources that the profile of a cluster gives it for a GPU.
 if config["denovo"]["device"] == "cpu":
     workflow.resource_settings._parsed_overwrite_resources.pop("denovo_chunk", None)

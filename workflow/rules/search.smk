@@ -29,7 +29,6 @@ rule search:
         features=rules.align.output.features,
         libraries=library_tables(),
         predicted=predicted_libraries(),
-        reranker=own(SEARCH_RERANKER),
         exclude=[local(path) for path in EXCLUDED_FROM_SEARCH],
     output:
         ensure("<results>/library_hits.parquet", non_empty=True),
@@ -51,10 +50,7 @@ rule search:
         ri_tolerance=lookup("search/ri_tolerance", within=config),
         shipped=shipped_files(NAMED_LIBRARY),
         shipped_content=shipped_content(NAMED_LIBRARY),
-        reranker_content=shipped_content(SEARCH_RERANKER),
-        options=lambda wildcards, input: plan.options(
-            reranker=RERANKER if SEARCH_RERANKER else None, exclude=input.exclude
-        ),
+        options=lambda wildcards, input: plan.options(exclude=input.exclude),
     message:
         "search: features against the libraries"
     shell:
