@@ -158,7 +158,7 @@ def test_suspect_lists_are_names_that_ship_or_files() -> None:
     assert plan.suspect_options(["own.csv", "priority_pollutants"], ["a b.csv"]) == [
         "--suspects", "priority_pollutants", "a b.csv",
     ]  # fmt: skip
-    assert plan.suspect_options([], []) == []
+    assert plan.suspect_options([], []) == ["--suspects", "none"]
 
 
 @pytest.mark.parametrize(

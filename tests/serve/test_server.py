@@ -114,6 +114,7 @@ def test_the_page_reads_a_spectrum_and_shows_structures(
     try:
         for width in (390, 1300):
             browser.open(server[1], width)
+            browser.wait("document.getElementById('example')")
             browser.run("document.getElementById('example').click(); document.getElementById('predict').click();")
             browser.wait("document.querySelector('#structures figure')")
             assert browser.run("return document.getElementById('structures').textContent.includes('SpecTUS alone');")

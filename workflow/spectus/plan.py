@@ -145,9 +145,9 @@ def suspect_files(suspects: Sequence[str]) -> list[str]:
 
 
 def suspect_options(suspects: Sequence[str], files: Sequence[str]) -> list[str]:
-    """Return the words of the option `--suspects`: names of lists that ship, and files; none without lists."""
+    """Return the words of the option `--suspects`: names of lists that ship, and files, or `none`."""
     names = [entry for entry in suspects if entry in SHIPPED_SUSPECT_LISTS]
-    return ["--suspects", *names, *map(str, files)] if suspects else []
+    return ["--suspects", *names, *map(str, files)] if suspects else ["--suspects", "none"]
 
 
 def reranker_files(spec: str | None) -> list[str]:

@@ -54,8 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="gives the candidates their probabilities: `open`, a folder, or `none` (default: open)",
     )  # fmt: skip
     parser.add_argument(
-        "--suspects", nargs="+", default=[], metavar="LIST",
-        help="flag compounds of these lists: priority_pollutants, which ships, or tables with SMILES, InChIKey or CAS",
+        "--suspects", nargs="+", default=["priority_pollutants"], metavar="LIST",
+        help="flag compounds of these lists: priority_pollutants, which ships, tables with SMILES, InChIKey or CAS, or"
+        " `none` (default: priority_pollutants)",
     )  # fmt: skip
     add_exclude(parser)
     add_settings(
@@ -78,6 +79,7 @@ def run(options: argparse.Namespace) -> list[Path]:
     from spectus.identify.settings import IdentifySettings
     from spectus.identify.sources import Sources, collect_sources
 
+    suspects = [] if options.suspects == ["none"] else options.suspects
     predicted = [] if options.predicted == ["none"] else options.predicted
     reranker = None if options.reranker == "none" else options.reranker
     sources = Sources(
@@ -90,6 +92,6 @@ def run(options: argparse.Namespace) -> list[Path]:
         reranker=reranker,
     )
     with collect_sources(options.queries, sources, options.out.parent) as (hits, denovo):
-        settings = settings_of(IdentifySettings, options, suspects=tuple(options.suspects))
+        settings = settings_of(IdentifySettings, options, suspects=tuple(suspects))
         identify_queries(options.queries, hits, denovo, options.out, settings, reranker)
     return [options.out]

@@ -55,5 +55,5 @@ class IdentifySettings:
     top: int = 20
     library_score: float = 0.8
     ri_window: float = 20.0
-    suspects: tuple[str, ...] = ()
+    suspects: tuple[str, ...] = ("priority_pollutants",)
     explained: int = 3

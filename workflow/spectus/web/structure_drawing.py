@@ -32,9 +32,9 @@ _TENTHS = 10
 _STANDALONE_STYLE = "svg{color:#1c1f21}@media(prefers-color-scheme:dark){svg{color:#e4e7e8}}"
 """Colors of a drawing that is a document of its own: those of `style.css`."""
 MOST_ATOMS = 150
-"""Heavy atoms of the largest structure that is drawn. Measured: chains, cages and branched or fused systems of up to 150
-atoms are drawn in under 0.1 s, a chain of 1,000 in 2 s, and one of 8,000 in minutes. Nothing that passes a GC column has
-as many."""
+"""Heavy atoms of the largest structure that is drawn. Measured: chains, cages and branched or fused systems of up to
+150 atoms are drawn in under 0.1 s, a chain of 1,000 in 2 s, and one of 8,000 in minutes. Nothing that passes a GC
+column has as many."""
 _LONGEST_SMILES = 2000
 """Characters of the longest SMILES that is read. Chosen: 150 atoms, each with stereochemistry and brackets."""
 _SVG = "{http://www.w3.org/2000/svg}"
