@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -107,13 +107,12 @@ def test_an_address_that_cannot_be_had_is_named(capsys: pytest.CaptureFixture[st
 
 
 @needs_chromium
-def test_the_page_reads_a_spectrum_and_shows_structures(
-    server: tuple[subprocess.Popen[str], str], tmp_path: Path
-) -> None:
+def test_the_page_reads_a_spectrum_and_shows_structures(folder: Path, tmp_path: Path) -> None:
+    """The server is one of its own, because another test stops the shared one."""
     browser = Chromium(tmp_path)
-    try:
+    with started(folder) as (_, address), closing(browser):
         for width in (390, 1300):
-            browser.open(server[1], width)
+            browser.open(address, width)
             browser.wait("document.getElementById('example')")
             browser.run("document.getElementById('example').click(); document.getElementById('predict').click();")
             browser.wait("document.querySelector('#structures figure')")
@@ -125,5 +124,3 @@ def test_the_page_reads_a_spectrum_and_shows_structures(
             assert browser.errors == []
             browser.screenshot(f"service-{width}")
         assert browser.axe() == []
-    finally:
-        browser.close()
