@@ -16,7 +16,7 @@ from spectus.rerank.ranker import query_probabilities
 from spectus.rerank.reranker import Reranker
 
 SHORTLIST = 100
-"""Hits by cosine of each query that are reranked. Chosen: more take time in proportion (see docs/benchmarks.md)."""
+"""Hits by cosine of each query that are reranked. Chosen: more take time in proportion."""
 
 _QUERIES_AT_ONCE = 128
 """Chosen: candidates that queries share are described once in such a block; some 100 MB."""
