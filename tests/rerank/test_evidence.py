@@ -77,3 +77,12 @@ def test_isotopes_of_fragments_contradict() -> None:
     assert missing[0] == pytest.approx(0)
     assert missing[1] > 0.3
     assert extra[2] > 0.5
+
+
+def test_the_lighter_isotope_of_boron_does_not_stand_for_the_molecule() -> None:
+    """Trimethyl borate: m/z 104 is of 11B, and m/z 103 of 10B is a quarter of it."""
+    found = formula_masses(formula("COB(OC)OC"), 640)
+    assert found.mass == 104
+    assert found.pattern[1] < 0.1
+    borate = spectrum(m73=1.0, m72=0.25, m103=0.09, m104=0.35, m105=0.01)
+    assert exclusion(borate, formula("COB(OC)OC")) is None

@@ -11,7 +11,8 @@ ELEMENTS = (6, 1, 7, 8, 16, 15, 9, 17, 35, 53, 14, 5)
 MAX_MASS = 1000
 """Nominal mass, Da, of the heaviest molecule that is predicted, as in NEIMS (Wei et al. 2019)."""
 
-_NOMINAL = {number: round(Chem.GetPeriodicTable().GetMostCommonIsotopeMass(number)) for number in ELEMENTS}
+NOMINAL_MASS = {number: round(Chem.GetPeriodicTable().GetMostCommonIsotopeMass(number)) for number in ELEMENTS}
+"""Nominal mass of the most common isotope of each element, Da."""
 _KNOWN = frozenset(ELEMENTS)
 
 
@@ -79,4 +80,4 @@ def unsuitability(
 
 def _mass(elements: Sequence[int], borne: Sequence[int]) -> int:
     """Return the nominal mass of atoms and the hydrogens that they bear, Da."""
-    return sum(map(_NOMINAL.__getitem__, elements)) + _NOMINAL[1] * sum(borne)
+    return sum(map(NOMINAL_MASS.__getitem__, elements)) + NOMINAL_MASS[1] * sum(borne)

@@ -10,11 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spectus.molecules.suitability import ELEMENTS
-from spectus.prediction.rassp.subformulae import isotope_patterns
-
-_MASS = {6: 12, 1: 1, 7: 14, 8: 16, 16: 32, 15: 31, 9: 19, 17: 35, 35: 79, 53: 127, 14: 28, 5: 11}
-"""Nominal masses of the lightest abundant isotopes, Da."""
+from spectus.molecules.suitability import ELEMENTS, NOMINAL_MASS
+from spectus.prediction.rassp.subformulae import isotope_patterns, lightest_mass
 
 _VALENCES = {6: 2, 14: 2, 7: 1, 15: 1, 5: 1, 9: -1, 17: -1, 35: -1, 53: -1, 8: 0, 16: 0}
 """Hydrogens that an atom adds to what a saturated skeleton can hold."""
@@ -56,7 +53,7 @@ class FormulaMasses(NamedTuple):
     Attributes
     ----------
     mass : int
-        Nominal mass of the lightest abundant isotopes, Da.
+        Nominal mass of the most common isotopes, Da.
     reached : ndarray of bool, (bins,)
         Nominal masses that a subformula of an acceptable number of hydrogens has.
     pattern : ndarray of float64, (5,)
@@ -93,7 +90,7 @@ def formula_masses(formula: Formula, bins: int) -> FormulaMasses:
             continue
         before = room.copy()
         for atoms in range(1, number + 1):
-            shift = atoms * _MASS[element]
+            shift = atoms * NOMINAL_MASS[element]
             if shift >= bins:
                 break
             room[shift:] = np.maximum(room[shift:], before[:-shift] + atoms * _VALENCES[element])
@@ -105,9 +102,10 @@ def formula_masses(formula: Formula, bins: int) -> FormulaMasses:
     covered = np.cumsum(reached[:-1]) > 0
     covered[0] = False
     counts = np.array([formula], np.int64)
-    pattern = isotope_patterns(counts, ELEMENTS, 12)[0]
+    mass = int(sum(number * NOMINAL_MASS[element] for element, number in zip(ELEMENTS, formula, strict=True)))
+    lighter = mass - int(lightest_mass(counts, ELEMENTS)[0])  # boron has a lighter isotope than its most common one
+    pattern = isotope_patterns(counts, ELEMENTS, 12 + lighter)[0, lighter:]
     pattern = pattern / max(pattern[0], 1e-12)
-    mass = int(sum(number * _MASS[element] for element, number in zip(ELEMENTS, formula, strict=True)))
     return FormulaMasses(mass, covered, pattern[:_PATTERN], pattern[1:3])
 
 

@@ -244,11 +244,20 @@ def calibrated_ranker(
 def left_out_judgments(
     pairs: Sequence[QueryPairs], settings: RankerSettings, situations: Situations
 ) -> tuple[list[Judged], list[Situation]]:
-    """Rank the candidates of each query, in each situation, by a ranker that did not learn from its laboratory."""
+    """Rank the candidates of each query, in each situation, by a ranker that did not learn from its laboratory.
+
+    The scale of the scores leaves the laboratory out, too.
+    """
     lists, members = situation_lists(pairs, situations)
-    scores, none = left_out_scores(lists, np.array([one.laboratory for one in members]), settings)
-    scale = fit_scale(scores, none, lists)
-    return _judged(lists, members, *scaled_scores(scores, none, scale)), members
+    laboratory = np.array([one.laboratory for one in members])
+    scores, none = left_out_scores(lists, laboratory, settings)
+    scaled, scaled_none = np.zeros_like(scores), np.zeros_like(none)
+    for name in sorted(set(laboratory.tolist())):
+        own = laboratory == name
+        pairs_of_own = own[lists.group]
+        scale = fit_scale(scores[~pairs_of_own], none[~own], lists.at(np.flatnonzero(~own)))
+        scaled[pairs_of_own], scaled_none[own] = scaled_scores(scores[pairs_of_own], none[own], scale)
+    return _judged(lists, members, scaled, scaled_none), members
 
 
 def _judged(
