@@ -180,3 +180,9 @@ def test_hits_are_needed_only_to_find_compounds_by_name(
     sample = Sample("a", Path("a"), "sample", extra={"Internal_Standard": column} if column else {})
     settings = {"internal_standard": standard, "compounds": compounds}
     assert plan.named_compounds(settings, [sample]) is needed
+
+
+def test_settings_of_quantify_that_are_null_are_no_options() -> None:
+    assert plan.quantify_values({"compounds": "c.csv", "unit": "ug/mL", "limit": 0.5, "standard": None}) == {
+        "unit": "ug/mL", "limit": "0.5",
+    }  # fmt: skip

@@ -38,11 +38,7 @@ rule quantify:
         options=lambda wildcards, input: plan.options(
             compounds=input.compounds,
             hits=input.hits,
-            **{
-                key: str(value)
-                for key, value in QUANTIFY.items()
-                if key != "compounds" and value is not None
-            },
+            **plan.quantify_values(QUANTIFY),
         ),
     message:
         "quantify: amounts, blanks and quality control"

@@ -341,6 +341,11 @@ def options(**values: str | Sequence[str] | None) -> list[str]:
     return found
 
 
+def quantify_values(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return the settings of the stage quantify as text, without the table of compounds and those that are null."""
+    return {key: str(value) for key, value in settings.items() if key != "compounds" and value is not None}
+
+
 PATH_KEYS = (
     "samples", "libraries", "model", "search.exclude", "molecules.exclude", "predict.molecules", "predict.model",
     "identify.reranker", "quantify.compounds", "report.curation", "report.ground_truth", "train.library",

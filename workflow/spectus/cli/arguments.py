@@ -41,6 +41,14 @@ def library_path(text: str) -> Path:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def add_libraries(parser: argparse.ArgumentParser) -> None:
+    """Add the option `--library`."""
+    parser.add_argument(
+        "--library", nargs="+", default=[], type=library_path, metavar="LIB",
+        help=f"libraries to search: {SEARCHED_HELP}",
+    )  # fmt: skip
+
+
 def finite_number(text: str) -> float:
     """Check a number: NaN and infinity are no settings."""
     try:

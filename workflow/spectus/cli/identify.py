@@ -5,9 +5,9 @@ from pathlib import Path
 
 from spectus.cli.arguments import (
     QUERIES_HELP,
-    SEARCHED_HELP,
     add_device,
     add_exclude,
+    add_libraries,
     add_settings,
     add_table,
     library_path,
@@ -22,14 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from spectus.identify.settings import IdentifySettings
 
     parser.add_argument("queries", type=Path, metavar="QUERIES", help=QUERIES_HELP)
-    parser.add_argument(
-        "--library",
-        nargs="+",
-        default=[],
-        type=library_path,
-        metavar="LIB",
-        help=f"libraries to search: {SEARCHED_HELP}",
-    )
+    add_libraries(parser)
     parser.add_argument(
         "--hits", nargs="+", default=[], type=Path, metavar="PARQUET", help="hits of an earlier `spectus search`"
     )

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from spectus.cli.arguments import SEARCHED_HELP, add_device, add_settings, finite_number, library_path, settings_of
+from spectus.cli.arguments import add_device, add_libraries, add_settings, finite_number, settings_of
 
 EXAMPLE = "spectus serve --library library.msp --jobs jobs.sqlite --port 8000"
 
@@ -15,14 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", default="spectus-open", metavar="MODEL", help="folder of the model, or its name on the hub"
     )
-    parser.add_argument(
-        "--library",
-        nargs="+",
-        default=[],
-        type=library_path,
-        metavar="LIB",
-        help=f"libraries to search: {SEARCHED_HELP}",
-    )
+    add_libraries(parser)
     parser.add_argument(
         "--reranker", default="open", metavar="MODEL",
         help="gives candidates their probabilities: `open`, a folder, or `none` (default: open)",
