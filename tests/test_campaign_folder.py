@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,25 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     assert "calibrators have no amount" in said and "no library was given" in said
 
 
+def test_the_settings_in_comments_are_valid(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    make_campaign_folder(folder, [touch(tmp_path / "a.cdf")], title="Name: with a colon")
+    text = (folder / "config" / "config.yaml").read_text()
+    config = checked_config(yaml.safe_load(re.sub(r"(?m)^# (?=[a-z_]+:|  )", "", text)))
+    assert config["report"]["title"] == "Name: with a colon" and config["predict"]["molecules"] == "built"
+    assert config["molecules"]["derivatives"] == ["meox", "tms"] and config["on_bad_run"] == "skip"
+
+
+def test_the_next_command_works_from_where_the_user_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parents[1]
+    monkeypatch.chdir(root)
+    assert make_campaign_folder(tmp_path / "a b", [touch(tmp_path / "a.cdf")]).endswith(
+        f"snakemake --directory '{tmp_path}/a b' -n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert f"snakemake -s {root}/Snakefile --directory" in make_campaign_folder(tmp_path / "b", [tmp_path / "a.cdf"])
+
+
 def test_nothing_is_overwritten_and_what_cannot_be_used_is_named(tmp_path: Path) -> None:
     run = touch(tmp_path / "a.cdf")
     make_campaign_folder(tmp_path / "new", [run])
@@ -98,7 +118,7 @@ def test_the_command_says_what_it_wrote(tmp_path: Path, capsys: pytest.CaptureFi
     run = touch(tmp_path / "blank 1.cdf")
     assert main(["init", str(tmp_path / "new"), "--runs", str(run)]) == 0
     said = capsys.readouterr()
-    assert "1 run: 1 blank" in said.out and f"next: snakemake --directory {tmp_path / 'new'} -n" in said.out
+    assert "1 run: 1 blank" in said.out and f"--directory {tmp_path / 'new'} -n" in said.out
     assert "wrote" in said.err
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,32 @@ SHEET, CONFIGURATION = Path("config/samples.tsv"), Path("config/config.yaml")
 
 _LOG = logging.getLogger("spectus")
 _SHIPPED_LIBRARY = "resources/libraries/PNNLMetV20191015.msp"
+_REPOSITORY = Path(__file__).parents[2]
+_CONFIGURATION = """\
+# Configuration of the campaign. A key that is left out keeps its default.
+# docs/reference/configuration.md explains every key.
+
+samples: {samples}
+
+# Libraries of measured spectra, such as NIST, MoNA, MassBank or your own: .msp, .msl, .mgf, .jdx, .sdf, .parquet
+{libraries}
+# The predicted spectra of 51,900 compounds with names and CAS numbers are searched too. They ship. null: none.
+predict:
+  molecules: built
+
+{report}
+# Remove the sign # from the lines that you need.
+# quantify:                     # amounts, if the sample sheet has calibrators
+#   internal_standard: 390.5    # its retention time in s, or a name among the library hits
+#   unit: ug/L
+# identify:                     # compounds of these lists are flagged
+#   suspects: [priority_pollutants, config/suspects.csv]
+# molecules:                    # silylated samples: predict derivatives too, which takes some minutes more
+#   derivatives: [meox, tms]
+# on_bad_run: skip              # go on without runs that cannot be read
+"""
+"""Text of a new configuration, with places for YAML."""
+
 _TYPES = (
     ("pooled_qc", r"pool(ed)?[\s_-]*qc|qc[\s_-]*pool(ed)?|pqc|pool(ed)?"),
     ("ladder", r"ladder|alkanes?|fames?|n?c\d{1,2}[\s_-]+n?c\d{2}|ri[\s_-]*(std|standards?|mix)|ri"),
@@ -197,20 +224,30 @@ def _write_sheet(folder: Path, runs: Sequence[NewRun]) -> None:
 
 def _from(folder: Path, path: Path) -> str:
     """Return a path as it is written into the campaign: relative below the folder, absolute elsewhere."""
-    absolute = path.absolute()
-    home = folder.absolute()
+    absolute, home = (one.resolve() if ".." in one.parts else one.absolute() for one in (path, folder))
     return str(absolute.relative_to(home)) if absolute.is_relative_to(home) else str(absolute)
 
 
 def _write_configuration(folder: Path, libraries: Sequence[Path], title: str) -> None:
     named = [_from(folder, library) for library in libraries] or [_SHIPPED_LIBRARY]
-    settings = {"samples": str(SHEET), "libraries": named, "report": {"title": title}}
-    text = yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
+    text = _CONFIGURATION.format(
+        samples=SHEET.as_posix(), libraries=_yaml({"libraries": named}), report=_yaml({"report": {"title": title}})
+    )
     with replacing(folder / CONFIGURATION) as temporary:
-        temporary.write_text(
-            "# docs/reference/configuration.md explains every key. Keys that are left out keep their default.\n" + text,
-            encoding="utf-8",
-        )
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _yaml(settings: dict[str, object]) -> str:
+    return yaml.safe_dump(settings, sort_keys=False, allow_unicode=True)
+
+
+def _next_command(folder: Path) -> str:
+    """Return the command that prints the plan of the campaign, as it works from where the user is."""
+    snakefile = _REPOSITORY / "Snakefile"
+    if not snakefile.is_file():  # the package was installed from a wheel
+        return f"snakemake -s REPOSITORY/Snakefile --directory {shlex.quote(str(folder))} -n"
+    named = "" if Path.cwd() == _REPOSITORY else f"-s {shlex.quote(str(snakefile))} "
+    return f"snakemake {named}--directory {shlex.quote(str(folder))} -n"
 
 
 def _said(folder: Path, runs: Sequence[NewRun], records: dict[Path, int]) -> Iterator[str]:
@@ -219,10 +256,13 @@ def _said(folder: Path, runs: Sequence[NewRun], records: dict[Path, int]) -> Ite
     yield f"{len(runs)} run{'' if len(runs) == 1 else 's'}: {listed}; the types are guessed from the names, check them"
     yield from (f"{library}: {usable:,} usable spectra" for library, usable in records.items())
     if not records:
-        yield "no library was given: the library that ships has 1,284 spectra of metabolites; add your own"
+        yield (
+            "no library was given: the measured library that ships has 1,284 spectra of metabolites; add your own to "
+            f"{folder / CONFIGURATION}"
+        )
     if not counts["ladder"]:
         yield "no name says ladder: without a ladder run there are no retention indices"
     without = [run.name for run in runs if run.type == "calibrator" and run.amount is None]
     if without:
         yield f"{len(without)} calibrators have no amount, such as {without[0]}: fill in the column amount"
-    yield f"next: snakemake --directory {folder} -n"
+    yield f"next, to see the plan: {_next_command(folder)}"
