@@ -13,7 +13,7 @@ import pytest
 
 from spectus.cli import main
 from spectus.errors import InputError
-from spectus.library.download import download_library
+from spectus.library.download import LIBRARIES, download_library
 from spectus.library.records import read_spectra
 
 RECORD = """ACCESSION: MSBNK-Lab-{number}
@@ -53,12 +53,17 @@ class Server:
         self.resumes = True
         self.requests: list[str | None] = []
         self.url = ""
+        self.form = "record"
 
     def record(self) -> bytes:
         links = {"self": f"{self.url}/content"}
         checksum = f"md5:{hashlib.md5(self.data).hexdigest()}"
         file = {"key": "MassBank/MassBank-data-1.zip", "size": len(self.data), "checksum": checksum, "links": links}
-        return json.dumps({"files": [file]}).encode()
+        if self.form == "entries":  # the newer form of InvenioRDM, whose `self` is no file
+            file |= {"links": {"self": f"{self.url}/gone", "content": f"{self.url}/content"}}
+            return json.dumps({"files": {"entries": {file["key"]: file}}}).encode()
+        record = {"files": [file]}
+        return json.dumps({"hits": {"hits": [record], "total": 1}} if self.form == "search" else record).encode()
 
 
 @pytest.fixture
@@ -68,6 +73,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if self.path == "/gone":
+                self.send_error(404)
+                return
             if self.path == "/record":
                 self.answer(200, state.record())
                 return
@@ -143,8 +151,26 @@ def test_addresses_that_are_no_release(server: Server, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such library; take of massbank"):
         download_library("nist", tmp_path)
     url = server.url.rpartition(":")[0] + ":9/record"
-    with pytest.raises(InputError, match="cannot be reached"):
+    with pytest.raises(InputError, match=r"cannot be reached .*github.com/MassBank/MassBank-data/releases"):
         download_library("massbank", tmp_path, url)
+
+
+def test_the_second_address_counts_where_the_first_is_gone(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Zenodo answers 404 for the number that all releases share, at times."""
+    addresses = (f"{server.url}/gone", f"{server.url}/record")
+    monkeypatch.setitem(LIBRARIES, "massbank", LIBRARIES["massbank"]._replace(records=addresses))
+    assert download_library("massbank", tmp_path).name == "MassBank-data-1.zip"
+    monkeypatch.setitem(LIBRARIES, "massbank", LIBRARIES["massbank"]._replace(records=addresses[:1]))
+    with pytest.raises(InputError, match=r"gone: cannot be reached \(.*Not Found"):
+        download_library("massbank", tmp_path)
+
+
+@pytest.mark.parametrize("form", ["search", "entries"])
+def test_other_forms_of_the_record(server: Server, tmp_path: Path, form: str) -> None:
+    server.form = form
+    assert download_library("massbank", tmp_path, f"{server.url}/record").read_bytes() == server.data
 
 
 def test_an_archive_without_records_of_electron_ionization(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """Downloading public libraries: resumed where a download broke off, and checked by size and MD5 sum.
 
 MassBank's releases are kept by Zenodo (MassBank-data, doi 10.5281/zenodo.3378723), which gives size and MD5 sum of each
-file. The archive has the records as text files, each with its license.
+file. The archive has the records as text files, each with its license. Zenodo's interface did not always resolve the
+number that all releases share (github.com/zenodo/zenodo, issue 2499), so the search for the latest release is asked
+first.
 """
 
 import hashlib
@@ -10,6 +12,7 @@ import json
 import logging
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,8 +21,32 @@ from tqdm import tqdm
 from spectus import __version__
 from spectus.errors import InputError
 
-LIBRARIES = {"massbank": "https://zenodo.org/api/records/3378723"}
-"""Names of the libraries, and the address of a JSON record of the latest release."""
+
+class PublicLibrary(NamedTuple):
+    """Where a public library is found.
+
+    Attributes
+    ----------
+    records : tuple of str
+        Addresses of a JSON record of the latest release; each is tried in turn.
+    by_hand : str
+        Pages from which a person can download it.
+    """
+
+    records: tuple[str, ...]
+    by_hand: str
+
+
+LIBRARIES = {
+    "massbank": PublicLibrary(
+        (
+            "https://zenodo.org/api/records?q=conceptrecid:3378723&sort=mostrecent&size=1",
+            "https://zenodo.org/api/records/3378723",
+        ),
+        "https://doi.org/10.5281/zenodo.3378723 or https://github.com/MassBank/MassBank-data/releases",
+    )
+}
+"""The libraries by name."""
 
 _LOG = logging.getLogger("spectus")
 _BLOCK = 2**20
@@ -30,8 +57,6 @@ _TRIES = 5
 
 _TIMEOUT_S = 60.0
 """s without data after which a connection counts as broken; chosen."""
-
-_REMEDY = "give the same command again, or download the file with a browser and name it"
 
 
 class Release(NamedTuple):
@@ -79,14 +104,16 @@ def download_library(name: str, folder: Path, url: str | None = None) -> Path:
     """
     if name not in LIBRARIES:
         raise InputError(f"library download {name}", "no such library", f"take of {', '.join(LIBRARIES)}")
-    release = find_release(url or LIBRARIES[name])
+    library = LIBRARIES[name]
+    by_hand = f"download the .zip file of a release from {library.by_hand}, and give it to `spectus library`"
+    release = find_release((url,) if url else library.records, by_hand)
     target = folder / release.name
     if target.exists() and target.stat().st_size == release.size and _md5(target) == release.md5:
         _LOG.info("%s is there already", target)
         return target
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{release.name}.{release.md5[:8]}.part"  # of this very release
-    _fetch(release, part)
+    _fetch(release, part, f"give the same command again to go on, or {by_hand}")
     if (found := _md5(part)) != release.md5:
         part.unlink()
         raise InputError(
@@ -96,34 +123,55 @@ def download_library(name: str, folder: Path, url: str | None = None) -> Path:
     return target
 
 
-def find_release(url: str) -> Release:
+def find_release(urls: Sequence[str], by_hand: str) -> Release:
     """Read a Zenodo record, and return its first archive.
+
+    Parameters
+    ----------
+    urls
+        Addresses of the record or of a search that finds it; the first that has an archive counts.
+    by_hand
+        What a person can do instead, for the error.
 
     Raises
     ------
     InputError
-        The server cannot be reached, or the record is of another form or has no archive.
+        No server can be reached, or no record has an archive. The error tells of the first address.
     """
+    problem: InputError | None = None
+    for url in urls:
+        try:
+            return _release_of(url, by_hand)
+        except InputError as error:
+            problem = problem or error
+    assert problem is not None
+    raise problem
+
+
+def _release_of(url: str, by_hand: str) -> Release:
+    """Read one record."""
     try:
         with _open(url) as response:
-            files = json.load(response)["files"]
-        for file in files:
+            record = json.load(response)
+        if "hits" in record:  # of a search
+            record = record["hits"]["hits"][0]
+        files = record["files"]
+        for file in files if isinstance(files, list) else files["entries"].values():
             key, checksum = str(file["key"]), str(file["checksum"])
             if key.endswith(".zip") and checksum.startswith("md5:"):
-                return Release(
-                    key.rpartition("/")[2], str(file["links"]["self"]), int(file["size"]), checksum.removeprefix("md5:")
-                )
+                address = file["links"].get("content") or file["links"]["self"]
+                return Release(key.rpartition("/")[2], str(address), int(file["size"]), checksum.removeprefix("md5:"))
     except _BROKEN as error:
-        raise InputError(url, f"cannot be reached ({_said(error)})", _REMEDY) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(url, "is no record of a release", "give the address of a Zenodo record") from error
-    raise InputError(url, "names no archive with an MD5 sum", "give the address of a Zenodo record with a .zip file")
+        raise InputError(url, f"cannot be reached ({_said(error)})", by_hand) from error
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise InputError(url, "is no record of a release", f"give --url of a Zenodo record, or {by_hand}") from error
+    raise InputError(url, "names no .zip file with an MD5 sum", f"give --url of another record, or {by_hand}")
 
 
 _BROKEN = (urllib.error.URLError, http.client.HTTPException, OSError)
 
 
-def _fetch(release: Release, part: Path) -> None:
+def _fetch(release: Release, part: Path, remedy: str) -> None:
     """Complete the file `part`, in several connections if need be."""
     error: Exception | None = None
     with tqdm(total=release.size, desc=release.name, unit="B", unit_scale=True, disable=None, leave=False) as bar:
@@ -137,10 +185,10 @@ def _fetch(release: Release, part: Path) -> None:
     size = part.stat().st_size if part.exists() else 0
     if size < release.size:
         why = f" ({_said(error)})" if error else ""
-        raise InputError(release.url, f"broke off after {size:,} of {release.size:,} bytes{why}", _REMEDY) from error
+        raise InputError(release.url, f"broke off after {size:,} of {release.size:,} bytes{why}", remedy) from error
     if size > release.size:
         part.unlink()
-        raise InputError(release.url, f"sent more than the {release.size:,} bytes of the release", _REMEDY)
+        raise InputError(release.url, f"sent more than the {release.size:,} bytes of the release", remedy)
 
 
 def _continue(release: Release, part: Path, bar: Any) -> None:
