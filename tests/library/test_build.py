@@ -8,7 +8,7 @@ import pytest
 from spectus import tables
 from spectus.cli import main
 from spectus.errors import InputError
-from spectus.library.build import build_library
+from spectus.library.build import BuildSettings, build_library
 from spectus.library.parquet import PREDICTED_BY, predicted_by
 from spectus.library.records import read_spectra
 from spectus.library.splits import read_split
@@ -82,7 +82,7 @@ def test_a_split_is_by_compound_and_the_same_in_every_library(tmp_path: Path) ->
     assert 8 < sum(name == "valid" for name in split.values()) < 28
     assert len({row["split"] for row in rows if row["smiles"] in ("OCC", "CCO")}) == 1
     assert rows[-1]["split"] is None
-    build_library([tmp_path / "a.parquet"], tmp_path / "b.parquet", 0.3)
+    build_library([tmp_path / "a.parquet"], tmp_path / "b.parquet", BuildSettings(0.3))
     assert pq.read_table(tmp_path / "b.parquet")["split"].to_pylist() == [row["split"] for row in rows]
     assert len(read_split(tmp_path / "b.parquet", "valid")) == sum(row["split"] == "valid" for row in rows)
 
@@ -90,4 +90,4 @@ def test_a_split_is_by_compound_and_the_same_in_every_library(tmp_path: Path) ->
 @pytest.mark.parametrize("share", [-0.1, 1.0, float("nan")])
 def test_a_share_that_is_none_is_refused(tmp_path: Path, share: float) -> None:
     with pytest.raises(InputError, match="--valid"):
-        build_library([tmp_path / "a.msp"], tmp_path / "b.parquet", share)
+        build_library([tmp_path / "a.msp"], tmp_path / "b.parquet", BuildSettings(share))

@@ -207,7 +207,7 @@ def leave_out_records(
     list of pa.Table
     """
     kept = [
-        library.filter(pa.array([reason is None for reason in _reasons_of_records(library, exclusions)], pa.bool_()))
+        library.filter(pa.array([reason is None for reason in reasons_of_records(library, exclusions)], pa.bool_()))
         if of_measured else library
         for library, of_measured in zip(libraries, measured, strict=True)
     ]  # fmt: skip
@@ -216,8 +216,19 @@ def leave_out_records(
     return kept
 
 
-def _reasons_of_records(library: pa.Table, exclusions: Exclusions) -> Iterator[str | None]:
-    """Yield the reasons of a library's records."""
+def reasons_of_records(library: pa.Table, exclusions: Exclusions) -> Iterator[str | None]:
+    """Yield why each record of a library is left out, None where it stays.
+
+    To be fast, a record with an InChIKey is compared by it, and by its structure only if that may be a salt or a
+    derivative.
+
+    Parameters
+    ----------
+    library
+        Table of schema SPECTRA.
+    exclusions
+        What is left out.
+    """
     for smiles, claimed in zip(library["smiles"].to_pylist(), library["inchikey"].to_pylist(), strict=True):
         reason = exclusions.reason(None, claimed) if claimed else None
         if reason is None and smiles and (not claimed or _may_have_forms(smiles)):

@@ -26,7 +26,7 @@ from rdkit.Chem.rdMolDescriptors import CalcMolFormula
 from spectus.molecules.derivatives import Groups, derivative_with, reactive_groups
 from spectus.molecules.suitability import survey
 from spectus.nominal_mass import to_nominal_mass
-from spectus.structures import quiet_rdkit
+from spectus.structures import quiet_rdkit, structure
 
 TMS_MASS = 72
 """Da by which a TMS group raises the nominal mass: Si(CH3)3 for H."""
@@ -223,6 +223,44 @@ def with_measured_forms(spectra: pa.Table) -> pa.Table:
         column = pa.array([form[place] for form in forms], pa.string())
         spectra = spectra.set_column(spectra.column_names.index(_COLUMNS[name]), _COLUMNS[name], column)
     return spectra
+
+
+def with_molecules_measured(spectra: pa.Table) -> pa.Table:
+    """Give every record the molecule that was measured as its structure, for a training library.
+
+    The structure of a derivative replaces that of its free compound. A record whose spectrum excludes its structure, or
+    whose derivative is not known, keeps its row without peaks and with the reason.
+
+    Parameters
+    ----------
+    spectra
+        Table with the columns of `tables.SPECTRA`.
+    """
+    spectra = with_measured_forms(spectra)
+    changed = ("smiles", "inchikey", "formula", "derivative", "smiles_measured", "reason", "mz", "intensity")
+    rows = spectra.select([*changed, "excluded"]).to_pylist()
+    with quiet_rdkit():
+        for row in rows:
+            why = row["excluded"] or _unknown_derivative(row["smiles"], row["derivative"], row["smiles_measured"])
+            if row["reason"] is None and why:
+                row.update(reason=why, mz=[], intensity=[])
+            elif (measured := structure(row["smiles_measured"])) is not None:
+                row.update(measured._asdict(), smiles_measured=None, derivative=None)
+    for name in changed:
+        field = spectra.schema.field(name)
+        column = pa.array([row[name] for row in rows], field.type)
+        spectra = spectra.set_column(spectra.column_names.index(name), field, column)
+    return spectra
+
+
+def _unknown_derivative(smiles: str | None, derivative: str | None, measured: str | None) -> str | None:
+    """Tell why the molecule that was measured is not known; None if it is, or if there is no structure at all."""
+    if not smiles or not derivative or measured:
+        return None
+    molecule = Chem.MolFromSmiles(smiles)
+    if molecule is not None and _has_groups(molecule):  # the record gives the structure of the derivative
+        return None
+    return f"the structure of its derivative is not known: {derivative}"
 
 
 _COLUMNS = {"derivative": "derivative", "smiles": "smiles_measured", "excluded": "excluded"}
