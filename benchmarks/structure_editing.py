@@ -27,6 +27,8 @@ from spectus.denovo.editing.plausibility import log_probabilities
 from spectus.denovo.editing.search import EDIT, HIT, EditSearch, Found, Tools
 from spectus.denovo.editing.settings import DEFAULT_EFFORT, EFFORTS, EditingSettings
 from spectus.denovo.editing.statistics import load_statistics
+from spectus.denovo.mass_search import translate_by_mass
+from spectus.denovo.settings import DenovoSettings
 from spectus.denovo.translator import Translator
 from spectus.identify.elucidation import load_scorer, load_screen
 from spectus.learning.measured_spectra import dense
@@ -106,7 +108,7 @@ def _results(queries: pd.DataFrame, options: argparse.Namespace) -> Iterator[dic
         {"mz": list(row.mz), "intensity": list(np.asarray(row.intensity) / max(row.intensity)), "reason": None}
         for row in queries.itertuples()
     ]
-    answers = translator.translate(rows, 10)
+    answers = translate_by_mass(translator, rows, DenovoSettings())
     for query, row, answer, hits in zip(queries.itertuples(), rows, answers, seeds, strict=True):
         started = time.process_time()
         search = EditSearch(dense([row["mz"]], [row["intensity"]], 1000)[0], tools, settings)

@@ -63,9 +63,9 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that gives the answers above."""
 
     class Fixed:
-        name = "fixed"
+        name, ships = "fixed", False
 
-        def translate(self, rows: list[dict[str, Any]], beams: int, targets: object = None) -> list[Answer]:
+        def translate(self, rows: list[dict[str, Any]], beams: int, *more: object) -> list[Answer]:
             return [ANSWERS[row["name"]] for row in rows]
 
     monkeypatch.setattr(Translator, "load", lambda name, device, grammar: Fixed())

@@ -134,6 +134,15 @@ def add_settings(parser: argparse._ActionsContainer, settings: type[Any], helps:
         )  # fmt: skip
 
 
+def add_masses(parser: argparse._ActionsContainer) -> None:
+    """Add `--masses`: how many probable molecular masses a de novo model is restricted to, one after the other."""
+    parser.add_argument(
+        "--masses", type=int, metavar="N",
+        help="also decode structures of the N most probable molecular masses; 0: as published "
+        "(default: 2 with spectus-open, 0 with any other model)",
+    )  # fmt: skip
+
+
 def settings_of(settings: type[Settings], options: argparse.Namespace, **more: Any) -> Settings:
     """Build a settings dataclass from the options that have the names of its fields.
 

@@ -9,6 +9,7 @@ from spectus.cli.arguments import (
     add_chunk,
     add_device,
     add_exclude,
+    add_masses,
     add_settings,
     add_table,
     finite_number,
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     known = parser.add_mutually_exclusive_group()
     known.add_argument("--formula", help="molecular formula of the candidates, e.g. C8H10N4O2; `record`: each record's")
     known.add_argument("--mass", type=int, metavar="M", help="nominal mass of the candidates")
+    add_masses(parser)
     parser.add_argument(
         "--no-grammar", dest="grammar", action="store_false", help="allow strings that cannot become valid SMILES"
     )

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from spectus.cli.arguments import add_exclude, add_settings, settings_of
+from spectus.cli.arguments import add_exclude, add_masses, add_settings, settings_of
 from spectus.cli.renamed import EVALUATIONS
 
 EXAMPLE = "spectus evaluate denovo spectus-open library.parquet --split valid --out scores.json"
@@ -37,6 +37,7 @@ def _add_denovo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reference-split", metavar="SPLIT", help="only records of the reference with this `split`")
     add_exclude(parser)
     add_settings(parser, EvaluationSettings, {"beams": "beams, and most candidates of a query"})
+    add_masses(parser)
     parser.add_argument(
         "--given", choices=["formula", "mass"], help="restrict the candidates to the true formula or nominal mass"
     )

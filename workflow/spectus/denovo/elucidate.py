@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from spectus import tables
 from spectus.denovo.constraints import Target, formula_target, target_of
+from spectus.denovo.mass_search import translate_by_mass
 from spectus.denovo.settings import OWN_FORMULA, DenovoSettings
 from spectus.denovo.translator import Answer, Translator
 from spectus.errors import InputError
@@ -32,7 +33,8 @@ def elucidate_queries(
 
     Every query keeps at least one row: its structures, the best first, or none and the reason. A spectrum beyond the
     model's limits is trimmed as in the model's training, and the column `note` says so. Decoded structures are ranked
-    by their log-probability, structures of queries that are edited by the editor's score.
+    by their log-probability, plus that of their mass where masses are searched. Structures of queries that are edited
+    are ranked by the editor's score.
 
     Parameters
     ----------
@@ -56,6 +58,8 @@ def elucidate_queries(
     """
     if settings.beams < 1:
         raise InputError(f"--beams {settings.beams}", "is not a number of beams", "give 1 or more")
+    if settings.masses is not None and settings.masses < 0:
+        raise InputError(f"--masses {settings.masses}", "is not a number of masses", "give 0 or more")
     query_targets([], settings)
     spectra = read_spectra(queries)
     spectra = spectra.take(np.arange(chunk[0] - 1, len(spectra), chunk[1]))
@@ -69,7 +73,7 @@ def elucidate_queries(
         for start in range(0, len(spectra), AT_ONCE):
             rows = spectra.slice(start, AT_ONCE).to_pylist()
             targets = query_targets(rows, settings)
-            answers = translator.translate(rows, settings.beams, settings.batch_size, targets, bar)
+            answers = translate_by_mass(translator, rows, settings, targets, bar)
             n_trimmed += sum(answer.note is not None for answer in answers)
             edited = _edited(rows, answers, targets, translator, editor)
             records = [
@@ -139,8 +143,9 @@ def _records(
         "query": query, "n_invalid": answer.n_invalid, "model": translator.name,
         "reason": None if edited else answer.reason, "note": answer.note,
     }  # fmt: skip
+    scores = answer.scores or [log_prob for _, log_prob in answer.structures]
     decoded = [
-        {"smiles": smiles, "log_prob": log_prob, "method": "model", "score": log_prob}
-        for smiles, log_prob in answer.structures
+        {"smiles": smiles, "log_prob": log_prob, "method": "model", "score": score}
+        for (smiles, log_prob), score in zip(answer.structures, scores, strict=True)
     ]
     return [{**shared, "rank": rank, **row} for rank, row in enumerate(edited or decoded or [{}], start=1)]

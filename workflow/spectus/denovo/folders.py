@@ -59,3 +59,8 @@ def model_folder(name: str | Path, revision: str | None = None) -> Path:
     if not pinned:
         _LOG.warning("%s: the newest revision is used; write %s@%s to pin it", repository, repository, found.name)
     return found
+
+
+def model_ships(folder: Path) -> bool:
+    """Say whether a folder is that of a model that ships."""
+    return folder.name in SHIPPED and folder.resolve() == resource(f"models/{folder.name}").resolve()

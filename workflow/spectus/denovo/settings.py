@@ -26,6 +26,9 @@ class DenovoSettings:
         Molecular formula of all candidates, or `record` for each record's own; None: any.
     mass
         Nominal mass of all candidates, u; None: any.
+    masses
+        Number of probable molecular masses; for each, structures of that mass are decoded as well. 0: one search
+        without any restriction, as published. None: 2 with the model that ships, on which it was measured, else 0.
     """
 
     beams: int = 10
@@ -35,3 +38,4 @@ class DenovoSettings:
     grammar: bool = True
     formula: str | None = None
     mass: int | None = None
+    masses: int | None = None

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from spectus.denovo.constraints import Target
 from spectus.denovo.encoding import EncodedSpectrum, encode_spectrum, trim_peaks, untranslatable
-from spectus.denovo.folders import WEIGHT_FILES, model_folder
+from spectus.denovo.folders import WEIGHT_FILES, model_folder, model_ships
 from spectus.denovo.generation import Hypothesis, beam_search
 from spectus.denovo.guide import Guide
 from spectus.denovo.inference import bf16_is_faster, ready_for_decoding
@@ -53,6 +53,8 @@ class Answer(NamedTuple):
         Why there is no structure; None if there is one.
     note
         What was left out of the spectrum; None if nothing was.
+    scores
+        What orders the structures, the larger the better; None: their log-probabilities.
     """
 
     structures: list[tuple[str, float]]
@@ -60,6 +62,7 @@ class Answer(NamedTuple):
     n_invalid: int
     reason: str | None
     note: str | None = None
+    scores: list[float] | None = None
 
 
 class Translator:
@@ -79,6 +82,11 @@ class Translator:
         `fp32` or `bf16`.
     grammar
         Mask tokens that cannot lead to valid SMILES.
+
+    Attributes
+    ----------
+    ships : bool
+        The model is one of those that ship.
     """
 
     def __init__(
@@ -86,7 +94,7 @@ class Translator:
         grammar: bool = True,
     ) -> None:  # fmt: skip
         self.model, self.tokenizer, self.name, self.sha256 = model, tokenizer, name, sha256
-        self.precision, self.grammar = precision, grammar
+        self.precision, self.grammar, self.ships = precision, grammar, False
         self._guide: Guide | None = None
 
     @classmethod
@@ -117,7 +125,9 @@ class Translator:
             precision = "bf16" if bf16_is_faster(model.config, where) else "fp32"
         model = ready_for_decoding(model, where, PRECISIONS[precision])
         tokenizer = SmilesTokenizer.from_pretrained(folder)
-        return cls(model, tokenizer, Path(name).name, _weights_sha256(folder), precision, grammar)
+        translator = cls(model, tokenizer, Path(name).name, _weights_sha256(folder), precision, grammar)
+        translator.ships = model_ships(folder)
+        return translator
 
     def translate(
         self, rows: Sequence[dict[str, Any]], beams: int, batch_size: int = 0,

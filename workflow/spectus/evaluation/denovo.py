@@ -15,6 +15,8 @@ from rdkit.Chem.rdMolDescriptors import CalcMolFormula
 
 from spectus import tables
 from spectus.denovo.constraints import Target, formula_target, mass_target
+from spectus.denovo.mass_search import searched_masses, translate_by_mass
+from spectus.denovo.settings import DenovoSettings
 from spectus.denovo.translator import Answer, Translator
 from spectus.errors import InputError
 from spectus.evaluation.baselines import ABOUT, KnownSpectra, search_all
@@ -131,7 +133,8 @@ def evaluate_denovo(
         reference = KnownSpectra.read(settings.reference, settings.reference_split, excluded)
     translator = Translator.load(model, settings.device, grammar=settings.grammar)
     targets = [true_target(smiles, settings.given) for smiles in queries.smiles] if settings.given else None
-    answers = translator.translate(queries.table.to_pylist(), settings.beams, targets=targets)
+    how = DenovoSettings(beams=settings.beams, masses=settings.masses)
+    answers = translate_by_mass(translator, queries.table.to_pylist(), how, targets)
     if settings.reranker is not None:
         answers = reranked_answers(answers, queries, settings.reranker)
     asked = [row for row, answer in enumerate(answers) if answer.structures or answer.n_invalid]
@@ -144,7 +147,8 @@ def evaluate_denovo(
     scores = evaluation.scores()
     origin: dict[str, Any] = {
         "model": translator.name, "library": library.name, "split": settings.split, "beams": settings.beams,
-        "given": settings.given, "grammar": settings.grammar, "reranker": settings.reranker,
+        "masses": searched_masses(how, translator), "given": settings.given, "grammar": settings.grammar,
+        "reranker": settings.reranker,
         "n_no_structure": queries.n_no_structure, "n_excluded": queries.n_excluded,
     }  # fmt: skip
     if settings.reference and reference:
@@ -200,7 +204,7 @@ def reranked_answers(answers: Sequence[Answer], queries: KnownSpectra, reranker:
     ordered = []
     for answer, of_query in zip(answers, posterior, strict=True):
         order = np.argsort(-of_query, kind="stable")
-        ordered.append(answer._replace(structures=[answer.structures[place] for place in order.tolist()]))
+        ordered.append(answer._replace(structures=[answer.structures[place] for place in order.tolist()], scores=None))
     return ordered
 
 
@@ -312,6 +316,8 @@ def _first_rank(which: NDArray[np.bool_]) -> int | None:
 def _check(settings: EvaluationSettings, out: Path | None, details: Path | None) -> None:
     if settings.beams < 1:
         raise InputError(f"--beams {settings.beams}", "is not a number of beams", "give 1 or more")
+    if settings.masses is not None and settings.masses < 0:
+        raise InputError(f"--masses {settings.masses}", "is not a number of masses", "give 0 or more")
     if settings.reference is None and settings.reference_split is not None:
         raise InputError("--reference-split", "names a split of no library", "give --reference, too")
     for target in (out, details):

@@ -20,6 +20,8 @@ class EvaluationSettings:
         `auto` (the first GPU, if there is one), `cpu`, `cuda` or `cuda:N`.
     grammar
         Mask tokens that cannot lead to valid SMILES.
+    masses
+        Probable molecular masses that structures are decoded for; see `DenovoSettings`.
     given
         `formula` or `mass`: the model's candidates are restricted to that of the ground truth; None: to nothing.
     reference
@@ -36,6 +38,7 @@ class EvaluationSettings:
     beams: int = 10
     device: str = "auto"
     grammar: bool = True
+    masses: int | None = None
     given: str | None = None
     reference: Path | None = None
     reference_split: str | None = None
