@@ -9,6 +9,7 @@ import pytest
 from spectus import api
 from spectus.errors import InputError
 from tests.deconvolution.made_runs import Eluting, made_run, spectrum
+from tests.quantitation.synthetic import SyntheticRun, write_campaign
 
 LIBRARY = """Name: toluene
 SMILES: Cc1ccccc1
@@ -70,3 +71,21 @@ def test_denovo_proposes_structures() -> None:
     found = api.denovo(([77, 78, 51], [20, 100, 15]), beams=3)
     assert found.smiles.notna().any()
     assert (found.log_prob.dropna() <= 0).all()
+
+
+def test_amounts_from_data_frames(tmp_path: Path) -> None:
+    runs = [SyntheticRun(f"cal{n}", "calibrator", 1e5, 900.0 * n, float(n)) for n in (5, 10, 20, 50)]
+    paths = write_campaign(tmp_path, [*runs, SyntheticRun("case", "sample", 5e4, 900.0 * 15)])
+    frames = {name: pd.read_parquet(paths[name]) for name in ("features", "peak_areas")}
+    sheet = pd.read_csv(paths["samples"], sep="\t")
+    compounds = pd.DataFrame({"name": ["etizolam"], "rt_s": [615.0], "qualifiers": ["313"]})
+    found = api.quantify(
+        frames["features"], frames["peak_areas"], sheet, runs=[paths["runs"]], compounds=compounds,
+        internal_standard="390", unit="ng/mL", chunk_runs=5,
+    )  # fmt: skip
+    assert set(found) >= {"amounts", "calibration_curves", "qc_runs"}
+    row = found["amounts"].set_index("run").loc["case"]
+    assert (row["compound"], row["unit"]) == ("etizolam", "ng/mL")
+    assert row["amount"] == pytest.approx(30.0, rel=0.05)
+    with pytest.raises(InputError, match="lacks the columns"):
+        api.quantify(frames["features"].drop(columns="feature"), frames["peak_areas"], sheet)

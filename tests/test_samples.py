@@ -163,3 +163,15 @@ def test_a_column_that_looks_misspelled_gives_a_note(tmp_path: Path) -> None:
 )
 def test_numbers_are_read_as_people_write_them(text: str, number: float | None) -> None:
     assert number_in(text) == number
+
+
+def test_amounts_that_are_missing_or_not_used_give_a_note(tmp_path: Path) -> None:
+    path = sheet(
+        tmp_path,
+        "run\tpath\ttype\tamount\tamount phenol\n"
+        "a\ta.D\tcalibrator\t5\t\nb\tb.D\tcalibrator\t\t2\nc\tc.D\tcalibrator\t\t\n"
+        "d\td.D\tsample\t5\t\ne\te.D\tcheck\t5\t\nf\tf.D\tblank\t\t0\n",
+    )
+    notes = sheet_notes(path)
+    assert f"{path}: a calibrator without an amount fits no curve: c" in notes
+    assert f"{path}: the amount is not used, because the type is neither calibrator nor qc: d, f" in notes

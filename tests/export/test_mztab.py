@@ -2,10 +2,14 @@
 
 import re
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from spectus.export.mztab import write_mztab
+from spectus.export.quantitation import Quantitation
+from spectus.export.results import ExportedResults
 from spectus.export.write import export_results
 from tests.report.synthetic import MEASURED, Rows
 
@@ -114,3 +118,31 @@ def test_the_results_come_back(mztab: MzTab, rows: Rows) -> None:
     assert mztab.rows["SML"][3]["opt_global_cas"] == "50-78-2" and mztab.rows["SML"][4]["reliability"] == "5"
     ion = float(mztab.rows["SME"][0]["theoretical_mass_to_charge"])
     assert ion == pytest.approx(float(first["theoretical_neutral_mass"]) - 0.00054858, abs=1e-7)
+
+
+def test_amounts_are_optional_columns_of_the_small_molecules(results: Path, tmp_path: Path) -> None:
+    """A compound without a feature is a small molecule of its own."""
+    found = ExportedResults.read(results)
+    feature = found.features[2]["feature"]
+    rows = [
+        {"compound": name, "feature": of, "run": run, "amount": amount, "amount_low": 1.0, "amount_high": 9.0,
+         "unit": "ng/mL", "flag": flag}
+        for name, of in (("caffeine", feature), ("lost", None), ("caffeine d9", feature))
+        for run, amount, flag in ((MEASURED[0], 2.5, None), (MEASURED[1], None, "below LOD"))
+    ]  # fmt: skip
+    write_mztab(replace(found, quantitation=Quantitation({"amounts": rows})), tmp_path / "a.mztab")
+    mztab = MzTab(tmp_path / "a.mztab")
+    plain, own = mztab.rows["SML"][:-2], mztab.rows["SML"][-2:]
+    assert len(plain) == len(mztab.rows["SMF"]) == 12
+    assert [row["chemical_name"] for row in own] == ["lost", "caffeine d9"]
+    assert [row["SMF_ID_REFS"] for row in own] == ["null", "null"]
+    row = plain[2]
+    assert (row["opt_global_compound"], row["opt_global_amount_unit"]) == ("caffeine", "ng/mL")
+    assert (row["opt_assay[1]_amount"], row["opt_assay[1]_amount_high"]) == ("2.5", "9")
+    assert (row["opt_assay[2]_amount"], row["opt_assay[2]_amount_flag"]) == ("null", "below LOD")
+    assert row["opt_assay[3]_amount_flag"] == plain[0]["opt_assay[1]_amount"] == "null"
+    assert own[0]["opt_assay[1]_amount"] == "2.5" and own[0]["opt_global_feature"] == "null"
+
+
+def test_without_amounts_there_are_no_such_columns(mztab: MzTab) -> None:
+    assert not [name for name in mztab.rows["SML"][0] if "amount" in name]

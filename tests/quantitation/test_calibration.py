@@ -109,3 +109,36 @@ def test_the_back_calculation_error_leaves_each_calibrator_out() -> None:
     response[2] *= 1.5  # a quadratic curve with six points would hide it if it helped to fit
     assert back_calculation_error(AMOUNTS, response, "linear", "1/x") > 0.08
     assert np.isnan(back_calculation_error(AMOUNTS[:3], response[:3], "quadratic", "1/x"))
+
+
+def test_one_calibrator_gives_a_response_factor_without_an_interval() -> None:
+    curve = choose_curve(np.array([10.0]), np.array([25.0]), "proportional")
+    assert curve is not None
+    assert curve.amount(5.0) == pytest.approx(2.0)
+    assert curve.amount(0.0) == 0.0
+    assert np.isnan(curve.interval(5.0, 0.95)).all()
+    assert np.isnan(curve.limits).all()
+    assert choose_curve(np.array([10.0]), np.array([25.0])) is None  # only if it is asked for
+
+
+def test_a_proportional_curve_with_weights_of_1_over_x2_is_the_mean_response_factor() -> None:
+    """The calibration of US EPA method 8000D, 11.5.1."""
+    rng = np.random.default_rng(8)
+    response = 2 * AMOUNTS * np.exp(rng.normal(0, 0.05, len(AMOUNTS)))
+    curve = choose_curve(AMOUNTS, response, "proportional", "1/x2")
+    assert curve is not None
+    factors = response / AMOUNTS
+    assert curve.coefficients == pytest.approx([0.0, factors.mean(), 0.0])
+    assert curve.freedom == len(AMOUNTS) - 1
+    # The standard deviation of the factors is that of a response of weight 1.
+    assert np.sqrt(curve.variance) == pytest.approx(factors.std(ddof=1))
+    low, high = curve.interval(float(curve.response(20.0)), 0.95)
+    assert low < 20.0 < high
+
+
+def test_replicates_at_one_level_give_an_interval() -> None:
+    curve = choose_curve(np.full(4, 10.0), np.array([24.0, 25.0, 26.0, 25.0]), "proportional")
+    assert curve is not None
+    assert curve.amount(25.0) == pytest.approx(10.0)
+    low, high = curve.interval(25.0, 0.95)
+    assert 8.5 < low < 10.0 < high < 11.5

@@ -6,7 +6,14 @@ import pytest
 from spectus import tables
 from spectus.errors import InputError
 from spectus.quantitation.campaign import AreaMatrix
-from spectus.quantitation.compounds import Compound, Features, features_by_name, following_features, read_compounds
+from spectus.quantitation.compounds import (
+    Compound,
+    Features,
+    assigned_features,
+    features_by_name,
+    following_features,
+    read_compounds,
+)
 
 
 def test_a_table_of_compounds_is_read(tmp_path: Path) -> None:
@@ -88,3 +95,46 @@ def test_only_features_that_follow_the_calibrators_are_compounds() -> None:
     matrix = AreaMatrix([f"F{n}" for n in range(6)], area, np.zeros(area.shape), perceived)
     assert following_features(matrix, amounts, calibrators, blanks) == ["F0", "F1"]
     assert following_features(matrix, np.full(6, 10.0), calibrators, blanks) == []
+
+
+def two_neighbors() -> Features:
+    """F1 and F2 are 3 s apart, F2 is nine times larger, and only F1 has m/z 106."""
+    mz, intensity = [[91.0, 106.0], [91.0, 105.0], [50.0]], [[1.0, 0.5], [1.0, 0.3], [1.0]]
+    return Features(["F1", "F2", "F3"], np.array([100.0, 103.0, 500.0]), mz, intensity, np.array([1.0, 9.0, 4.0]), {})
+
+
+def test_two_neighbors_do_not_become_one_feature() -> None:
+    found = two_neighbors()
+    xylenes = [Compound("p-xylene", rt_s=100.5), Compound("o-xylene", rt_s=103.2)]
+    assert assigned_features(xylenes, found, 6.0) == ["F1", "F2"]
+    assert assigned_features(xylenes[::-1], found, 6.0) == ["F2", "F1"]
+    third = Compound("m-xylene", rt_s=101.0)
+    assert assigned_features([*xylenes, third], found, 6.0).count(None) == 1
+    named = Compound("a", feature="F2"), Compound("b", rt_s=103.0), Compound("c"), Compound("d", rt_s=300.0)
+    assert assigned_features(named, found, 6.0) == ["F2", "F1", None, None]
+    assert assigned_features([], found, 6.0) == []
+
+
+def test_a_feature_without_the_quantifier_is_not_the_compound() -> None:
+    found = two_neighbors()
+    assert assigned_features([Compound("x", rt_s=103.0, quantifier=106.0)], found, 6.0) == ["F1"]
+    assert assigned_features([Compound("x", rt_s=103.0, quantifier=200.0)], found, 6.0) == [None]
+
+
+def test_of_two_hits_of_a_name_the_one_with_the_better_score_counts(tmp_path: Path) -> None:
+    rows = [
+        {"query": "F1", "rank": 1, "name": "toluene", "score": 0.55},
+        {"query": "F7", "rank": 1, "name": "toluene", "score": 0.98},
+    ]
+    path = tmp_path / "hits.parquet"
+    tables.write(tables.table(tables.LIBRARY_HITS, rows), path, tables.LIBRARY_HITS)
+    assert features_by_name([path]) == {"toluene": ["F7", "F1"]}
+    candidates = [
+        {"query": "F1", "rank": 1, "name": "toluene", "probability": 0.2},
+        {"query": "F7", "rank": 1, "name": "toluene", "probability": 0.9},
+    ]
+    tables.write(tables.table(tables.CANDIDATES, candidates), path, tables.CANDIDATES)
+    assert features_by_name([path]) == {"toluene": ["F7", "F1"]}
+    path.write_bytes(b"PAR1")
+    with pytest.raises(InputError):
+        features_by_name([path])

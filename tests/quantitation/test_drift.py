@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from statsmodels.nonparametric.smoothers_lowess import lowess
 
-from spectus.quantitation.drift import FEWEST_QC, drift_of
+from spectus.quantitation.drift import FEWEST_QC, drift_of, response_drift
 
 N_RUNS = 60
 INJECTION = np.arange(1, N_RUNS + 1)
@@ -57,3 +57,16 @@ def test_too_few_qc_samples_and_missing_areas_are_said() -> None:
     few = np.zeros(N_RUNS, dtype=bool)
     few[: FEWEST_QC - 1] = True
     assert drift_of(area, INJECTION, few).reason[0] == "4 pooled QC samples, 5 are needed"
+
+
+def test_the_drift_of_the_responses_of_a_compound_is_said() -> None:
+    response = 2.0 * np.exp(INJECTION / 60.0)
+    found = response_drift(response, INJECTION, QC)
+    assert (response / found.factor).std() < 0.1 * response.std()
+    assert found.note.startswith("a drift of 1") and found.note.endswith("was corrected by 10 pooled QC samples")
+    missing = np.where(QC, np.nan, response)
+    assert response_drift(missing, INJECTION, QC).note == "not corrected: an area in 0 of 10 QC samples"
+    assert (
+        response_drift(response, INJECTION, QC & (INJECTION < 5)).note
+        == "not corrected: 1 pooled QC samples, 5 are needed"
+    )

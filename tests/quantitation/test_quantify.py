@@ -273,3 +273,131 @@ def test_the_series_of_the_plots_hold_no_nan(quantify: Quantify, tmp_path: Path)
         "blanks": plot_series({})["blanks"],
         "qc": plot_series({})["qc"],
     }
+
+
+def sheet_with(campaign: dict[str, Path], path: Path, **columns: dict[str, object]) -> Path:
+    """Write the sheet with more columns, whose cells are given by run."""
+    lines = campaign["samples"].read_text(encoding="utf-8").splitlines()
+    rows = [line.split("\t") for line in lines]
+    for name, cells in columns.items():
+        rows[0].append(name.replace("_", " "))
+        for row in rows[1:]:
+            row.append(str(cells.get(row[0], "")))
+    path.write_text("\n".join("\t".join(row) for row in rows) + "\n", encoding="utf-8")
+    return path
+
+
+def test_a_diluted_calibrator_holds_its_amount_over_the_dilution(
+    campaign: dict[str, Path], quantify: Quantify, tmp_path: Path
+) -> None:
+    lines = campaign["samples"].read_text(encoding="utf-8").splitlines()
+    of_run = {line.split("\t")[0]: line.split("\t") for line in lines}
+    of_run["cal3"][3] = "250"  # diluted 1 in 10
+    of_run["run"].append("dilution")
+    for name, cells in of_run.items():
+        if name != "run":
+            cells.append("10" if name == "cal3" else "")
+    sheet = tmp_path / "diluted.tsv"
+    sheet.write_text("\n".join("\t".join(cells) for cells in of_run.values()), encoding="utf-8")
+    found = quantify("--internal-standard", "390", samples=sheet)
+    points = found["calibration_points"].set_index("run")
+    assert points.loc["cal3", "known_amount"] == 250.0
+    assert points.loc["cal3", "amount"] == pytest.approx(250.0, rel=0.05)
+    assert points.loc["cal3", "used"] and pd.isna(points.loc["cal3", "flag"])
+    assert found["calibration_curves"]["r2"][0] > 0.999
+
+
+def test_blanks_without_standard_count_with_the_standard_of_the_other_runs(quantify: Quantify, tmp_path: Path) -> None:
+    made = [
+        SyntheticRun(run.name, run.type, 0.0 if run.type == "blank" else run.standard, run.drug + 2000.0, run.amount)
+        for run in runs()
+        if run.name not in ("no_standard", "bad_ratio")
+    ]
+    folder = tmp_path / "solvent"
+    folder.mkdir()
+    paths = write_campaign(folder, made)
+    options = ["--internal-standard", "390", "--compounds", str(_named(tmp_path))]
+    amounts = quantify(*options, **paths)["amounts"].set_index("run")
+    assert "like blanks" in amounts.loc["negative", "flag"]
+    subtracted = quantify(*options, "--blanks", "subtract", **paths)
+    assert subtracted["amounts"].set_index("run").loc["negative", "response"] < 0.01
+    assert amounts.loc["negative", "response"] == pytest.approx(0.02, rel=0.3)
+
+
+def test_the_drift_of_the_amounts_is_corrected_if_so_set(quantify: Quantify, tmp_path: Path) -> None:
+    """The compound's signal halves along the sequence, and that of the standard does not."""
+    rng = np.random.default_rng(4)
+    kinds = [("pooled_qc", None)]
+    for level in LEVELS:
+        kinds += [("calibrator", level), ("sample", 60.0), ("sample", 60.0), ("pooled_qc", None)]
+    made = []
+    for place, (kind, amount) in enumerate(kinds):
+        factor = 2.0 ** -(place / len(kinds)) * np.exp(rng.normal(0, 0.01))
+        height = 900 * (40.0 if kind == "pooled_qc" else amount) * factor
+        known = amount if kind == "calibrator" else None
+        made.append(SyntheticRun(f"r{place}", kind, 1e5, height, known))
+    folder = tmp_path / "drifting"
+    folder.mkdir()
+    paths = write_campaign(folder, made)
+    options = ["--internal-standard", "390", "--compounds", str(_named(tmp_path)), "--curve", "linear"]
+    plain, corrected = (quantify(*options, "--drift", action, **paths) for action in ("areas", "amounts"))
+    samples = [run.name for run in made if run.type == "sample"]
+    spread = {
+        name: found["amounts"].set_index("run").loc[samples, "amount"].astype(float)
+        for name, found in (("plain", plain), ("corrected", corrected))
+    }
+    assert np.abs(spread["plain"] / 60 - 1).max() > 0.2
+    assert np.abs(spread["corrected"] / 60 - 1).max() < 0.07
+    assert plain["amounts"]["drift_factor"].isna().all()
+    factors = corrected["amounts"].set_index("run")["drift_factor"]
+    assert factors.iloc[0] / factors.iloc[-1] == pytest.approx(2.0, rel=0.1)
+    assert "pooled QC samples" in corrected["calibration_curves"]["drift"][0]
+    assert pd.isna(plain["calibration_curves"]["drift"][0])
+
+
+def test_two_compounds_in_one_peak_are_flagged(quantify: Quantify, tmp_path: Path) -> None:
+    table = tmp_path / "compounds.csv"
+    table.write_text("name,rt_s,quantifier\netizolam,615,342\nanother,614,342\nstandard,390,140\n")
+    amounts = quantify("--compounds", str(table))["amounts"]
+    shared = amounts[amounts["flag"].str.contains("shared peak", na=False)]
+    assert set(shared["compound"]) == {"etizolam", "another"}
+    detected = amounts[(amounts["compound"] == "etizolam") & amounts["rt_s"].notna()]
+    assert set(detected["run"]) == set(shared["run"])
+
+
+def test_an_amount_of_a_compound_that_is_unknown_is_said(
+    campaign: dict[str, Path], quantify: Quantify, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sheet = sheet_with(campaign, tmp_path / "sheet.tsv", amount_etizolm={"cal1": 5.0})
+    quantify("--internal-standard", "390", samples=sheet)
+    assert "the column 'amount etizolm' holds amounts of a compound that is not quantified" in caplog.text
+
+
+def test_one_calibrator_is_enough_for_a_response_factor(
+    campaign: dict[str, Path], quantify: Quantify, tmp_path: Path
+) -> None:
+    lines = campaign["samples"].read_text(encoding="utf-8").splitlines()
+    kept = [line for line in lines if not line.startswith(("cal", "qc")) or line.startswith("cal4")]
+    sheet = tmp_path / "one.tsv"
+    sheet.write_text("\n".join(kept), encoding="utf-8")
+    areas = tmp_path / "areas.parquet"
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    from spectus import tables
+
+    table = pq.read_table(campaign["peak_areas"])
+    wanted = [line.split("\t")[0] for line in kept[1:]]
+    tables.write(table.filter(pc.is_in(table["run"], pc.cast(wanted, "string"))), areas, tables.PEAK_AREAS)
+    options = ["--internal-standard", "390", "--compounds", str(_named(tmp_path))]
+    auto = quantify(*options, samples=sheet, peak_areas=areas)["calibration_curves"]
+    assert auto["reason"][0] == "calibrators with a response have 1 amounts, 3 are needed (1 for a proportional curve)"
+    found = quantify(*options, "--curve", "proportional", samples=sheet, peak_areas=areas)
+    amounts = found["amounts"].set_index("run")
+    assert amounts.loc["s2", "amount"] == pytest.approx(33, rel=0.05)
+    assert amounts.loc["s2", ["amount_low", "amount_high"]].isna().all()
+    (curve,) = found["calibration_curves"].to_dict("records")
+    assert (curve["model"], curve["freedom"], curve["intercept"]) == ("proportional", 0, 0.0)
+    read = {name: pq.read_table(tmp_path / f"{name}.parquet") for name in ("amounts", *TABLES)}
+    (series,) = plot_series(read)["calibration"]
+    assert series["equation"].startswith("y = 0.00") and series["curve"]["low"] == series["curve"]["high"]

@@ -24,7 +24,7 @@ from spectus.identify.settings import IdentifySettings, SearchSettings
 from spectus.raw.read import read_run as _read_run
 from spectus.raw.run import Run
 
-__all__ = ["deconvolve", "denovo", "identify", "predict", "read_run", "search"]
+__all__ = ["deconvolve", "denovo", "identify", "predict", "quantify", "read_run", "search"]
 
 Spectra = str | Path | pd.DataFrame | tuple[ArrayLike, ArrayLike]
 """Spectra: a file, a data frame with the columns mz and intensity, or one spectrum as a pair of arrays."""
@@ -228,6 +228,74 @@ def identify(
             identify_queries(path, hits, proposed, out, IdentifySettings(**settings), reranker)
 
     return _run_stage(queries, run, tables.CANDIDATES)
+
+
+def quantify(
+    features: str | Path | pd.DataFrame, peak_areas: str | Path | pd.DataFrame, samples: str | Path | pd.DataFrame, *,
+    runs: Sequence[str | Path] = (), compounds: str | Path | pd.DataFrame | None = None,
+    hits: Sequence[str | Path] = (), **settings: Any,
+) -> dict[str, pd.DataFrame]:  # fmt: skip
+    """Calculate amounts, compare features with blanks, and check runs and features by QC samples.
+
+    Parameters
+    ----------
+    features, peak_areas
+        Tables of the stage align: files or data frames.
+    samples
+        Sample sheet: a file, or a data frame with the columns run, path and type, and for amounts the column amount.
+    runs
+        Tables of runs, which name the mzML files. Without them there are no amounts.
+    compounds
+        Table of compounds: a file, or a data frame with the column name and any of feature, rt_s, rt_min, quantifier,
+        qualifiers and internal_standard. None: the features that follow the calibrators.
+    hits
+        Tables of library hits or candidates, by which compounds and the standard are found by name.
+    settings
+        Fields of `spectus.quantitation.settings.QuantifySettings`, for example `internal_standard="390.5"`, and
+        `chunk_runs`: neighbors in the sheet that share blanks if it has no batches.
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        The tables AMOUNTS, CALIBRATION_CURVES, CALIBRATION_POINTS, BLANK_VERDICTS, CORRECTED_AREAS, QC_RUNS and
+        QC_FEATURES by their names in lower case.
+    """
+    from spectus.quantitation.quantify import TABLES, QuantifyInputs, quantify_campaign
+    from spectus.quantitation.settings import QuantifySettings
+
+    with tempfile.TemporaryDirectory(prefix="spectus.") as name:
+        folder = Path(name)
+        inputs = QuantifyInputs(
+            _table_file(features, folder / "features.parquet", tables.FEATURES),
+            _table_file(peak_areas, folder / "peak_areas.parquet", tables.PEAK_AREAS),
+            _sheet_file(samples, folder / "samples.tsv"), tuple(map(Path, runs)),
+            None if compounds is None else _sheet_file(compounds, folder / "compounds.tsv"), tuple(map(Path, hits)),
+            settings.pop("chunk_runs", QuantifyInputs.chunk_runs),
+        )  # fmt: skip
+        quantify_campaign(inputs, QuantifySettings(**settings), folder / "amounts.parquet")
+        schemas = {"amounts": tables.AMOUNTS, **TABLES}
+        return {key: tables.read(folder / f"{key}.parquet", schema).to_pandas() for key, schema in schemas.items()}
+
+
+def _table_file(table: str | Path | pd.DataFrame, path: Path, schema: pa.Schema) -> Path:
+    """Write a data frame as a table of a schema, or give the file that was named."""
+    if isinstance(table, str | Path):
+        return Path(table)
+    rows = table[[name for name in schema.names if name in table.columns]]
+    if missing := [field.name for field in schema if not field.nullable and field.name not in rows.columns]:
+        raise InputError("data frame", f"lacks the columns {', '.join(missing)}", "give the table of the stage align")
+    found = pa.Table.from_pandas(rows, preserve_index=False)
+    columns = {name: found[name].cast(schema.field(name).type) for name in found.column_names}
+    tables.write(tables.table(schema, columns), path, schema)
+    return path
+
+
+def _sheet_file(table: str | Path | pd.DataFrame, path: Path) -> Path:
+    """Write a data frame as a sheet, or give the file that was named."""
+    if isinstance(table, str | Path):
+        return Path(table)
+    table.to_csv(path, sep="\t", index=False)
+    return path
 
 
 def _run_stage(queries: Spectra, run: Callable[[Path, Path], None], schema: pa.Schema) -> pd.DataFrame:

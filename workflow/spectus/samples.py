@@ -73,7 +73,10 @@ class _Row(NamedTuple):
 
 
 def sheet_notes(path: Path) -> list[str]:
-    """Give one line for each old name of a type that a sheet uses, and for each column that looks misspelled.
+    """Give one line for what may be a mistake in a sheet.
+
+    That is an old name of a type, a column that looks misspelled, a calibrator without an amount, and an amount that is
+    not used, because the run is no calibrator and no QC sample.
 
     Parameters
     ----------
@@ -87,7 +90,31 @@ def sheet_notes(path: Path) -> list[str]:
         near = [] if name in _columns() else get_close_matches(name.lower(), _columns(), n=1, cutoff=_SIMILAR)
         if near and near[0] not in rows[0].cells:
             notes.append(f"{path}: the column {name!r} is carried as text; write {near[0]!r} if it is meant")
-    return notes
+    return notes + _amount_notes(path, rows)
+
+
+def _amount_notes(path: Path, rows: Sequence[_Row]) -> list[str]:
+    """Say which calibrators have no amount, and which other runs have one."""
+    without, unused = list[str](), list[str]()
+    for row in rows:
+        kind = row.cells.get("type", "").lower()
+        known = any(
+            number_in(cell) is not None and re.match(r"amount(?![^ _])", name.lower())
+            for name, cell in row.cells.items()
+        )
+        if kind == "calibrator" and not known:
+            without.append(row.cells["run"])
+        elif known and TYPES.get(kind, kind) not in ("calibrator", "qc"):
+            unused.append(row.cells["run"])
+    said = ((without, "a calibrator without an amount fits no curve"),
+            (unused, "the amount is not used, because the type is neither calibrator nor qc"))  # fmt: skip
+    return [f"{path}: {words}: {_few(names)}" for names, words in said if names]
+
+
+def _few(names: Sequence[str]) -> str:
+    """Name the first three, and say how many more there are."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
 
 
 def read_samples(path: Path) -> list[Sample]:

@@ -279,7 +279,10 @@ AMOUNTS = pa.schema(
         _field("area", pa.float64(), "area of the quantifier ion, counts x s; null if the run has no mzML"),
         _field("snr", pa.float64(), "height of the quantifier ion over its noise"),
         _field("standard_area", pa.float64(), "area of the internal standard's ion, counts x s"),
-        _field("response", pa.float64(), "area over the standard's area; the area itself without a standard"),
+        _field(
+            "response", pa.float64(), "area over the standard's area, if any, and drift_factor; less the blanks if so set"
+        ),
+        _field("drift_factor", pa.float64(), "drift of the response by pooled QC samples; null if not to be corrected"),
         _field("qualifier_error", pa.float64(), "largest relative deviation of a qualifier ratio; null without any"),
     ]
 )
@@ -296,7 +299,7 @@ CALIBRATION_CURVES = pa.schema(
         _field(
             "qualifier_ratio", pa.list_(pa.float64()), "their areas over that of the quantifier, in the calibrators"
         ),
-        _field("model", pa.string(), "'linear' or 'quadratic'; null without a curve"),
+        _field("model", pa.string(), "'linear', 'quadratic' or 'proportional'; null without a curve"),
         _field("weighting", pa.string(), "weights of the calibrators: 'equal', '1/x' or '1/x2'"),
         _field("intercept", pa.float64(), "c0 of response = c0 + c1 amount + c2 amount^2"),
         _field("slope", pa.float64(), "c1"),
@@ -313,6 +316,7 @@ CALIBRATION_CURVES = pa.schema(
         _field("loq", pa.float64(), "limit of quantitation, in the unit of the amounts"),
         _field("limit_basis", pa.string(), "what lod and loq rest on, with the formula's source"),
         _field("loo_error", pa.float64(), "mean relative error of calibrators calculated back without themselves"),
+        _field("drift", pa.string(), "whether the drift of the responses was corrected; null if not to be corrected"),
         _field("unit", pa.string(), "unit of the amounts"),
         _field("reason", pa.string(), "why there is no curve, or what is unusual; null otherwise"),
     ]

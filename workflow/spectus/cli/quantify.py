@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         {
             "internal_standard": "internal standard: a feature, a retention time in s, or a name",
             "unit": "unit of the amounts in the sheet",
-            "curve": "model of the calibration curves: auto, linear or quadratic",
+            "curve": "model of the calibration curves: auto, linear, quadratic or proportional (through zero)",
             "weighting": "weights of the calibrators: auto, equal, 1/x or 1/x2",
             "confidence": "level of the intervals of amounts, 0-1",
             "qualifiers": "qualifier ions of a compound",
@@ -48,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "rt_tolerance": "largest distance of a peak from the expected time, s",
             "qc_tolerance": "largest relative error of a calibrator or QC sample",
             "blanks": "what is done with the area of the blanks: flag or subtract",
+            "drift": "what the drift in pooled QC samples corrects: areas (of features only) or amounts too",
             "min_blank_ratio": "smallest ratio of a sample's area to the mean of the blanks",
             "standard_area_factor": "largest factor between a run's internal-standard area and the median",
             "max_cv": "largest coefficient of variation of a feature in pooled QC samples",

@@ -2,12 +2,14 @@
 
 A feature is one small molecule (SML) and one small molecule feature (SMF); each of its candidates is one piece of
 evidence (SME). Electron ionization has no precursor ion, so the experimental m/z is that of the base peak, and the
-theoretical m/z of a candidate is that of its molecular ion.
+theoretical m/z of a candidate is that of its molecular ion. The abundances are peak areas. Amounts from calibration
+curves are in optional columns of the small molecules; a compound without a feature is a small molecule of its own.
 """
 
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,10 @@ _SME_COLUMNS = (
 )  # fmt: skip
 
 
+_AMOUNT_COLUMNS = ("amount", "amount_low", "amount_high", "flag")
+"""Columns of the table of amounts that each assay has as optional columns."""
+
+
 def write_mztab(results: ExportedResults, path: Path) -> None:
     """Write the results as mzTab-M 2.0."""
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as handle:
@@ -67,17 +73,23 @@ def _rows(results: ExportedResults, name: str) -> Iterator[list[str]]:
     groups = _run_groups(results.runs)
     yield from (["MTD", key, value] for key, value in _metadata(results, groups, name))
     yield from _comments()
+    amounts = _Amounts.of(results)
+    if amounts.compounds:
+        yield ["COM", "opt_assay[n]_amount is from a calibration curve, in the unit of opt_global_amount_unit."]
     assays = [f"abundance_assay[{number}]" for number in range(1, len(results.runs) + 1)]
     variables = range(1, len(groups) + 1)
     yield []
     yield [
         "SMH", *_SML_COLUMNS, *assays, *(f"abundance_study_variable[{number}]" for number in variables),
         *(f"abundance_variation_study_variable[{number}]" for number in variables),
-        "opt_global_feature", "opt_global_inchikey", "opt_global_cas",
+        "opt_global_feature", "opt_global_inchikey", "opt_global_cas", *amounts.columns(len(results.runs)),
     ]  # fmt: skip
     with quiet_rdkit():
         for number, feature in enumerate(results.features, 1):
-            yield ["SML", *_sml_row(results, feature, number, groups)]
+            yield ["SML", *_sml_row(results, feature, number, groups), *amounts.cells(feature["feature"])]
+        for number, compound in enumerate(amounts.alone, len(results.features) + 1):
+            nulls = ["null"] * (len(results.runs) + 2 * len(groups) + 3)
+            yield ["SML", *_sml_row_of_compound(compound, number), *nulls, *amounts.cells_of(compound)]
         yield []
         yield ["SFH", *_SMF_COLUMNS, *assays, "opt_global_retention_index"]
         evidence = 0
@@ -95,6 +107,78 @@ def _rows(results: ExportedResults, name: str) -> Iterator[list[str]]:
             for candidate in results.candidates[feature["feature"]]:
                 evidence += 1
                 yield ["SME", str(evidence), *_sme_row(results, feature, candidate)]
+
+
+@dataclass(frozen=True)
+class _Amounts:
+    """Amounts by compound.
+
+    Attributes
+    ----------
+    runs
+        Names of the runs.
+    compounds
+        Rows of the table of amounts by compound and run.
+    compound_of
+        The compound that each feature is.
+    alone
+        Compounds that have no feature, or whose feature is another compound already.
+    """
+
+    runs: Sequence[str]
+    compounds: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    compound_of: Mapping[str, str]
+    alone: Sequence[str]
+
+    @classmethod
+    def of(cls, results: ExportedResults) -> "_Amounts":
+        """Collect the amounts of a campaign."""
+        compounds: defaultdict[str, dict[str, Mapping[str, Any]]] = defaultdict(dict)
+        compound_of: dict[str, str] = {}
+        known = {feature["feature"] for feature in results.features}
+        for row in results.quantitation.rows.get("amounts", ()):
+            compounds[row["compound"]][row["run"]] = row
+            if row["feature"] in known:
+                compound_of.setdefault(row["feature"], row["compound"])
+        placed = set(compound_of.values())
+        return cls(
+            [run["run"] for run in results.runs], compounds, compound_of,
+            [compound for compound in compounds if compound not in placed],
+        )  # fmt: skip
+
+    def columns(self, n_assays: int) -> list[str]:
+        """Return the names of the optional columns; none without amounts."""
+        if not self.compounds:
+            return []
+        of_assays = [f"opt_assay[{n}]_{_optional(name)}" for n in range(1, n_assays + 1) for name in _AMOUNT_COLUMNS]
+        return ["opt_global_compound", "opt_global_amount_unit", *of_assays]
+
+    def cells(self, feature: str) -> list[str]:
+        """Return the optional cells of a feature."""
+        compound = self.compound_of.get(feature)
+        if compound is not None:
+            return self.cells_of(compound)
+        return ["null"] * len(self.columns(len(self.runs)))
+
+    def cells_of(self, compound: str) -> list[str]:
+        """Return the optional cells of a compound."""
+        rows = self.compounds[compound]
+        unit = next((row["unit"] for row in rows.values() if row["unit"]), None)
+        cells = [_text(compound), _text(unit)]
+        for run in self.runs:
+            row = rows.get(run, {})
+            cells += [_number(row.get(name)) for name in _AMOUNT_COLUMNS[:-1]] + [_text(row.get("flag"))]
+        return cells
+
+
+def _optional(column: str) -> str:
+    return column if column.startswith("amount") else f"amount_{column}"
+
+
+def _sml_row_of_compound(compound: str, number: int) -> list[str]:
+    """Return the first cells of a small molecule that was quantified by its time and ions and is no feature."""
+    known = {"SML_ID": str(number), "chemical_name": _list_text(compound)}
+    return [known.get(column, "null") for column in _SML_COLUMNS]
 
 
 def _comments() -> Iterator[list[str]]:

@@ -1,5 +1,6 @@
 """Amounts of compounds in all runs: responses, calibration curves, intervals and flags."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from spectus import tables
-from spectus.quantitation.calibration import FEWEST_LEVELS, LOD_BASIS, Curve, choose_curve
+from spectus.quantitation.calibration import LOD_BASIS, Curve, choose_curve, fewest_levels
 from spectus.quantitation.campaign import CampaignRuns
+from spectus.quantitation.drift import ResponseDrift, response_drift
 from spectus.quantitation.measure import Measured, Sought
 from spectus.quantitation.settings import QuantifySettings
 from spectus.types import Flags, Floats
@@ -52,6 +54,23 @@ class Quantified:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray(np.where(there, self.measured.area / standard.area, np.nan))
 
+    def blank_response(self, batch: Sequence[str], blanks: Flags) -> Floats:
+        """Return the responses of the blanks, (n_runs,); NaN for other runs.
+
+        Blanks without the internal standard, such as pure solvent, are normalized by the median area of the standard in
+        the other runs of their batch, if no blank of the batch has the standard.
+        """
+        found = np.where(blanks, self.response, np.nan)
+        standard = self.standard_measured
+        if standard is None:
+            return found
+        area = np.where(standard.detected & (standard.area > 0), standard.area, np.nan)
+        for name in dict.fromkeys(batch):
+            own = np.array([other == name for other in batch], dtype=bool)
+            if not np.isfinite(found[own]).any() and np.isfinite(area[own]).any():
+                found[own & blanks] = self.measured.area[own & blanks] / np.nanmedian(area[own])
+        return found
+
 
 @dataclass(frozen=True)
 class _Calibrated:
@@ -61,10 +80,16 @@ class _Calibrated:
     ----------
     quantified
         The compound.
+    drift
+        Drift of the responses; None if it is not to be corrected.
     response
-        (n_runs,) responses, less that of the blanks if so set.
+        (n_runs,) responses over the drift, less that of the blanks if so set.
+    whole_response
+        (n_runs,) the same with that of the blanks.
     blank_response
-        (n_runs,) mean response of the blanks of the same batch; NaN without blanks.
+        (n_runs,) mean response of the blanks of the same batch, over the drift; NaN without blanks.
+    dilution
+        (n_runs,) factors on the amounts found.
     curves
         Curve of each batch that has calibrators, and of all runs; None where there is no curve.
     batch
@@ -76,8 +101,11 @@ class _Calibrated:
     """
 
     quantified: Quantified
+    drift: ResponseDrift | None
     response: Floats
+    whole_response: Floats
     blank_response: Floats
+    dilution: Floats
     curves: Mapping[str, Curve | None]
     batch: Sequence[str]
     used: Flags
@@ -111,11 +139,13 @@ def amounts_of(
     amounts: list[dict[str, Any]] = []
     curves: list[dict[str, Any]] = []
     points: list[dict[str, Any]] = []
-    for compound in compounds:
+    for compound, shared in zip(compounds, shared_peaks(compounds, len(runs.runs)), strict=True):
         calibrated = _calibrated(compound, runs, settings)
         rows = [_amount_row(calibrated, runs, place, limits, settings) for place in range(len(runs.runs))]
+        for place in np.flatnonzero(shared).tolist():
+            rows[place]["flag"] = _joined([*filter(None, [rows[place]["flag"]]), "shared peak"])
         amounts += [row | {"unit": unit} for row in rows]
-        curves += [row | {"unit": unit} for row in _curve_rows(calibrated, runs)]
+        curves += [row | {"unit": unit} for row in _curve_rows(calibrated, runs, settings)]
         points += _point_rows(calibrated, runs, rows, settings)
     return (
         tables.table(tables.AMOUNTS, amounts),
@@ -124,11 +154,39 @@ def amounts_of(
     )
 
 
+def shared_peaks(compounds: Sequence[Quantified], n_runs: int) -> Flags:
+    """Tell in which runs two compounds took the same peak of the same ion, (n_compounds, n_runs).
+
+    Parameters
+    ----------
+    compounds
+        The compounds.
+    n_runs
+        Number of runs.
+    """
+    keys = [
+        [
+            (run, round(compound.measured.ions.quantifier), float(compound.measured.rt_s[run]))
+            if compound.measured.ions and compound.measured.detected[run]
+            else None
+            for run in range(n_runs)
+        ]
+        for compound in compounds
+    ]
+    counts = Counter(key for row in keys for key in row if key)
+    return np.array([[counts[key] > 1 for key in row] for row in keys], dtype=bool).reshape(len(compounds), n_runs)
+
+
 def _calibrated(compound: Quantified, runs: CampaignRuns, settings: QuantifySettings) -> _Calibrated:
-    measured, known = compound.measured, compound.known
+    measured = compound.measured
     batch = [run.sample.batch or ALL_RUNS for run in runs.runs]
-    blank_response = _blank_response(compound.response, batch, runs.of_type("blank"))
-    response = compound.response
+    known = compound.known / runs.dilutions  # in the solution that was injected
+    drift = None
+    if settings.drift == "amounts":
+        drift = response_drift(compound.response, runs.injections, runs.of_type("pooled_qc"))
+    factor = drift.factor if drift else np.ones(len(known))
+    blank_response = _mean_of_blanks(compound.blank_response(batch, runs.of_type("blank")) / factor, batch)
+    response = whole_response = np.asarray(compound.response / factor)
     if settings.blanks == "subtract":
         response = np.asarray(np.maximum(response - np.nan_to_num(blank_response), 0.0))
     usable = np.isfinite(response) & np.isfinite(known) & (measured.detected | (known == 0))
@@ -136,7 +194,8 @@ def _calibrated(compound: Quantified, runs: CampaignRuns, settings: QuantifySett
     of_batch = {
         name: used & np.array([own == name for own in batch], dtype=bool) for name in dict.fromkeys(batch) if name
     }
-    groups = {name: rows for name, rows in of_batch.items() if len(np.unique(known[rows])) >= FEWEST_LEVELS}
+    fewest = fewest_levels(settings.curve)
+    groups = {name: rows for name, rows in of_batch.items() if len(np.unique(known[rows])) >= fewest}
     if len(groups) < len(set(batch)):
         groups[ALL_RUNS] = used
     curves = {
@@ -146,16 +205,18 @@ def _calibrated(compound: Quantified, runs: CampaignRuns, settings: QuantifySett
     keys = [name if name in groups else ALL_RUNS for name in batch]
     ratios = measured.qualifier_ratios(used if used.any() else np.ones(len(known), dtype=bool))
     errors = measured.qualifier_errors(ratios)
-    return _Calibrated(compound, response, blank_response, curves, keys, used, ratios, errors)
+    return _Calibrated(
+        compound, drift, response, whole_response, blank_response, runs.dilutions, curves, keys, used, ratios, errors
+    )
 
 
-def _blank_response(response: Floats, batch: Sequence[str], blanks: Flags) -> Floats:
+def _mean_of_blanks(blank_response: Floats, batch: Sequence[str]) -> Floats:
     """Return the mean response of the blanks of each run's batch, (n_runs,); of all blanks if the batch has none."""
-    everywhere = response[blanks & np.isfinite(response)]
-    found = np.full(len(response), everywhere.mean() if len(everywhere) else np.nan)
+    everywhere = blank_response[np.isfinite(blank_response)]
+    found = np.full(len(blank_response), everywhere.mean() if len(everywhere) else np.nan)
     for name in set(batch):
         own = np.array([other == name for other in batch], dtype=bool)
-        of_batch = response[own & blanks & np.isfinite(response)]
+        of_batch = blank_response[own & np.isfinite(blank_response)]
         if len(of_batch):
             found[own] = of_batch.mean()
     return found
@@ -178,13 +239,14 @@ def _amount_row(
         "snr": _or_none(measured.snr[place]),
         "standard_area": None if standard is None else _or_none(standard.area[place]),
         "response": _or_none(response),
+        "drift_factor": float(calibrated.drift.factor[place]) if calibrated.drift else None,
         "qualifier_error": _or_none(calibrated.errors[place]),
     }
     flags = list(_measurement_flags(calibrated, place, bool(limits[place]), settings))
     if curve is None:
         return row | {"flag": _joined([*flags, "no curve"])}
     if np.isfinite(response):
-        dilution = run.sample.dilution or 1.0
+        dilution = float(calibrated.dilution[place])
         found, more = _amount(curve, response, bool(measured.detected[place]), settings.confidence)
         row |= {name: None if value is None else value * dilution for name, value in found.items()}
         flags += more
@@ -210,7 +272,7 @@ def _amount(curve: Curve, response: float, detected: bool, confidence: float) ->
         flags.append("below the calibrators")
     if not amount <= curve.high:
         flags.append("above the calibrators")
-    return {"amount": _or_none(amount), "amount_low": low, "amount_high": _or_none(high)}, flags
+    return {"amount": _or_none(amount), "amount_low": _or_none(low), "amount_high": _or_none(high)}, flags
 
 
 def _measurement_flags(
@@ -233,7 +295,7 @@ def _measurement_flags(
     if calibrated.errors[place] > settings.qualifier_tolerance:
         yield "qualifier ratio"
     blank = calibrated.blank_response[place]
-    if np.isfinite(blank) and calibrated.quantified.response[place] < settings.min_blank_ratio * blank:
+    if np.isfinite(blank) and calibrated.whole_response[place] < settings.min_blank_ratio * blank:
         yield "like blanks"
 
 
@@ -244,7 +306,7 @@ def _misses(amount: float | None, known: float, settings: QuantifySettings) -> b
     return amount is None or abs(amount / known - 1) > settings.qc_tolerance
 
 
-def _curve_rows(calibrated: _Calibrated, runs: CampaignRuns) -> Iterator[dict[str, Any]]:
+def _curve_rows(calibrated: _Calibrated, runs: CampaignRuns, settings: QuantifySettings) -> Iterator[dict[str, Any]]:
     compound, ions = calibrated.quantified, calibrated.quantified.measured.ions
     for batch, curve in calibrated.curves.items():
         row: dict[str, Any] = {
@@ -257,9 +319,10 @@ def _curve_rows(calibrated: _Calibrated, runs: CampaignRuns) -> Iterator[dict[st
             "qualifier_mz": list(ions.qualifiers) if ions else None,
             "qualifier_ratio": [float(ratio) for ratio in calibrated.ratios] if ions else None,
             "n_calibrators": int(calibrated.used.sum()),
+            "drift": calibrated.drift.note if calibrated.drift else None,
         }
         if curve is None:
-            yield row | {"reason": _no_curve(calibrated, runs)}
+            yield row | {"reason": _no_curve(calibrated, runs, settings)}
             continue
         lod, loq = curve.limits
         c0, c1, c2 = (float(value) for value in curve.coefficients)
@@ -271,20 +334,20 @@ def _curve_rows(calibrated: _Calibrated, runs: CampaignRuns) -> Iterator[dict[st
             "curvature": c2,
             "r2": _or_none(curve.r2),
             "weighted_r2": _or_none(curve.weighted_r2),
-            "residual_sd": float(np.sqrt(curve.variance)),
-            "covariance": [float(value) for value in curve.covariance.ravel()],
+            "residual_sd": _or_none(float(np.sqrt(curve.variance))),
+            "covariance": [float(value) for value in curve.covariance.ravel()] if curve.freedom else None,
             "freedom": curve.freedom,
             "n_calibrators": curve.n_calibrators,
             "amount_min": curve.low,
             "amount_max": curve.high,
             "lod": _or_none(lod),
             "loq": _or_none(loq),
-            "limit_basis": LOD_BASIS,
+            "limit_basis": LOD_BASIS if np.isfinite(lod) else None,
             "loo_error": _or_none(curve.error),
         }
 
 
-def _no_curve(calibrated: _Calibrated, runs: CampaignRuns) -> str:
+def _no_curve(calibrated: _Calibrated, runs: CampaignRuns, settings: QuantifySettings) -> str:
     """Say why there is no curve."""
     compound = calibrated.quantified
     stated = runs.of_type("calibrator") & np.isfinite(compound.known)
@@ -292,9 +355,11 @@ def _no_curve(calibrated: _Calibrated, runs: CampaignRuns) -> str:
         return "no feature or ion was found for the compound"
     if not stated.any():
         return "no calibrator of the sheet has an amount"
-    if len(np.unique(compound.known[calibrated.used])) < FEWEST_LEVELS:
-        levels = len(np.unique(compound.known[calibrated.used]))
-        return f"calibrators with a response have {levels} amounts, {FEWEST_LEVELS} are needed"
+    fewest = fewest_levels(settings.curve)
+    levels = len(np.unique((compound.known / calibrated.dilution)[calibrated.used]))
+    if levels < fewest:
+        why = f"calibrators with a response have {levels} amounts, {fewest} are needed"
+        return why if settings.curve == "proportional" or not levels else f"{why} (1 for a proportional curve)"
     return "the response does not rise with the amount"
 
 
@@ -317,12 +382,13 @@ def _point_rows(
             "flag": rows[place]["flag"],
         }
         if curve is not None and np.isfinite(response):
-            fitted, dilution = float(curve.response(amount)), run.sample.dilution or 1.0
+            dilution = float(calibrated.dilution[place])
+            fitted = float(curve.response(amount / dilution))
             found = _or_none(curve.amount(response))
             row |= {
                 "fitted": fitted,
                 "residual": response - fitted,
-                "weighted_residual": (response - fitted) / curve.deviation(amount),
+                "weighted_residual": _or_none((response - fitted) / curve.deviation(amount / dilution)),
                 "amount": None if found is None else found * dilution,
                 "relative_error": None if found is None or not amount else found * dilution / amount - 1,
             }

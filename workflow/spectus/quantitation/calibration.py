@@ -13,7 +13,8 @@ from spectus.types import Floats
 _POWER = {"equal": 0.0, "1/x": 1.0, "1/x2": 2.0}
 """Power of the amount by which the weight of a calibrator falls."""
 
-_DEGREE = {"linear": 1, "quadratic": 2}
+_POWERS = {"proportional": (1,), "linear": (0, 1), "quadratic": (0, 1, 2)}
+"""Powers of the amount in each model."""
 
 _LOD_FACTOR = 3.3
 """Limit of detection in standard deviations of the response over the slope (ICH Q2(R2), 2023, 3.2.3.3)."""
@@ -23,6 +24,9 @@ _LOQ_FACTOR = 10.0
 
 FEWEST_LEVELS = 3
 """Fewest amounts of the calibrators. A straight line through three points leaves one degree of freedom."""
+
+_SINGLE_LEVEL = 1
+"""The same for a proportional curve, which has one coefficient: the response factor."""
 
 _QUADRATIC_LEVELS = 5
 """Fewest amounts for a quadratic curve. Chosen: four leave one degree of freedom, and intervals of no use."""
@@ -58,15 +62,15 @@ class Curve:
     Attributes
     ----------
     model
-        "linear" or "quadratic".
+        "linear", "quadratic" or "proportional".
     weighting
         "equal", "1/x" or "1/x2".
     coefficients
-        (3,) c0, c1, c2; c2 is 0 for a straight line.
+        (3,) c0, c1, c2; c2 is 0 for a straight line, c0 and c2 for a proportional curve.
     covariance
         (3, 3) covariance of the coefficients.
     variance
-        Variance of a response of weight 1 about the curve.
+        Variance of a response of weight 1 about the curve; NaN without degrees of freedom.
     freedom
         Degrees of freedom of the variance.
     r2, weighted_r2
@@ -169,8 +173,10 @@ class Curve:
         Returns
         -------
         low, high : float
-            Amounts; 0 and infinity where the band does not cross the response.
+            Amounts; 0 and infinity where the band does not cross the response; NaN without degrees of freedom.
         """
+        if self.freedom < 1:
+            return float("nan"), float("nan")
         amount = self.amount(response)
         lowest, highest = self._branch
         highest = min(highest, _BAND_BEYOND * float(np.fmax(amount, self.high)))
@@ -218,28 +224,47 @@ def fit_curve(amount: Floats, response: Floats, model: str, weighting: str) -> C
     Parameters
     ----------
     amount, response
-        (n,) calibrators, with at least two more amounts above 0 than the degree of the model.
+        (n,) calibrators, with at least as many amounts as the model has coefficients.
     model
-        "linear" or "quadratic".
+        "linear", "quadratic" or "proportional".
     weighting
         "equal", "1/x" or "1/x2".
     """
-    degree, lowest = _DEGREE[model], float(amount[amount > 0].min())
+    powers, lowest = list(_POWERS[model]), float(amount[amount > 0].min())
     # The amounts are scaled, because their squares would make the matrix of the fit ill-conditioned.
     scale = float(amount.max())
-    design = np.vander(amount / scale, degree + 1, increasing=True)
-    fit = WLS(response, design, weights=weights(amount, weighting, lowest)).fit()
+    design = (amount / scale)[:, None] ** np.array(powers)
+    weight = weights(amount, weighting, lowest)
+    fit = WLS(response, design, weights=weight).fit()
     back = scale ** -np.arange(3.0)
     coefficients, covariance = np.zeros(3), np.zeros((3, 3))
-    coefficients[: degree + 1] = fit.params
-    covariance[: degree + 1, : degree + 1] = fit.cov_params()
-    residual = response - np.polynomial.polynomial.polyval(amount, coefficients * back)
-    r2 = 1.0 - float((residual**2).sum() / ((response - response.mean()) ** 2).sum())
+    coefficients[powers] = fit.params
+    freedom = int(fit.df_resid)
+    variance = float(fit.ssr) / freedom if freedom else float("nan")
+    covariance[np.ix_(powers, powers)] = fit.normalized_cov_params * variance
+    fitted = np.polynomial.polynomial.polyval(amount, coefficients * back)
     return Curve(
-        model, weighting, coefficients * back, covariance * np.outer(back, back), float(fit.scale), int(fit.df_resid),
-        r2,
-        float(fit.rsquared), lowest, float(amount.max()), len(amount),
+        model, weighting, coefficients * back, covariance * np.outer(back, back), variance, freedom,
+        _determination(response, fitted, np.ones(len(amount))), _determination(response, fitted, weight),
+        lowest, float(amount.max()), len(amount),
     )  # fmt: skip
+
+
+def _determination(response: Floats, fitted: Floats, weight: Floats) -> float:
+    """Return the weighted coefficient of determination; NaN for responses that are all equal."""
+    total = float((weight * (response - np.average(response, weights=weight)) ** 2).sum())
+    return 1.0 - float((weight * (response - fitted) ** 2).sum()) / total if total > 0 else float("nan")
+
+
+def fewest_levels(curve: str) -> int:
+    """Return the fewest amounts of the calibrators for a setting `curve`.
+
+    Parameters
+    ----------
+    curve
+        "auto", "linear", "quadratic" or "proportional".
+    """
+    return {"proportional": _SINGLE_LEVEL, "quadratic": FEWEST_LEVELS + 1}.get(curve, FEWEST_LEVELS)
 
 
 def choose_curve(amount: Floats, response: Floats, curve: str = "auto", weighting: str = "auto") -> Curve | None:
@@ -248,14 +273,14 @@ def choose_curve(amount: Floats, response: Floats, curve: str = "auto", weightin
     The error of a choice is the mean relative error of the calibrators, each calculated back from the curve through the
     others (leave-one-out). Weights of 1/x are kept unless others have less than 0.85 of their error. The straight line
     is kept unless the quadratic curve has less than 0.85 of its error. A curve that does not rise over all calibrators
-    is not taken.
+    is not taken. A proportional curve is taken only if it is asked for.
 
     Parameters
     ----------
     amount, response
         (n,) calibrators.
     curve
-        "auto", "linear" or "quadratic".
+        "auto", "linear", "quadratic" or "proportional".
     weighting
         "auto", "equal", "1/x" or "1/x2".
 
@@ -265,11 +290,11 @@ def choose_curve(amount: Floats, response: Floats, curve: str = "auto", weightin
         None if there are too few amounts, or if no curve rises.
     """
     levels = len(np.unique(amount))
-    if levels < FEWEST_LEVELS or not (amount > 0).any():
+    if levels < fewest_levels(curve) or not (amount > 0).any():
         return None
     best: Curve | None = None
     for model in ("linear", "quadratic") if curve == "auto" else (curve,):
-        if model == "quadratic" and levels < (_QUADRATIC_LEVELS if curve == "auto" else FEWEST_LEVELS + 1):
+        if model == "quadratic" and curve == "auto" and levels < _QUADRATIC_LEVELS:
             continue
         found = _best_weighting(
             amount, response, model, ("1/x", "1/x2", "equal") if weighting == "auto" else (weighting,)
@@ -284,7 +309,7 @@ def _best_weighting(amount: Floats, response: Floats, model: str, weightings: tu
     best: Curve | None = None
     for weighting in weightings:
         made = fit_curve(amount, response, model, weighting)
-        if made.rises and made.freedom > 0:
+        if made.rises and (made.freedom > 0 or model == "proportional"):
             made = replace(made, error=back_calculation_error(amount, response, model, weighting))
             if best is None or made.error < _WEIGHTING_GAIN * best.error:
                 best = made
@@ -309,7 +334,7 @@ def back_calculation_error(amount: Floats, response: Floats, model: str, weighti
     errors = []
     for place in np.flatnonzero(amount > 0):
         others = np.arange(len(amount)) != place
-        if len(np.unique(amount[others])) <= _DEGREE[model]:
+        if len(np.unique(amount[others])) < len(_POWERS[model]) or not (amount[others] > 0).any():
             return float("nan")
         found = fit_curve(amount[others], response[others], model, weighting).inverse(float(response[place]))
         error = abs(found / amount[place] - 1)

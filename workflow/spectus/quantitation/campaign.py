@@ -65,6 +65,11 @@ class CampaignRuns:
         """(n_runs,) places in the order of injection."""
         return np.array([run.injection for run in self.runs], dtype=np.int64)
 
+    @property
+    def dilutions(self) -> Floats:
+        """(n_runs,) factors on the amounts found; 1 where the sheet gives none."""
+        return np.array([run.sample.dilution or 1.0 for run in self.runs])
+
     def of_type(self, *types: str) -> Flags:
         """Return which runs have one of these types, (n_runs,)."""
         return np.array([run.sample.type in types for run in self.runs], dtype=bool)

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from scipy import stats
+from scipy.optimize import linear_sum_assignment
 
 from spectus import tables
 from spectus.errors import InputError
+from spectus.nominal_mass import to_nominal_mass
 from spectus.quantitation.campaign import AreaMatrix
 from spectus.samples import number_in, table_rows
 from spectus.types import Flags, Floats
@@ -32,6 +35,15 @@ _SLOPES = (0.5, 2.5)
 
 _BLANK_SHARE = 0.5
 """Largest mean area in blanks of such a feature, as a fraction of that in the lowest calibrators. Chosen."""
+
+_DISTANCE_SD = 0.5
+"""Standard deviation of the distance from a stated time, in tolerances. Chosen: as in the search for the apex."""
+
+_LEAST_ION = 0.01
+"""Least intensity, relative to the base peak, of a quantifier that the user names. Chosen: less is no peak of it."""
+
+_NOT_IT = -1e9
+"""Score of a feature that cannot be a compound, far below that of any other."""
 
 _COUNTER = re.compile(r"(?<=\S)#\d+$")
 """Number that the reader of libraries adds to a name that occurs again."""
@@ -93,16 +105,77 @@ class Features:
     def find(self, text: str, rt_tolerance: float) -> str | None:
         """Return the feature that a text names: its identifier, its retention time in s, or a name of its hits.
 
-        Among several features near a time, the one with the largest area in calibrators, QC samples and samples is it.
-        None if there is none.
+        Among several features near a time, the one with the best score (see `scores`) is it. None if there is none.
         """
         if text in self.names:
             return text
         time = number_in(text)
         if time is None:
             return next(iter(self.hits.get(text.casefold(), ())), None)
-        near = np.flatnonzero(np.abs(self.rt_s - time) <= rt_tolerance)
-        return self.names[int(near[np.argmax(self.strength[near])])] if len(near) else None
+        score = self.scores(Compound(text, rt_s=time), rt_tolerance)
+        best = int(np.argmax(score)) if len(score) else 0
+        return self.names[best] if len(score) and score[best] > _NOT_IT else None
+
+    def scores(self, compound: Compound, rt_tolerance: float) -> Floats:
+        """Return how well each feature fits the time and the quantifier of a compound, (n_features,).
+
+        A score is the logarithm of the area in calibrators, QC samples and samples, times a Gaussian of the distance
+        from the time with half the tolerance as its standard deviation. If the user names the quantifier, the area
+        counts by the intensity of this ion. Features beyond the tolerance or without the ion have -1e9.
+        """
+        found = np.full(len(self.names), _NOT_IT)
+        if compound.rt_s is None:
+            return found
+        distance = np.abs(self.rt_s - compound.rt_s)
+        near = np.flatnonzero(distance <= rt_tolerance)
+        for place in near.tolist():
+            share = 1.0 if compound.quantifier is None else self._intensity_of(place, compound.quantifier)
+            if share >= _LEAST_ION:
+                size = np.log(max(self.strength[place], 1e-300) * share)
+                found[place] = size - 0.5 * (distance[place] / (_DISTANCE_SD * rt_tolerance)) ** 2
+        return found
+
+    def _intensity_of(self, feature: int, ion: float) -> float:
+        mz, intensity = np.asarray(self.mz[feature], dtype=np.float64), np.asarray(self.intensity[feature])
+        same = to_nominal_mass(mz) == to_nominal_mass(np.array([ion]))[0]
+        return float(intensity[same].max(initial=0.0))
+
+
+def assigned_features(compounds: Sequence[Compound], features: Features, rt_tolerance: float) -> list[str | None]:
+    """Find the features of compounds. No two compounds that are given by their times get the same feature.
+
+    The features of those compounds are the assignment with the largest sum of scores (linear_sum_assignment of scipy),
+    so that of two neighbors each gets its own, and not both the larger one.
+
+    Parameters
+    ----------
+    compounds
+        The compounds.
+    features
+        The features.
+    rt_tolerance
+        Largest distance from a stated time, s.
+
+    Returns
+    -------
+    list of str or None
+        A feature for each compound; None where there is none.
+    """
+    found = [
+        compound.feature if compound.feature or compound.rt_s is not None
+        else features.find(compound.name, rt_tolerance)
+        for compound in compounds
+    ]  # fmt: skip
+    timed = [place for place, name in enumerate(found) if name is None and compounds[place].rt_s is not None]
+    if not timed or not len(features.names):
+        return found
+    score = np.array([features.scores(compounds[place], rt_tolerance) for place in timed])
+    taken = {name for name in found if name}
+    score[:, [name in taken for name in features.names]] = _NOT_IT
+    for row, column in zip(*linear_sum_assignment(score, maximize=True), strict=True):
+        if score[row, column] > _NOT_IT:
+            found[timed[row]] = features.names[column]
+    return found
 
 
 def read_compounds(path: Path) -> list[Compound]:
@@ -202,23 +275,31 @@ def following_features(areas: AreaMatrix, amounts: Floats, calibrators: Flags, b
 
 
 def features_by_name(paths: Sequence[Path]) -> dict[str, list[str]]:
-    """Return the features by the names of their library hits or candidates, in lower case, those of best rank first.
+    """Return the features by the names of their library hits or candidates, in lower case, the best first.
+
+    Those of the best rank come first, and among them those with the best score or probability.
 
     Parameters
     ----------
     paths
         Tables of library hits or candidates.
     """
-    rows = sorted((rank, query, name) for path in paths for query, name, rank in _named(path))
+    rows = sorted((rank, -score, query, name) for path in paths for query, name, rank, score in _named(path))
     found: dict[str, list[str]] = {}
-    for _, query, name in rows:
+    for _, _, query, name in rows:
         features = found.setdefault(_COUNTER.sub("", name).casefold(), [])
         if query not in features:
             features.append(query)
     return found
 
 
-def _named(path: Path) -> Iterator[tuple[str, str, int]]:
-    schema = pa.schema([tables.LIBRARY_HITS.field(name) for name in ("query", "name", "rank")])
-    rows = tables.read(path, schema).to_pylist()
-    return ((row["query"], row["name"], row["rank"]) for row in rows if row["name"])
+def _named(path: Path) -> Iterator[tuple[str, str, int, float]]:
+    """Yield query, name, rank and score of the rows that have a name; the score of a candidate is its probability."""
+    both = pa.schema([tables.LIBRARY_HITS.field(name) for name in ("query", "name", "rank")])
+    rows = tables.read(path, both).to_pylist()
+    of_candidates = "probability" in pq.read_schema(path).names
+    score = tables.CANDIDATES.field("probability") if of_candidates else tables.LIBRARY_HITS.field("score")
+    scores = tables.read(path, pa.schema([score]))[score.name].to_pylist()
+    for row, value in zip(rows, scores, strict=True):
+        if row["name"]:
+            yield row["query"], row["name"], row["rank"], value or 0.0

@@ -91,6 +91,43 @@ def drift_of(area: Floats, injection: Ints, qc: Flags) -> Drift:
     return found
 
 
+@dataclass(frozen=True)
+class ResponseDrift:
+    """Drift of the responses of one compound.
+
+    Attributes
+    ----------
+    factor
+        (n_runs,) responses are divided by it; 1 without a correction.
+    note
+        What was corrected, or why nothing was.
+    """
+
+    factor: Floats
+    note: str
+
+
+def response_drift(response: Floats, injection: Ints, qc: Flags) -> ResponseDrift:
+    """Measure the drift of the responses of one compound, as `drift_of` does that of areas.
+
+    Parameters
+    ----------
+    response
+        (n_runs,) area, or area over that of the internal standard; NaN and 0 where there is none.
+    injection
+        (n_runs,) places in the order of injection.
+    qc
+        (n_runs,) which runs are pooled QC samples.
+    """
+    found = drift_of(response[None], injection, qc)
+    why = found.reason[0]
+    if why is not None:
+        return ResponseDrift(found.factor[0], f"not corrected: {why}")
+    change = float(found.factor[0].max() / found.factor[0].min() - 1)
+    n_qc = int((np.nan_to_num(response[qc]) > 0).sum())
+    return ResponseDrift(found.factor[0], f"a drift of {change:.0%} was corrected by {n_qc} pooled QC samples")
+
+
 def _leave_one_out_mean(found: Drift, rows: Ints, pattern: Flags, logs: Floats) -> None:
     n = int(pattern.sum())
     if n > 1:

@@ -90,8 +90,8 @@ def curve_of_row(row: Mapping[str, Any]) -> Curve:
         row["model"],
         row["weighting"],
         np.array([row["intercept"], row["slope"], row["curvature"]]),
-        np.array(row["covariance"]).reshape(3, 3),
-        float(row["residual_sd"]) ** 2,
+        np.full((3, 3), np.nan) if row["covariance"] is None else np.array(row["covariance"]).reshape(3, 3),
+        np.nan if row["residual_sd"] is None else float(row["residual_sd"]) ** 2,
         row["freedom"],
         np.nan if row["r2"] is None else row["r2"],
         np.nan if row["weighted_r2"] is None else row["weighted_r2"],
@@ -106,7 +106,8 @@ def _calibration_entry(
 ) -> dict[str, Any]:
     curve = curve_of_row(row)
     amount = np.linspace(0.0, curve.high * 1.05, _CURVE_POINTS)
-    response, band = curve.response(amount), curve.band(amount, confidence)
+    response = curve.response(amount)
+    band = curve.band(amount, confidence) if curve.freedom else np.zeros(len(amount))
     residual = [None if point["fitted"] in (None, 0) else point["residual"] / abs(point["fitted"]) for point in points]
     copied = ("compound", "batch", "feature", "unit", "model", "weighting", "r2", "lod", "loq", "standard")
     return {name: _short(row[name]) for name in copied} | {
@@ -200,6 +201,8 @@ def qc_series(runs: Sequence[Mapping[str, Any]], features: Sequence[Mapping[str,
 
 def _equation(row: Mapping[str, Any]) -> str:
     """Write a curve as text, such as "y = 0.0123 + 0.456 x"."""
+    if row["model"] == "proportional":
+        return f"y = {row['slope']:.4g} x"
     text = f"y = {row['intercept']:.4g}"
     for factor, power in ((row["slope"], "x"), (row["curvature"], "x²")):
         if factor:

@@ -14,7 +14,14 @@ from spectus.errors import InputError
 from spectus.quantitation import blanks, qc
 from spectus.quantitation.amounts import Quantified, amounts_of
 from spectus.quantitation.campaign import AreaMatrix, CampaignRuns, read_areas, read_runs, runs_with_areas
-from spectus.quantitation.compounds import Compound, Features, features_by_name, following_features, read_compounds
+from spectus.quantitation.compounds import (
+    Compound,
+    Features,
+    assigned_features,
+    features_by_name,
+    following_features,
+    read_compounds,
+)
 from spectus.quantitation.contaminants import contaminant_of
 from spectus.quantitation.drift import Drift, drift_of
 from spectus.quantitation.ions import candidate_ions
@@ -102,13 +109,15 @@ def quantify_campaign(inputs: QuantifyInputs, settings: QuantifySettings, out: P
     runs = campaign.runs
     unit = settings.unit or runs.one_cell("unit")
     standard_text = settings.internal_standard or runs.one_cell("internal_standard") or NO_STANDARD
-    compounds = _compounds(inputs, campaign)
+    compounds = _compounds(inputs, campaign, settings)
+    for note in _notes(compounds, runs):
+        _LOG.warning("%s", note)
     wanted = [compound.standard or standard_text for compound in compounds]
     standards = {
         text: _standard(text, campaign, settings) for text in dict.fromkeys([standard_text, *wanted])
         if text.casefold() != NO_STANDARD
     }  # fmt: skip
-    sought = [_sought(compound, campaign, settings) for compound in compounds]
+    sought = [_sought(compound, campaign) for compound in compounds]
     known = [runs.amounts_of(compound.name) for compound in compounds]
     measured = _measured([*standards.values(), *sought], campaign, settings)
     of_standard = dict(zip(standards, measured, strict=False))
@@ -154,14 +163,28 @@ def _read(inputs: QuantifyInputs) -> _Campaign:
     return _Campaign(runs, areas, features)
 
 
-def _compounds(inputs: QuantifyInputs, campaign: _Campaign) -> list[Compound]:
-    """Return the compounds that the user names, or the features that follow the calibrators."""
+def _compounds(inputs: QuantifyInputs, campaign: _Campaign, settings: QuantifySettings) -> list[Compound]:
+    """Return the compounds that the user names, or the features that follow the calibrators, with their features."""
     if inputs.compounds is not None:
-        return read_compounds(inputs.compounds)
+        named = read_compounds(inputs.compounds)
+        found = assigned_features(named, campaign.features, settings.rt_tolerance)
+        return [replace(compound, feature=feature) for compound, feature in zip(named, found, strict=True)]
     runs = campaign.runs
-    amounts = runs.amounts_of("")
+    amounts = runs.amounts_of("") / runs.dilutions
     followers = following_features(campaign.areas, amounts, runs.of_type("calibrator"), runs.of_type("blank"))
     return [Compound(feature, feature) for feature in followers]
+
+
+def _notes(compounds: Sequence[Compound], runs: CampaignRuns) -> list[str]:
+    """Say which columns of the sheet hold amounts of a compound that is not quantified."""
+    quantified = {compound.name.casefold() for compound in compounds}
+    columns = dict.fromkeys(name for run in runs.runs for name in run.sample.extra)
+    unused = [
+        name for name in columns
+        if name.casefold().startswith(("amount ", "amount_")) and name.casefold()[len("amount ") :] not in quantified
+    ]  # fmt: skip
+    words = "holds amounts of a compound that is not quantified; name it in the table of compounds"
+    return [f"{runs.path}: the column {name!r} {words}" for name in unused]
 
 
 def _standard(text: str, campaign: _Campaign, settings: QuantifySettings) -> Sought:
@@ -176,10 +199,10 @@ def _standard(text: str, campaign: _Campaign, settings: QuantifySettings) -> Sou
     if feature is None:
         remedy = "name a feature, a retention time in s, or a name among the hits, in the settings or the sheet"
         raise InputError(f"internal standard {text!r}", "no feature of the campaign is it", remedy)
-    return replace(_sought(Compound(text, feature), campaign, settings), name=text)
+    return replace(_sought(Compound(text, feature), campaign), name=text)
 
 
-def _sought(compound: Compound, campaign: _Campaign, settings: QuantifySettings) -> Sought:
+def _sought(compound: Compound, campaign: _Campaign) -> Sought:
     """Return what is measured of a compound: its feature, its time in every run, and its ions.
 
     Raises
@@ -191,9 +214,6 @@ def _sought(compound: Compound, campaign: _Campaign, settings: QuantifySettings)
     feature = compound.feature
     if feature is not None and feature not in features.names:
         raise InputError(f"compound {compound.name!r}", f"no feature {feature!r}", "name one of the table of features")
-    if feature is None:
-        text = compound.name if compound.rt_s is None else repr(compound.rt_s)
-        feature = features.find(text, settings.rt_tolerance)
     n_runs = len(campaign.runs.runs)
     if feature is None:
         time = np.nan if compound.rt_s is None else compound.rt_s

@@ -5,14 +5,17 @@ from dataclasses import dataclass
 
 from spectus.errors import InputError
 
-CURVES = ("auto", "linear", "quadratic")
-"""Models of a calibration curve."""
+CURVES = ("auto", "linear", "quadratic", "proportional")
+"""Models of a calibration curve; "proportional" is a straight line through zero."""
 
 WEIGHTINGS = ("auto", "equal", "1/x", "1/x2")
 """Weights of the calibrators: equal, by the inverse of the amount, or of its square."""
 
 BLANK_ACTIONS = ("flag", "subtract")
 """What is done with the area that blanks have."""
+
+DRIFT_ACTIONS = ("areas", "amounts")
+"""What the drift in the pooled QC samples corrects: the areas of the features only, or the amounts as well."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class QuantifySettings:
         Largest relative error of a back-calculated calibrator or QC sample. 0.15: ICH M10 (2022), 3.2.5.
     blanks
         One of BLANK_ACTIONS.
+    drift
+        One of DRIFT_ACTIONS. Chosen: "areas", because an internal standard corrects the drift of the amounts already.
     min_blank_ratio
         Smallest ratio of a sample's area to the mean of the blanks. 5: the "5x rule" of US EPA, National Functional
         Guidelines for Organic Data Review.
@@ -63,6 +68,7 @@ class QuantifySettings:
     rt_tolerance: float = 6.0
     qc_tolerance: float = 0.15
     blanks: str = "flag"
+    drift: str = "areas"
     min_blank_ratio: float = 5.0
     standard_area_factor: float = 2.0
     max_cv: float = 0.3
@@ -79,6 +85,7 @@ class QuantifySettings:
             ("--curve", self.curve, CURVES),
             ("--weighting", self.weighting, WEIGHTINGS),
             ("--blanks", self.blanks, BLANK_ACTIONS),
+            ("--drift", self.drift, DRIFT_ACTIONS),
         ):
             if word not in known:
                 raise InputError(f"{option} {word}", "is not known", f"use one of {', '.join(known)}")
