@@ -164,7 +164,7 @@ def shared_peaks(compounds: Sequence[Quantified], n_runs: int) -> Flags:
     n_runs
         Number of runs.
     """
-    keys = [
+    keys: list[list[tuple[int, int, float] | None]] = [
         [
             (run, round(compound.measured.ions.quantifier), float(compound.measured.rt_s[run]))
             if compound.measured.ions and compound.measured.detected[run]
@@ -174,7 +174,8 @@ def shared_peaks(compounds: Sequence[Quantified], n_runs: int) -> Flags:
         for compound in compounds
     ]
     counts = Counter(key for row in keys for key in row if key)
-    return np.array([[counts[key] > 1 for key in row] for row in keys], dtype=bool).reshape(len(compounds), n_runs)
+    found = [[key is not None and counts[key] > 1 for key in row] for row in keys]
+    return np.array(found, dtype=np.bool_).reshape(len(compounds), n_runs)
 
 
 def _calibrated(compound: Quantified, runs: CampaignRuns, settings: QuantifySettings) -> _Calibrated:

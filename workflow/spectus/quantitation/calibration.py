@@ -242,7 +242,7 @@ def fit_curve(amount: Floats, response: Floats, model: str, weighting: str) -> C
     freedom = int(fit.df_resid)
     variance = float(fit.ssr) / freedom if freedom else float("nan")
     covariance[np.ix_(powers, powers)] = fit.normalized_cov_params * variance
-    fitted = np.polynomial.polynomial.polyval(amount, coefficients * back)
+    fitted = np.asarray(np.polynomial.polynomial.polyval(amount, coefficients * back), dtype=np.float64)
     return Curve(
         model, weighting, coefficients * back, covariance * np.outer(back, back), variance, freedom,
         _determination(response, fitted, np.ones(len(amount))), _determination(response, fitted, weight),
