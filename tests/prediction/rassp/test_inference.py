@@ -5,7 +5,7 @@ import torch
 from spectus.prediction.rassp import inference
 from spectus.prediction.rassp.batch import side_by_side
 from spectus.prediction.rassp.inference import RasspPredictor
-from spectus.prediction.rassp.model import RasspModel
+from spectus.prediction.rassp.model import RasspModel, joined
 from spectus.prediction.rassp.network import Rassp, RasspConfig
 from spectus.prediction.rassp.preparation import Prepared, prepare_all
 from spectus.prediction.rassp.subformulae import Limits
@@ -49,7 +49,8 @@ def test_spectra_of_the_shipped_model_are_those_of_its_network(shipped: RasspMod
     found, reasons = shipped.predict(smiles)
     assert set(reasons) == {None}
     molecules = prepare_all(smiles, shipped.limits)
-    np.testing.assert_allclose(found, by_forward(shipped.network, molecules), atol=1e-5)
+    expected = joined([by_forward(network, molecules) for network in shipped.networks])
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_spectra_of_300_random_molecules_are_those_of_the_network(shipped: RasspModel, shared) -> None:
@@ -58,10 +59,10 @@ def test_spectra_of_300_random_molecules_are_those_of_the_network(shipped: Rassp
     smiles = [molecule.smiles for molecule in read_molecules(shared / "molecules_gc.smi.xz")][100::660]
     molecules = [molecule for molecule in prepare_all(smiles, shipped.limits) if molecule.reason is None]
     assert len(molecules) > 290
-    found = RasspPredictor(shipped.network, 70.0)(molecules)
+    found = RasspPredictor(shipped.networks[-1], 70.0)(molecules)
     for start in range(0, len(molecules), 4):
         part = slice(start, start + 4)
-        np.testing.assert_allclose(found[part], by_forward(shipped.network, molecules[part]), atol=1e-5)
+        np.testing.assert_allclose(found[part], by_forward(shipped.networks[-1], molecules[part]), atol=1e-5)
 
 
 def test_companions_do_not_matter(network: Rassp, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -22,6 +24,7 @@ from spectus.library.records import read_spectra
 from spectus.molecules.exclusions import NO_EXCLUSIONS
 from spectus.prediction.base import PredictionModel
 from spectus.prediction.neims.model import NeimsModel
+from spectus.prediction.rassp.explanation import explaining_subformulae
 from spectus.prediction.rassp.model import RasspModel
 from spectus.prediction.rassp.subformulae import Limits
 from spectus.prediction.rassp.task import PreparedSpectra
@@ -243,3 +246,23 @@ def test_the_settings_say_what_is_trained(library: Path, tmp_path: Path) -> None
     with pytest.raises(InputError, match="is not YAML"):
         train_prediction_model(TrainingInputs(library, tmp_path / "b.yaml", tmp_path / "model"))
     assert set(SHIPPED_MODELS) == {"neims", "rassp"}
+
+
+def test_joined_networks_predict_the_mean_of_their_square_roots(trained: Path, library: Path, tmp_path: Path) -> None:
+    other = settings(tmp_path, 12)
+    other.write_text(other.read_text().replace("seed: 3", "seed: 4"))
+    train_prediction_model(TrainingInputs(library, other, tmp_path / "other"))
+    script = Path(__file__).parents[3] / "scripts" / "join_networks.py"
+    parts = [str(trained), str(tmp_path / "other")]
+    subprocess.run([sys.executable, script, *parts, "--out", str(tmp_path / "joined")], check=True)
+    molecules = ["CCCCCCO", "CCCCCCN", "C[Hg]C"]
+    joined, reasons = RasspModel.load(tmp_path / "joined").predict(molecules)
+    mean, of_mean = load_prediction_model("+".join(parts)).predict(molecules)
+    assert reasons == of_mean and reasons[2] is not None
+    np.testing.assert_allclose(joined, mean, atol=1e-6)
+    assert not np.allclose(joined, RasspModel.load(trained).predict(molecules)[0], atol=1e-3)
+    assert explaining_subformulae(RasspModel.load(tmp_path / "joined"), "CCCCCCO", [31]) == ["CH3O"]
+    broken = json.loads((tmp_path / "joined" / "config.json").read_text()) | {"networks": 3}
+    (tmp_path / "joined" / "config.json").write_text(json.dumps(broken))
+    with pytest.raises(InputError, match="do not fit"):
+        RasspModel.load(tmp_path / "joined")

@@ -43,7 +43,8 @@ def explaining_subformulae(model: RasspModel, smiles: str, masses: Sequence[int]
     formula = prepared.formula
     with torch.inference_mode():
         batch = side_by_side([prepared], np.full(1, STANDARD_EV, np.float32))
-        abundance = softmax_of_groups(model.network.eval().scores(batch), batch.molecule, 1).numpy()
+        shares = [softmax_of_groups(each.scores(batch), batch.molecule, 1).numpy() for each in model.networks]
+    abundance = np.mean(shares, axis=0)
     hydrogens = formula.hydrogens_of_each.astype(np.int64)
     first = formula.first_mass[formula.skeleton].astype(np.int64) + hydrogens
     named = list[str | None]()

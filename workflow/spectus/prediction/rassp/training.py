@@ -97,4 +97,4 @@ class RasspTrainer:
 
     def model(self, task: RasspTask) -> RasspModel:
         """Return the model of a fitted task."""
-        return RasspModel("", "", self.settings.limits, task.network.eval())
+        return RasspModel("", "", self.settings.limits, (task.network.eval(),))
