@@ -142,3 +142,15 @@ def test_real_run(shared: Path) -> None:
         stated = file.variables["total_intensity"][:].copy()
     assert (run.n_scans, len(run.mz), run.acquired_at) == (6401, 157201, "2007-09-23T04:08:00+02:00")
     np.testing.assert_allclose(run.tic, stated, rtol=1e-6)
+
+
+@pytest.mark.parametrize("without", [[], ["scan_acquisition_time"]])
+def test_a_library_is_named_for_what_it_is(without: list[str], tmp_path: Path) -> None:
+    path = write_andi(tmp_path / "library.cdf", kind="Library Mass Spectrum", without=without)
+    with pytest.raises(InputError, match="is an ANDI library of spectra, not a run; give it to `spectus library`"):
+        read_run(path)
+
+
+def test_scans_counted_from_1(tmp_path: Path) -> None:
+    index = (run_of().offsets[:-1] + 1).astype(np.int32)
+    assert_same_scans(read_run(write_andi(tmp_path / "run.cdf", variables={"scan_index": index})), run_of())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from spectus.errors import InputError
-from spectus.raw.checks import checked_peaks, dropped_points_note, require_current
+from spectus.raw.checks import checked_peaks, dropped_points_note, heavy_note, require_absolute, require_current
 from spectus.raw.remarks import Remarks
 from spectus.raw.run import Run
 from spectus.raw.scan_times import in_time_order
@@ -133,3 +133,24 @@ def test_too_little(n_scans: int, said: str) -> None:
     )
     with pytest.raises(InputError, match=said):
         checked(nothing, PATH)
+
+
+def test_intensities_relative_to_each_scan_are_refused() -> None:
+    base_peaks, tic = np.full(25, 100.0), np.linspace(150, 300, 25)
+    base_peaks[3] = tic[3] = 0.0
+    with pytest.raises(InputError, match="highest intensity of every scan is 100: the intensities are relative"):
+        require_absolute(base_peaks, tic, PATH)
+    base_peaks[7] = 101.0
+    require_absolute(base_peaks, tic, PATH)
+    require_absolute(np.full(19, 100.0), tic[:19], PATH)
+    require_absolute(np.full(25, 100.0), np.full(25, 100.0), PATH)
+
+
+def test_masses_that_no_gas_chromatograph_has_are_doubted() -> None:
+    assert heavy_note(10, 100) is None
+    assert "12% of the ions lie above m/z 1,200" in str(heavy_note(12, 100))
+
+
+def test_base_peaks_of_scans_with_and_without_ions() -> None:
+    assert run_of().base_peaks.tolist() == [8388096.0, 40000.0, 0.0, 16383.0, 262144.0]
+    assert run_of([(1.0, []), (2.0, [])]).base_peaks.tolist() == [0.0, 0.0]

@@ -1,5 +1,6 @@
 """JCAMP-DX in the forms that are met."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -80,3 +81,19 @@ def test_real_run(shared: Path) -> None:
     assert (run.n_scans, len(run.mz), run.acquired_at) == (2103, 142305, "2019-03-06T13:43:00")
     # The header states the last time in minutes: 37.0127.
     assert run.rt_s[[0, -1]] == pytest.approx([1.052, 37.0127334595 * 60], abs=1e-3)
+
+
+@pytest.mark.parametrize("stated", [True, False])
+@pytest.mark.parametrize("separator", [" ", "; ", "\t"])
+def test_decimal_commas(stated: bool, separator: str) -> None:
+    scans = [(time, peaks) for time, peaks in SCANS if len(peaks) > 1]
+    text = jcamp(scans, separator=separator)
+    tables = re.sub(r"(?m)^\d.*$", lambda line: line[0].replace(".", ","), text)
+    assert "41,05" in tables
+    assert_same_scans(read(tables if stated else re.sub("##NPOINTS=.*\n", "", tables)), run_of(scans))
+
+
+def test_commas_between_numbers_stay_separators() -> None:
+    scans = [(10.0, [(41.0, 120.0), (57.0, 2048.0), (73.0, 8.0), (80.0, 1.0)]), (11.0, [(41.0, 5.0), (42.0, 6.0)])]
+    pairs = "##TITLE= x\n##PAGE= T=10\n##XYDATA= (XY..XY)\n41,120 57,2048\n73,8 80,1\n"
+    assert_same_scans(read(pairs + "##PAGE= T=11\n##XYDATA= (XY..XY)\n41,5 42,6\n##END=\n"), run_of(scans))

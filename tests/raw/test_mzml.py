@@ -282,3 +282,16 @@ folder = Path(sys.argv[2])
 convert_runs([Path(sys.argv[1])], ["made"], folder, folder / "runs.parquet", "fail")
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
+
+
+@pytest.mark.parametrize("form", ["mzML", "mzXML"])
+def test_names_that_are_not_utf8_as_the_file_says(form: str, tmp_path: Path) -> None:
+    path = tmp_path / f"run.{form}"
+    write_plain(path) if form == "mzML" else oms.MzXMLFile().store(str(path), experiment())
+    text = path.read_text(encoding="latin-1")
+    start = text.index("<indexedmzML" if form == "mzML" else "<mzXML")
+    path.write_bytes(('<?xml version="1.0" encoding="UTF-8"?>\n<!-- Gerät -->' + text[start:]).encode("latin-1"))
+    assert_same_scans(read_run(path), run_of())
+    path.write_bytes(path.read_bytes().replace(b"<run ", b"<run \xff<", 1).replace(b"<msRun ", b"<msRun \xff<", 1))
+    with pytest.raises(InputError, match="damaged"):
+        read_run(path)

@@ -39,7 +39,8 @@ CONTENTS = {
     "PDF": (b"%PDF-1.4\n", "give ANDI/netCDF"),
     "MSP": (b"NAME: toluene\nMW: 92\nNum Peaks: 2\n91 999; 92 500\n", "spectus search"),
     "MGF": (b"BEGIN IONS\nPEPMASS=92\n91 999\nEND IONS\n", "spectus search"),
-    "no format that can be read": (b"time;area\n1.2;300\n", "OpenChrom"),
+    "a table as text": (b"time;area\n1.2;300\n", "export the run as ANDI/netCDF"),
+    "no format that can be read": (b"area 300, unit 2\n1.2\n", "OpenChrom"),
 }
 
 

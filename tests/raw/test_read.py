@@ -15,7 +15,19 @@ from spectus.errors import InputError
 from spectus.raw import netcdf_hdf5
 from spectus.raw.read import NamedRun, named_runs, raw_file, read_run
 
-from .files import SCANS, WRITERS, assert_same_scans, chemstation, experiment, jcamp, run_of, write_andi, write_mzml
+from .files import (
+    SCANS,
+    WRITERS,
+    assert_same_scans,
+    chemstation,
+    chromatogram,
+    experiment,
+    jcamp,
+    run_of,
+    write_andi,
+    write_chemstation,
+    write_mzml,
+)
 
 # A netCDF-4 file is read by a process of its own, which takes time to start: left out where nothing depends on it.
 QUICK = [kind for kind in WRITERS if kind != "ANDI/netCDF-4"]
@@ -105,7 +117,7 @@ def test_missing_and_empty(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "named"),
     [
-        (b"retention time\tarea\n1.2\t300\n", "no format that can be read"),
+        (b"retention time\tarea\n1.2\t300\n", "is a table as text"),
         (b"<?xml version='1.0'?><html>not found</html>", "is a web page"),
         (b"<?xml version='1.0'?><pictures/>", "no format that can be read"),
         (b"\x01\xa1F\0i\0n\0n\0i\0g\0a\0n\0" + bytes(500), "ThermoRawFileParser"),
@@ -281,3 +293,21 @@ def refusal(path: Path) -> str:
     message = str(caught.value)
     assert message.startswith(f"{path}: ") and "; " in message and "\n" not in message
     return message
+
+
+def test_whole_runs_that_are_doubted_or_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    scans = [(time, [(20 * mz, counts) for mz, counts in peaks]) for time, peaks in chromatogram()]
+    read_run(write_andi(tmp_path / "times_20.cdf", scans))
+    assert "the m/z are perhaps stored times a factor" in caplog.text
+    relative = [
+        (time, [(mz, 100 * counts / max(height for _, height in peaks)) for mz, counts in peaks])
+        for time, peaks in chromatogram()
+    ]
+    with pytest.raises(InputError, match="intensities are relative to each scan"):
+        read_run(write_andi(tmp_path / "relative.cdf", relative))
+
+
+def test_selected_ions_of_a_chemstation_folder(tmp_path: Path) -> None:
+    (write_chemstation(tmp_path / "run.D") / "DATA.MS").rename(tmp_path / "run.D" / "dataSim.ms")
+    with pytest.raises(InputError, match=r"holds dataSim\.ms.*and no data\.ms with full scans"):
+        read_run(tmp_path / "run.D")

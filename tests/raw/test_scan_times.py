@@ -45,6 +45,20 @@ def test_units_of_mzml(unit: str, tmp_path: Path, caplog: pytest.LogCaptureFixtu
     assert caplog.messages == []
 
 
+def test_times_of_mzml_with_a_decimal_comma(tmp_path: Path) -> None:
+    path = write_labeled_mzml(tmp_path / "run.mzML", SCANS)
+    text = re.sub(r'(MS:1000016" name="" value="\d+)\.', r"\1,", path.read_text())
+    assert ",582" in text
+    path.write_text(text)
+    assert_same_scans(read_run(path), run_of())
+
+
+def test_name_and_accession_of_a_unit_contradict(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = write_labeled_mzml(tmp_path / "run.mzML", SCANS, unit='unitAccession="UO:0000010" unitName="minute"')
+    assert_same_scans(read_run(path), run_of())
+    assert "'minute' by its name and UO:0000010 by its accession" in caplog.text
+
+
 @pytest.mark.parametrize("term", ["MS:1000894", "MS:1000895", "MS:1000826"])
 def test_times_under_other_terms(term: str, tmp_path: Path) -> None:
     assert_same_scans(read_run(write_labeled_mzml(tmp_path / "run.mzML", SCANS, time=term)), run_of())
@@ -84,6 +98,12 @@ def test_usual_scan_rates_are_not_doubted(step: float, n_scans: int) -> None:
     assert rate_note(step * np.arange(n_scans)) is None
 
 
+@pytest.mark.parametrize(("factor", "guess"), [(1000.0, "milliseconds"), (60.0, "seconds that were taken for minutes")])
+@pytest.mark.parametrize("step", [0.4, 0.5, 1.0])
+def test_a_slow_rate_names_the_likelier_unit(factor: float, guess: str, step: float) -> None:
+    assert f"perhaps {guess};" in str(rate_note(np.arange(100) * step * factor))
+
+
 def test_too_few_scans_to_doubt() -> None:
     assert rate_note(0.001 * np.arange(19)) is None
 
@@ -113,13 +133,16 @@ def test_the_unit_of_the_whole_andi_file(tmp_path: Path, caplog: pytest.LogCaptu
     ("written", "noted"),
     [
         ("PT{s}S", False), ("PT{m}M", False), ("P0Y0M0DT0H0M{s}S", False), ("{s}", True), ("{m} min", False),
-        ("{ms} ms", False), ("pt{s}s", False),
+        ("{ms} ms", False), ("pt{s}s", False), ("PT{c}S", False), ("{c} s", False), ("{clock}", False),
     ],
 )  # fmt: skip
 def test_times_of_mzxml(written: str, noted: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     def other(found: re.Match[str]) -> str:
         seconds = float(found[1])
-        return f'retentionTime="{written.format(s=seconds, m=seconds / 60, ms=seconds * 1000)}"'
+        clock = f"{seconds // 60:.0f}:{seconds % 60:06.3f}"
+        comma = str(seconds).replace(".", ",")
+        values = written.format(s=seconds, m=seconds / 60, ms=seconds * 1000, c=comma, clock=clock)
+        return f'retentionTime="{values}"'
 
     path = write_mzxml(tmp_path / "run.mzXML")
     text = path.read_text()
@@ -137,6 +160,29 @@ def test_units_of_jcamp(unit: str, factor: float, tmp_path: Path, caplog: pytest
     (tmp_path / "run.jdx").write_text(re.sub(r"(##PAGE=.*)", rf"\1{unit}", text))
     assert_same_scans(read_run(tmp_path / "run.jdx"), run_of())
     assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
+    "written", ["##PAGE= T={c} s", "##RETENTION_TIME= 0:{clock}", "##RETENTION_TIME= {clock}", "##PAGE= T=PT{s}S",
+                "##PAGE= N=7, T={s} s"],
+)  # fmt: skip
+def test_times_of_jcamp_to_their_end(written: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def other(found: re.Match[str]) -> str:
+        clock = f"{float(found[1]) // 60:02.0f}:{float(found[1]) % 60:06.3f}"
+        return written.format(s=found[1], c=found[1].replace(".", ","), clock=clock)
+
+    (tmp_path / "run.jdx").write_text(re.sub(r"##PAGE=   T=(\S+)", other, jcamp()))
+    assert_same_scans(read_run(tmp_path / "run.jdx"), run_of())
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("written", ["##PAGE= N={n}", "##PAGE= T=1,234.{n}"])
+def test_a_number_of_a_page_is_no_time(written: str, tmp_path: Path) -> None:
+    numbers = iter(range(1, 9))
+    text = re.sub(r"##PAGE=.*", lambda _: written.format(n=next(numbers)), jcamp())
+    (tmp_path / "run.jdx").write_text(text)
+    with pytest.raises(InputError, match="no retention time"):
+        read_run(tmp_path / "run.jdx")
 
 
 def test_jcamp_without_a_unit(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

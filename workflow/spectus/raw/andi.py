@@ -81,6 +81,8 @@ def read_andi(content: bytes, path: Path) -> Scans:
     except Exception as error:  # scipy and netCDF4 raise nearly anything on a damaged file
         known = isinstance(error, ValueError | OSError)
         raise damaged(path, f"netCDF: {first_line(error) if known else 'its header cannot be read'}") from error
+    texts = {name: _andi_text(value) for name, value in attributes.items()}
+    _require_run(texts, path)
     _require_mass_spectra(variables, path)
     _require_numbers(variables, path)
     mz, intensity = variables["mass_values"].scaled().ravel(), variables["intensity_values"].scaled().ravel()
@@ -88,7 +90,6 @@ def read_andi(content: bytes, path: Path) -> Scans:
         raise damaged(path, f"{len(mz):,} m/z but {len(intensity):,} intensities")
     null = variables["mass_values"].null() | variables["intensity_values"].null()
     mz[null] = intensity[null] = 0.0  # such points are dropped with the padding of other writers
-    texts = {name: _andi_text(value) for name, value in attributes.items()}
     rt_s, time_note = _andi_times(variables["scan_acquisition_time"], texts)
     starts, counts = _extents(variables, len(rt_s), len(mz), path)
     offsets = np.concatenate([[0], np.cumsum(counts)])
@@ -125,6 +126,14 @@ def _classic(content: bytes) -> tuple[dict[str, _Variable], Mapping[str, Any]]:
 def _netcdf4(content: bytes) -> tuple[dict[str, _Variable], Mapping[str, Any]]:
     values, attributes, of_file = read_netcdf_hdf5(content, _WANTED)
     return {name: _Variable(values[name], attributes[name]) for name in values}, of_file
+
+
+def _require_run(texts: Mapping[str, str], path: Path) -> None:
+    if "library" in texts.get("experiment_type", "").lower():
+        raise InputError(
+            path, "is an ANDI library of spectra, not a run",
+            "give it to `spectus library`, or to `spectus search --library`",
+        )  # fmt: skip
 
 
 def _require_mass_spectra(variables: Mapping[str, _Variable], path: Path) -> None:
@@ -182,6 +191,8 @@ def _extents(variables: Mapping[str, _Variable], n_scans: int, n_points: int, pa
         index, counts = np.where(index < 0, following[:-1], index), np.diff(np.where(ends < 0, following, ends))
     if index is None:
         index = np.cumsum(counts) - counts
+    if len(index) and index[0] == 1 and np.array_equal(index - 1, np.cumsum(counts) - counts):  # counted from 1
+        index = index - 1
     # The index of a scan without points means nothing; some writers put -1 or the end of the data there.
     index = np.where(counts == 0, 0, index)
     wrong = (counts < 0) | (index < 0) | (index + counts > n_points)

@@ -17,6 +17,17 @@ _HEAVIEST_TH = 1e5
 _HIGHEST = 1e15
 """Largest intensity, counts. Chosen: detectors give at most about 1e12; netCDF's fill value is 9.97e36."""
 
+HEAVY_TH = 1200.0
+"""m/z, Th, that ions of gas chromatography hardly exceed. Chosen: quadrupoles of GC-MS instruments scan to 1,050 or
+1,200."""
+
+_MANY_HEAVY = 0.1
+"""Fraction of points above `HEAVY_TH` from which the m/z of a run are doubted. Chosen: time-of-flight detectors record
+some noise up there."""
+
+_FEWEST_SCANS = 20
+"""Scans needed to tell that intensities are relative to each scan. Chosen: fewer can be alike by chance."""
+
 _EXPORT = "export the run again from the instrument's software"
 _SUBTRACTED = "export the run without background subtraction or smoothing"
 
@@ -53,6 +64,46 @@ def require_current(any_ions: bool, path: Path) -> None:
     """Refuse a run all of whose intensities are zero."""
     if not any_ions:
         raise InputError(path, "all intensities are zero", "check that the detector was on, and export the run again")
+
+
+def require_absolute(base_peaks: Floats, tic: Floats, path: Path) -> None:
+    """Refuse a run whose intensities are relative to the highest one of each scan: it has no chromatographic peaks.
+
+    Parameters
+    ----------
+    base_peaks, tic
+        (n_scans,) highest intensity and total ion current of each scan, counts.
+    path
+        Path that the user gave, for errors.
+
+    Raises
+    ------
+    InputError
+        All scans with ions have the same highest intensity, and their total ion currents differ.
+    """
+    filled = base_peaks > 0
+    highest = base_peaks[filled]
+    if len(highest) >= _FEWEST_SCANS and np.ptp(highest) <= 1e-6 * highest[0] and np.ptp(tic[filled]) > 0:
+        raise InputError(
+            path, f"the highest intensity of every scan is {highest[0]:g}: the intensities are relative to each scan",
+            "export the run with absolute intensities (counts)",
+        )  # fmt: skip
+
+
+def heavy_note(n_heavy: int, n_points: int) -> str | None:
+    """Return the line about a run with m/z that no GC instrument measures; None for a usual one.
+
+    Parameters
+    ----------
+    n_heavy, n_points
+        Points above `HEAVY_TH`, and all points of the run.
+    """
+    if n_heavy <= _MANY_HEAVY * n_points:
+        return None
+    return (
+        f"{n_heavy / n_points:.0%} of the ions lie above m/z {HEAVY_TH:,.0f}, where GC instruments hardly measure: "
+        "the m/z are perhaps stored times a factor; if so, export the run again"
+    )
 
 
 def dropped_points_note(number: int) -> str | None:

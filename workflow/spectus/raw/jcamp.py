@@ -14,17 +14,25 @@ from spectus.errors import InputError
 from spectus.raw.content import damaged, shown
 from spectus.raw.ionization import ionization_name, is_negative, polarity_name
 from spectus.raw.run import Run
-from spectus.raw.scan_times import seconds_in_unit, unit_note
+from spectus.raw.scan_times import clock_seconds, decimal, seconds_in_unit, unit_note
 from spectus.raw.scans import FileFacts, Scans, scans_of
 from spectus.raw.timestamps import iso_from_jcamp
 from spectus.types import Floats
 
 _TABLES = {"XYDATA", "XYPOINTS", "PEAKTABLE", "DATATABLE"}
 _TIMES = {"RETENTIONTIME", "PAGE"}
-_TIME = re.compile(r"(?:\bT\s*=\s*)?([-+]?(?:\d+\.?\d*|\.\d+)(?:E[-+]?\d+)?)\s*([a-zµ]+)?", re.I)
+_TIME = re.compile(
+    r"(?:.*\bT\s*=\s*)?(?:PT)?(\d+(?::\d+){1,2}(?:[.,]\d*)?|[-+]?(?:\d+[.,]?\d*|[.,]\d+)(?:E[-+]?\d+)?)"
+    r"(?![.,:]?\d)\s*([a-zµ]+)?",
+    re.I,
+)
+"""A time, a number or h:mm:ss, at the start of a value or after `T=`. `##PAGE= N=5` gives no time."""
+
 _IONIZATION = ("IONIZATIONMODE", "IONISATIONMODE", "IONIZATION", "IONISATION", "SOURCETYPE")
 """Labels that may name the ionization, without their leading dot or dollar sign."""
 _SEPARATORS = str.maketrans(",;", "  ")
+_COMMA_IN_NUMBER = re.compile(r"\d,\d")
+_NOT_COMMA = re.compile(r"[\s;]+")
 
 
 @dataclass
@@ -116,10 +124,13 @@ def _add_scan(pages: _Pages, label: str, value: str, path: Path) -> None:
             f"scan {number} is a table {shown(form.strip())!r}, not (XY..XY)",
             "export it as JCAMP-DX with pairs (XY..XY)",
         )
-    pairs = _pairs(table, number, path)
-    stated = pages.current.get("NPOINTS", "")
-    if re.fullmatch(r"[0-9]{1,15}", stated) and int(stated) != len(pairs):
-        raise damaged(path, f"scan {number} states {shown(stated)} points and has {len(pairs)}")
+    said = pages.current.get("NPOINTS", "")
+    stated = int(said) if re.fullmatch(r"[0-9]{1,15}", said) else None
+    pairs = _decimal_comma_pairs(table, stated)
+    if pairs is None:
+        pairs = _pairs(table, number, path)
+    if stated is not None and stated != len(pairs):
+        raise damaged(path, f"scan {number} states {stated} points and has {len(pairs)}")
     # Only the two labels of plotted data have factors (JCAMP-DX 4.24, 5.5).
     if label in {"XYDATA", "XYPOINTS"}:
         pairs *= [_factor(pages.labels.get("XFACTOR")), _factor(pages.labels.get("YFACTOR"))]
@@ -138,18 +149,42 @@ def _pairs(table: str, number: int, path: Path) -> Floats:
     return numbers.reshape(-1, 2)
 
 
+def _decimal_comma_pairs(table: str, stated: int | None) -> Floats | None:
+    """Read pairs whose numbers have decimal commas, `41,05 120,5`; None where commas may separate numbers.
+
+    Then no number has a point, and reading commas as decimal commas gives the number of points that the file states.
+    Where it states none, each line holds one pair, and m/z rise only in this reading.
+    """
+    if "." in table or not _COMMA_IN_NUMBER.search(table):
+        return None
+    lines = [_NOT_COMMA.split(line.strip(" \t;")) for line in table.splitlines() if line.strip(" \t;")]
+    try:
+        numbers = np.array([text.replace(",", ".") for line in lines for text in line], dtype=np.float64)
+        separate = np.array(table.translate(_SEPARATORS).split(), dtype=np.float64)
+    except ValueError:
+        return None
+    if stated is not None:
+        return numbers.reshape(-1, 2) if len(numbers) == 2 * stated != len(separate) else None
+    one_a_line = all(len(line) == 2 for line in lines)
+    rises = bool((np.diff(separate[::2]) >= 0).all()) and len(separate) % 2 == 0
+    return numbers.reshape(-1, 2) if one_a_line and not rises and (np.diff(numbers[::2]) >= 0).all() else None
+
+
 def _scan_time(pages: _Pages) -> float:
     """Return the time of the current page, s; NaN if it has none."""
     text = pages.current.get("RETENTIONTIME") or pages.current.get("PAGE")
-    found = _TIME.search(text or "")
+    found = _TIME.match(text or "")
     if not found:
         return np.nan
+    clock = clock_seconds(found[1])
+    if clock is not None:
+        return clock
     # An NTUPLES file states the units of its variables, the page's last, such as "M/Z, RELATIVE ABUNDANCE, SECONDS".
     unit = found[2] or pages.labels.get("UNITS", "").split(",")[-1].strip()
     seconds = seconds_in_unit(unit)
     if seconds is None:
         pages.unknown_units.add(shown(unit))
-    return float(found[1]) * (seconds or 1.0)
+    return decimal(found[1]) * (seconds or 1.0)
 
 
 def _factor(text: str | None) -> float:

@@ -9,7 +9,7 @@ from typing import cast
 
 from spectus.errors import InputError
 from spectus.raw.content import damaged, shown
-from spectus.raw.scan_times import seconds_in_unit, unit_note
+from spectus.raw.scan_times import decimal, stated_unit
 from spectus.raw.scans import ScanLabel
 from spectus.raw.timestamps import iso_or_none
 from spectus.raw.xml_index import NO_ARRAY, NUMBERS, PACKINGS, Action, Attributes, Indexer
@@ -49,10 +49,12 @@ class MzmlIndexer(Indexer):
     ----------
     path
         Path that the user gave, for errors.
+    encoding
+        Encoding of the file, where it is another than it states.
     """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, encoding: str | None = None) -> None:
+        super().__init__(path, encoding)
         self._groups: dict[str, list[Attributes]] = {}
         self._terms = self._outer = cast(Action, self._no_terms)
         self.starts = {
@@ -214,16 +216,14 @@ class MzmlIndexer(Indexer):
 
     def _seconds_of(self, term: Attributes | None) -> float:
         """Return the time that a term gives, s; NaN if it gives none."""
-        try:
-            value = float((term or {}).get("value", ""))
-        except ValueError:
-            return math.nan
-        assert term is not None
-        accession, name = term.get("unitAccession"), term.get("unitName")
-        seconds = seconds_in_unit(name, accession)
-        if seconds is None:
-            self.time_note = unit_note(shown(name or accession or ""))
-        return value * (seconds or 1.0)
+        term = term or {}
+        value = decimal(term.get("value", ""))
+        if math.isnan(value):
+            return value
+        accession, name = (shown(term[key]) if key in term else None for key in ("unitAccession", "unitName"))
+        seconds, note = stated_unit(name, accession)
+        self.time_note = note or self.time_note
+        return value * seconds
 
 
 @dataclass

@@ -8,7 +8,7 @@ from pathlib import Path
 from spectus.errors import InputError
 from spectus.raw.content import damaged, shown
 from spectus.raw.ionization import polarity_name
-from spectus.raw.scan_times import seconds_in_unit, unit_note
+from spectus.raw.scan_times import clock_seconds, stated_unit
 from spectus.raw.scans import ScanLabel
 from spectus.raw.xml_index import NO_ARRAY, PACKINGS, Attributes, Indexer
 
@@ -27,8 +27,8 @@ _FRAGMENT_TYPES = {"MRM", "SRM", "CRM", "Q3"}
 class MzxmlIndexer(Indexer):
     """Follows scans, which may lie within scans, and their peaks."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, encoding: str | None = None) -> None:
+        super().__init__(path, encoding)
         self._scans: list[bool] = []  # of each open scan: it is an MS1 scan
         self._form = NO_ARRAY
         self._begin = 0
@@ -75,18 +75,19 @@ class MzxmlIndexer(Indexer):
         self.add(time, (n_points, *(0, 0, NO_ARRAY) * 2), profile, label)
 
     def _time(self, text: str) -> float:
-        """Return a scan time, s, of a duration such as 'PT305.58S' or a plain number; NaN if it is neither."""
+        """Return a scan time, s, of a duration such as 'PT305.58S', a clock time or a number; NaN if it is none."""
+        text = text.replace(",", ".") if text.count(",") == 1 and "." not in text else text  # ISO 8601 allows a comma
         found = _DURATION.fullmatch(text.strip())
         if found and any(found.groups()[3:]):
             days, hours, minutes, seconds = (float(part or 0) for part in found.groups()[3:])
             return (-1.0 if found[1] else 1.0) * (_DAY_S * days + 3600.0 * hours + 60.0 * minutes + seconds)
         plain = _PLAIN_TIME.fullmatch(text.strip())
         if not plain:
-            return math.nan
-        in_unit = seconds_in_unit(plain[2])
-        if in_unit is None:
-            self.time_note = unit_note(shown(plain[2]))
-        return float(plain[1]) * (in_unit or 1.0)
+            clock = clock_seconds(text)
+            return math.nan if clock is None else clock
+        in_unit, note = stated_unit(shown(plain[2]))
+        self.time_note = note or self.time_note
+        return float(plain[1]) * in_unit
 
     def _end_scan(self) -> None:
         self._scans.pop()

@@ -88,6 +88,13 @@ _TEXT: tuple[tuple[bytes, Named], ...] = (
 )  # fmt: skip
 
 
+_TABLE = (
+    "a table as text",
+    "export the run as ANDI/netCDF, mzML or JCAMP-DX; give spectra as .msp or Parquet to `spectus search`",
+)
+_PRINTABLE = re.compile(rb"[\t\r\n -\xff]+")
+
+
 def foreign_file(first_bytes: bytes, path: Path) -> Named | None:
     """Name a file that is no run that can be read, and what to do with it.
 
@@ -114,7 +121,19 @@ def foreign_file(first_bytes: bytes, path: Path) -> Named | None:
         return "a tar archive", _REPACKED
     by_magic = next((named for magic, named in _MAGIC if first_bytes.startswith(magic)), None)
     text = first_bytes[:16384].replace(b"\0", b"")  # UTF-16 too
-    return by_magic or next((named for tag, named in _XML + _TEXT if re.search(tag, text)), None)
+    named = by_magic or next((named for tag, named in _XML + _TEXT if re.search(tag, text)), None)
+    return named or (_TABLE if _is_text_table(text) else None)
+
+
+def _is_text_table(text: bytes) -> bool:
+    """Tell whether a text has columns of numbers: its first lines have the same separators, and then digits."""
+    lines = text.splitlines()[:3]
+    if len(lines) < 2 or not _PRINTABLE.fullmatch(text) or not re.search(rb"\d", lines[1]):
+        return False
+    return any(
+        len({line.count(mark) for line in lines} - {0}) == 1 and all(mark in line for line in lines)
+        for mark in (b"\t", b";", b",")
+    )
 
 
 def foreign_mzml(first_bytes: bytes) -> Named | None:

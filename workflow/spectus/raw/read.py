@@ -13,7 +13,14 @@ from spectus import tables
 from spectus.errors import InputError
 from spectus.raw.andi import read_andi
 from spectus.raw.centroid import centroided, contradiction_note, is_profile
-from spectus.raw.checks import checked_peaks, dropped_points_note, require_current
+from spectus.raw.checks import (
+    HEAVY_TH,
+    checked_peaks,
+    dropped_points_note,
+    heavy_note,
+    require_absolute,
+    require_current,
+)
 from spectus.raw.chemstation import read_chemstation
 from spectus.raw.content import contents, head, shown
 from spectus.raw.gcxgc import modulation_note
@@ -115,8 +122,8 @@ def open_run(path: Path) -> Iterator[OpenRun]:
 
 def _blocks(scans: Scans, path: Path, remarks: Remarks) -> Iterator[Run]:
     """Yield the blocks of a run, checked and centroided; log the remarks after the last."""
-    declared, profile, done, any_ions = scans.facts.profile, None, 0, False
-    tic = np.zeros(scans.n_scans)
+    declared, profile, done, n_points, n_heavy = scans.facts.profile, None, 0, 0, 0
+    tic, base_peaks = np.zeros(scans.n_scans), np.zeros(scans.n_scans)
     for numbers in blocks_of(scans.n_points):
         run = checked_peaks(scans.read(numbers), path, done, remarks)
         run = replace(run, instrument=shown(run.instrument, _LONGEST_NAME) if run.instrument else None)
@@ -129,11 +136,13 @@ def _blocks(scans: Scans, path: Path, remarks: Remarks) -> Iterator[Run]:
         if not done:
             require_full_scans(run, path)
             remarks.add(ionization_note(run.ionization, run.polarity, scans.facts.electron_energy_ev))
-        tic[numbers] = run.tic
+        tic[numbers], base_peaks[numbers] = run.tic, run.base_peaks
+        n_points, n_heavy = n_points + len(run.mz), n_heavy + int(np.count_nonzero(run.mz > HEAVY_TH))
         done += len(numbers)
-        any_ions = any_ions or bool(len(run.mz))
         yield run
-    require_current(any_ions, path)
+    require_current(bool(n_points), path)
+    require_absolute(base_peaks, tic, path)
+    remarks.add(heavy_note(n_heavy, n_points))
     remarks.add(_null_note(scans.facts.n_null_points))
     remarks.add(dropped_points_note(remarks.n_points_left_out))
     remarks.n_points_left_out += scans.facts.n_null_points
@@ -213,6 +222,11 @@ def _no_run(path: Path, inside: Sequence[Path]) -> InputError:
         if suffix and not entry.name.startswith("."):
             written = entry.name[len(entry.name) - len(suffix) :]
             found[written] = found.get(written, 0) + 1
+    if not found and any(entry.name.lower() == "datasim.ms" for entry in inside):
+        return InputError(
+            path, "holds dataSim.ms, which has selected ions (SIM), and no data.ms with full scans",
+            "acquire the run in full scan; a SIM run holds no spectra to identify",
+        )  # fmt: skip
     if not found:
         return InputError(path, "is a folder without data.ms, no run that can be read", READABLE)
     patterns = " ".join(f"{shlex.quote(str(path))}/*{suffix}" for suffix in found)

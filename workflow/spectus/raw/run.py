@@ -58,6 +58,15 @@ class Run:
         """Total ion current of each scan, (n_scans,), counts."""
         return np.bincount(self.scan, weights=self.intensity, minlength=self.n_scans).astype(np.float64)
 
+    @property
+    def base_peaks(self) -> Floats:
+        """Highest intensity of each scan, (n_scans,), counts; 0 for a scan without peaks."""
+        highest = np.zeros(self.n_scans)
+        filled = np.flatnonzero(np.diff(self.offsets))
+        if len(filled):
+            highest[filled] = np.maximum.reduceat(self.intensity, self.offsets[filled])
+        return highest
+
     def with_peaks(self, keep: Flags) -> "Run":
         """Return the run with only the peaks where `keep` (n_peaks,) is true."""
         kept = np.concatenate([[0], np.cumsum(keep)])[self.offsets]

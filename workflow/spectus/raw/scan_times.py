@@ -1,5 +1,8 @@
 """Scan times: their unit, their order, and whether a gas chromatograph can have given them."""
 
+import math
+import re
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +28,12 @@ full scans a second, and faster time-of-flight detectors record runs of many min
 _SLOWEST_S = 20.0
 """Time between scans, s, above which times are doubted. Chosen: a chromatographic peak lasts a few seconds, so that
 no method scans so slowly; full scans take 0.01-2 s."""
+
+_USUAL_S = 0.3
+"""Usual time between scans, s. Chosen: quadrupoles make 2 to 10 full scans a second."""
+
+_TOO_LARGE = {"milliseconds": 1000.0, "seconds that were taken for minutes": 60.0}
+"""Factors by which times in seconds come out too large when a unit is stated wrongly."""
 
 _FEWEST_SCANS = 20
 """Scans needed to judge the scan rate. Chosen: fewer are a fragment of a run."""
@@ -57,6 +66,49 @@ def seconds_in_unit(name: str | None, accession: str | None = None) -> float | N
     if accession and accession.strip().upper() in _ACCESSIONS:
         return _ACCESSIONS[accession.strip().upper()]
     return _NAMES.get(name.strip().strip(".()[]").casefold()) if name else None
+
+
+@lru_cache(maxsize=64)
+def stated_unit(name: str | None, accession: str | None = None) -> tuple[float, str | None]:
+    """Return the seconds of a unit that a file states, and a line if the unit is missing, not known or contradictory.
+
+    Parameters
+    ----------
+    name, accession
+        As `seconds_in_unit` takes them. Without a known unit, seconds are assumed.
+    """
+    seconds = seconds_in_unit(name, accession)
+    if seconds is None:
+        return 1.0, unit_note(name or accession)
+    by_name = seconds_in_unit(name)
+    if by_name is not None and by_name != seconds:
+        return seconds, (
+            f"the unit of the scan times is {name!r} by its name and {accession} by its accession; "
+            "the accession is used"
+        )
+    return seconds, None
+
+
+_CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d+(?:[.,]\d*)?)")
+
+
+def clock_seconds(text: str) -> float | None:
+    """Return the seconds of a time written as h:mm:ss.s or m:ss.s; None for another text."""
+    found = _CLOCK.fullmatch(text.strip())
+    if not found:
+        return None
+    return 3600.0 * int(found[1] or 0) + 60.0 * int(found[2]) + decimal(found[3])
+
+
+def decimal(text: str) -> float:
+    """Return the number of a text with a decimal point or a decimal comma; NaN where it is no number.
+
+    A file states one time in a field, so that a single comma separates decimals.
+    """
+    try:
+        return float(text if "." in text else text.replace(",", ".", 1))
+    except ValueError:
+        return math.nan
 
 
 def unit_note(unit: str | None) -> str:
@@ -147,8 +199,9 @@ def rate_note(rt_s: Floats) -> str | None:
         return None
     duration, step = float(rt_s[-1] - rt_s[0]), float(np.median(np.diff(rt_s)))
     if step > _SLOWEST_S:
+        guessed = min(_TOO_LARGE, key=lambda unit: abs(math.log(step / _TOO_LARGE[unit] / _USUAL_S)))
         return (
-            f"{step:.3g} s from scan to scan is no rate of a GC run: the times are perhaps milliseconds; "
+            f"{step:.3g} s from scan to scan is no rate of a GC run: the times are perhaps {guessed}; "
             "export the run with the right unit"
         )
     if step < 1 / _FASTEST_HZ and duration < _SHORTEST_S:

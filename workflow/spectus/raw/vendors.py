@@ -124,7 +124,7 @@ def as_mzml(path: Path, vendor: VendorFormat) -> Iterator[Path]:
         raise InputError(path, f"is a {vendor.name}, which is not read here", remedy)
     if importlib.util.find_spec(_PACKAGE) is None:
         raise InputError(
-            path, f"is a {vendor.name}, which needs the package openmassspec-io",
+            path, f"is {_article(vendor.name)} {vendor.name}, which needs the package openmassspec-io",
             f"install it (pip install 'spectus-workflow[vendors]'), or {remedy}",
         )  # fmt: skip
     with TemporaryDirectory(prefix="spectus-") as folder:
@@ -140,6 +140,10 @@ def as_mzml(path: Path, vendor: VendorFormat) -> Iterator[Path]:
         if not made.exists() or not made.stat().st_size:
             raise InputError(path, f"this {vendor.name} cannot be read (no mzML came of it)", remedy)
         yield made
+
+
+def _article(name: str) -> str:
+    return "an" if name[:1] in "AEIO" else "a"
 
 
 def _linked(path: Path, vendor: VendorFormat, folder: Path) -> Path:

@@ -40,6 +40,8 @@ _LONGEST_TAG, _DEEPEST = 2**24, 100
 _MOST_LABELS = 256
 """Most kinds of scans. Chosen: mass windows that give more are observed ranges, which say nothing."""
 
+_INVALID_TOKEN = expat.errors.codes[expat.errors.XML_ERROR_INVALID_TOKEN]
+
 _COLUMNS = 7
 _BLOCK = 2**18
 NO_ARRAY = -1
@@ -98,11 +100,19 @@ class Indexer:
     ----------
     path
         Path that the user gave, for errors.
+    encoding
+        Encoding of the file, where it is another than it states.
+
+    Attributes
+    ----------
+    not_utf8
+        The file could not be parsed because of a byte that is no UTF-8.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, encoding: str | None = None) -> None:
         self.path = path
-        self.parser = expat.ParserCreate()
+        self.parser = expat.ParserCreate(encoding)
+        self.not_utf8 = False
         self.starts: dict[str, Action] = {}
         self.ends: dict[str, Callable[[], None]] = {}
         self._rt_s, self.rows, self._label_of = array("d"), array("q"), array("H")
@@ -128,8 +138,9 @@ class Indexer:
         parser = self.parser
         self._follow()
         try:
-            given = 0
+            given, last = 0, b""
             while block := file.read(_BLOCK):
+                last = block
                 parser.Parse(block)
                 given += len(block)
                 if given - parser.CurrentByteIndex > _LONGEST_TAG:  # which the parser would keep to its end
@@ -137,6 +148,9 @@ class Indexer:
             parser.Parse(b"", True)
         # The latter two: an encoding unknown or unsupported, a number that is none.
         except (expat.ExpatError, LookupError, ValueError) as error:
+            place = parser.ErrorByteIndex - given
+            is_invalid = getattr(error, "code", 0) == _INVALID_TOKEN and 0 <= place < len(last)
+            self.not_utf8 = is_invalid and last[place] >= 0x80  # beyond ASCII
             raise damaged(self.path, f"XML: {first_line(error)}") from error
         self.require_declared()
         rows = np.array(self.rows, dtype=np.int64).reshape(-1, _COLUMNS)

@@ -12,6 +12,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectus.errors import InputError
 from spectus.raw.content import damaged, first_line, opened
 from spectus.raw.ionization import ionization_name, is_negative
 from spectus.raw.mzml_index import MzmlIndexer
@@ -43,7 +44,7 @@ def open_xml(file: Path, kind: str, path: Path) -> Iterator[Scans]:
         the array is read.
     """
     with opened(file) as text:
-        index = (MzmlIndexer if kind == "mzML" else MzxmlIndexer)(path).parse(text)
+        index = _index(text, kind, path)
         of_scan = _mzml_scan if kind == "mzML" else _mzxml_scan
 
         def read(order: Ints) -> Run:
@@ -64,6 +65,19 @@ def open_xml(file: Path, kind: str, path: Path) -> Iterator[Scans]:
         facts = index.facts
         polarity = _polarity(index)
         yield Scans(index.rt_s, index.n_points, read, index.labels, index.label_of, facts)
+
+
+def _index(text: IO[bytes], kind: str, path: Path) -> XmlIndex:
+    """Index a file; one that says it is UTF-8 and is not, as Windows programs write names, is read as Latin-1."""
+    of_kind = MzmlIndexer if kind == "mzML" else MzxmlIndexer
+    indexer = of_kind(path)
+    try:
+        return indexer.parse(text)
+    except InputError:
+        if not indexer.not_utf8:
+            raise
+    text.seek(0)
+    return of_kind(path, "iso-8859-1").parse(text)
 
 
 def _polarity(index: XmlIndex) -> str | None:
