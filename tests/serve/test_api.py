@@ -211,6 +211,7 @@ def test_health_says_what_answers(start: Start) -> None:
         "device": "cpu", "max_mz": SMALL.max_mz, "max_peaks": SMALL.max_peaks, "max_candidates": 50,
         "waiting": 0, "running": 0, "kept": 0,
         "identifications": {"queued": 0, "running": 0, "completed": 0, "failed": 0, "cancelled": 0},
+        "runs": {"queued": 0, "running": 0, "completed": 0, "failed": 0, "cancelled": 0},
     }  # fmt: skip
 
 
@@ -235,7 +236,16 @@ def test_the_interface_describes_itself(start: Start) -> None:
     assert set(body["properties"]) == {"mz", "intensity", "num_candidates", "formula", "mass"}
     example = body["examples"][0]
     assert asked(start(), **example)["status"] == "completed"
-    assert set(described["paths"]["/predictions"]["post"]["responses"]) == {"202", "413", "422", "503"}
+    assert set(described["paths"]["/predictions"]["post"]["responses"]) == {
+        "202",
+        "401",
+        "408",
+        "413",
+        "415",
+        "422",
+        "429",
+        "503",
+    }
     assert set(described["paths"]["/predictions/{id}"]["get"]["responses"]) >= {"200", "404"}
 
 

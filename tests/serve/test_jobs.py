@@ -1,3 +1,5 @@
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +36,41 @@ def test_jobs_with_the_same_sources_are_taken_together_the_oldest_first() -> Non
     assert [job.name for job in store.take(9)] == ["b"]
 
 
-def test_only_a_job_that_waits_can_be_cancelled() -> None:
+def test_jobs_that_wait_or_run_can_be_cancelled() -> None:
     store = JobStore(None, 3600)
-    first, second = store.add([row("a"), row("b")], True, 10) or []
-    store.take(1)
-    assert (store.cancel(first.id) or first).status is JobStatus.RUNNING
-    assert (store.cancel(second.id) or first).status is JobStatus.CANCELLED
+    running, waiting, ended = store.add([row("a"), row("b"), row("c")], True, 10) or []
+    taken = store.take(1)
+    assert all((store.cancel(job.id) or ended).status is JobStatus.CANCELLED for job in (running, waiting))
+    store.complete(taken[0], [{"rank": 1}], None)
+    found = store.get(running.id)
+    assert found and found.status is JobStatus.CANCELLED and found.candidates is None
+    store.fail(store.take(1)[0], "why")
+    assert (store.cancel(ended.id) or running).status is JobStatus.FAILED
     assert store.cancel("absent") is None
-    assert store.counts()["cancelled"] == 1
+    assert store.counts()["cancelled"] == 2
+
+
+def test_owners_see_their_own_jobs_only() -> None:
+    store = JobStore(None, 3600)
+    (job,) = store.add([row("a")], True, 10, "one") or []
+    assert store.get(job.id, "one") == job and [each.name for each in store.latest(9, "one")] == ["a"]
+    assert store.get(job.id) is store.get(job.id, "two") is store.cancel(job.id, "two") is None
+    assert store.latest(9, "two") == []
+    assert store.counts()["queued"] == 1
+
+
+def test_a_file_of_an_earlier_version_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite"
+    JobStore(path, 3600).add([row("a")], True, 10)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("ALTER TABLE jobs DROP COLUMN owner")
+        database.commit()
+    assert [job.name for job in JobStore(path, 3600).latest(9)] == ["a"]
+
+
+def test_the_file_is_for_its_user_only(tmp_path: Path) -> None:
+    JobStore(tmp_path / "jobs.sqlite", 3600)
+    assert (tmp_path / "jobs.sqlite").stat().st_mode & 0o077 == 0
 
 
 def test_all_spectra_of_a_request_are_added_or_none() -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 import requests
 
 from spectus.cli import main
+from spectus.cli.serve import jobs_file
 from spectus.denovo.translator import Translator
 
 from ..web.chromium import Chromium, needs_chromium
@@ -30,9 +32,10 @@ def folder(translator: Translator, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @contextmanager
-def started(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def started(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The process and the address that it prints."""
     command = [sys.executable, "-m", "spectus", "serve", "--model", str(folder), "--device", "cpu", "--port", "0"]
+    command += ["--predicted", "none", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -73,6 +76,52 @@ def test_sigterm_stops_it_whatever_waits(server: tuple[subprocess.Popen[str], st
             body = {**BENZENE, "num_candidates": 50}
             assert session.post(server[1] + "/predictions", json=body, timeout=30).status_code == 202
         stops(server, signal.SIGTERM)
+
+
+def test_200_requests_at_once_lose_nothing_and_sigterm_keeps_what_waits(folder: Path, tmp_path: Path) -> None:
+    """Half of the requests are predictions, half identifications; the server is stopped before it has finished."""
+    jobs = str(tmp_path / "jobs.sqlite")
+
+    def send(number: int) -> str:
+        spectrum = {"mz": [50.0, 60.0 + number], "intensity": [1.0, 2.0]}
+        if number % 2:
+            answer = requests.post(f"{url}/predictions", json={**spectrum, "num_candidates": 20}, timeout=60)
+            name = answer.json()["id"]
+        else:
+            text = f"NAME: {number}\nNum Peaks: 2\n50 1; {60 + number} 2\n"
+            answer = requests.post(f"{url}/identifications", json={"text": text, "denovo": False}, timeout=60)
+            name = answer.json()["jobs"][0]["id"]
+        assert answer.status_code == 202
+        return f"/{'predictions' if number % 2 else 'identifications'}/{name}"
+
+    with started(folder, "--jobs", jobs) as (process, url), ThreadPoolExecutor(200) as clients:
+        paths = list(clients.map(send, range(200)))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    assert len(set(paths)) == 200
+    with started(folder, "--jobs", jobs) as (_, url), requests.Session() as session:
+        for path in paths:
+            for _ in range(600):
+                answer = session.get(url + path, timeout=30)
+                assert answer.status_code == 200, path
+                if answer.json()["status"] in ("completed", "failed"):
+                    break
+                time.sleep(0.1)
+            assert answer.json()["status"] == ("failed" if "identifications" in path else "completed")  # no library
+
+
+def test_two_servers_do_not_share_their_jobs(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    jobs = str(tmp_path / "jobs.sqlite")
+    with started(folder, "--jobs", jobs):
+        assert main(["serve", "--model", str(folder), "--port", "0", "--jobs", jobs]) == 2
+        assert "is used by another server" in capsys.readouterr().err
+
+
+def test_jobs_are_kept_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
+    assert jobs_file(None, 8000) == Path("/state/spectus/jobs-8000.sqlite")
+    assert jobs_file("x.sqlite", 8000) == Path("x.sqlite")
+    assert jobs_file("memory", 8000) is jobs_file(None, 0) is None
 
 
 @pytest.mark.slow

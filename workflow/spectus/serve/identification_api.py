@@ -2,13 +2,13 @@
 
 from typing import Annotated, Any
 
-from fastapi import FastAPI, HTTPException, Query
+from fastapi import FastAPI, HTTPException, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from spectus.errors import InputError
 from spectus.serve.jobs import Job, JobStatus, JobStore
 from spectus.serve.limits import ServerLimits
-from spectus.serve.messages import Problem
+from spectus.serve.problems import owner_of, problems
 from spectus.serve.spectrum_text import spectra_of
 
 _EXAMPLE = "NAME: unknown 1\nNum Peaks: 5\n50 159; 51 188; 52 195; 77 155; 78 1000\n"
@@ -72,51 +72,46 @@ def add_identifications(app: FastAPI, jobs: JobStore, limits: ServerLimits) -> N
         status_code=202,
         summary="Identify spectra",
         responses=problems({
-            413: "the body is too large",
             422: "the text holds no spectrum, or more than the server accepts at once",
             503: "too many jobs wait; `Retry-After` is the time to wait, in seconds",
         }),
     )  # fmt: skip
-    def submit(request: IdentificationRequest) -> IdentificationJobs:
+    def submit(request: Request, spectra: IdentificationRequest) -> IdentificationJobs:
         try:
-            rows = spectra_of(request.text)
+            rows = spectra_of(spectra.text)
         except InputError as error:
             raise HTTPException(422, str(error)) from error
         if len(rows) > limits.max_waiting:
             raise HTTPException(422, f"{len(rows)} spectra are more than this server accepts ({limits.max_waiting})")
-        added = jobs.add(rows, request.denovo, limits.max_waiting)
+        added = jobs.add(rows, spectra.denovo, limits.max_waiting, owner_of(request))
         if added is None:
             said = f"too many jobs wait (at most {limits.max_waiting}); try again later"
             raise HTTPException(503, said, headers={"Retry-After": str(_RETRY_S)})
         return IdentificationJobs(jobs=[IdentificationJob.of(job) for job in added])
 
     @app.get("/identifications", summary="List the latest jobs")
-    def listed(limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> IdentificationJobs:
-        return IdentificationJobs(jobs=[IdentificationJob.of(job, with_candidates=False) for job in jobs.latest(limit)])
+    def listed(request: Request, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> IdentificationJobs:
+        latest = jobs.latest(limit, owner_of(request))
+        return IdentificationJobs(jobs=[IdentificationJob.of(job, with_candidates=False) for job in latest])
 
     @app.get("/identifications/{id}", summary="Get a job", responses=problems({404: "no job has this id"}))
-    def fetch(id: str) -> IdentificationJob:
-        return IdentificationJob.of(_found(jobs.get(id)))
+    def fetch(request: Request, id: str) -> IdentificationJob:
+        return IdentificationJob.of(_found(jobs.get(id, owner_of(request))))
 
     @app.delete(
         "/identifications/{id}",
-        summary="Cancel a job that waits",
-        responses=problems({404: "no job has this id", 409: "the job runs or has ended"}),
+        summary="Cancel a job",
+        responses=problems({404: "no job has this id", 409: "the job has ended"}),
     )
-    def cancel(id: str) -> IdentificationJob:
-        job = _found(jobs.cancel(id))
+    def cancel(request: Request, id: str) -> IdentificationJob:
+        job = _found(jobs.cancel(id, owner_of(request)))
         if job.status is not JobStatus.CANCELLED:
-            raise HTTPException(409, f"the job is {job.status}; only a job that waits can be cancelled")
+            raise HTTPException(409, f"the job has ended, it is {job.status}")
         return IdentificationJob.of(job)
 
 
 _RETRY_S = 30
 """Time after which a client should try again, s. Chosen: a batch of identifications takes about as long on a CPU."""
-
-
-def problems(about: dict[int, str]) -> dict[int | str, dict[str, Any]]:
-    """Return the description of refusals for the schema of the interface."""
-    return {code: {"model": Problem, "description": text} for code, text in about.items()}
 
 
 def _found(job: Job | None) -> Job:

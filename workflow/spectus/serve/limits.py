@@ -26,6 +26,10 @@ class ServerLimits:
         Largest number of peaks of a spectrum. The limit of the model applies as well.
     max_body : int
         Largest body of a request, bytes.
+    max_run : int
+        Largest raw run, bytes.
+    body_s : float
+        Longest time until the body of a request has arrived, s; a raw run has `run_body_s`.
     max_waiting : int
         Largest number of waiting requests. Further requests get HTTP 503 with Retry-After.
     max_kept : int
@@ -45,6 +49,8 @@ class ServerLimits:
     workers: int = 0
     max_peaks: int = 300
     max_body: int = 131_072
+    max_run: int = 536_870_912
+    body_s: float = 30.0
     max_waiting: int = 1000
     max_kept: int = 10_000
     keep_s: float = 4 * 3600.0
@@ -64,6 +70,11 @@ class ServerLimits:
                 f"is more than --max-candidates {self.max_candidates}",
                 "raise --max-candidates as well",
             )
+
+    @property
+    def run_body_s(self) -> float:
+        """Longest time until a raw run has arrived, s. Chosen: 512 MB arrive in 10 minutes at 7 Mbit/s."""
+        return 20 * self.body_s
 
     def width(self, candidates: int) -> int:
         """Return the beam width of a request: `beams`, doubled until it reaches the number of candidates.

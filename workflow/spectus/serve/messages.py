@@ -149,6 +149,7 @@ class Health(BaseModel):
     running: int = Field(description="requests that are being decoded")
     kept: int = Field(description="stored answers")
     identifications: dict[str, int] = Field(description="jobs of identification by status")
+    runs: dict[str, int] = Field(description="raw runs by status")
 
 
 class Problem(BaseModel):

@@ -4,8 +4,8 @@ import secrets
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from math import ceil
 from typing import Any
@@ -168,6 +168,34 @@ class Predictions:
     def fail(self, prediction: Prediction, reason: str) -> None:
         """Answer a request with the reason why it has no result."""
         self._end(prediction, Status.FAILED, None, reason)
+
+    def kept(self) -> list[dict[str, Any]]:
+        """Return all requests and answers as JSON can hold them, for `restore` after a restart; running ones wait."""
+        with self._changed:
+            self._drop_old()
+            kept = []
+            for prediction in [*self._answered.values(), *self._unfinished.values()]:
+                content = asdict(prediction)
+                if prediction.status is Status.RUNNING:
+                    content["status"] = Status.QUEUED
+                kept.append(content)
+            return kept
+
+    def restore(self, content: Sequence[dict[str, Any]]) -> None:
+        """Take back what `kept` returned; the age of an answer counts from now on."""
+        with self._changed:
+            for each in content:
+                target = each["target"]
+                if target is not None:
+                    target = Target(tuple((number, count) for number, count in target.pop("atoms")), **target)
+                prediction = Prediction(**each | {"target": target, "status": Status(each["status"])})
+                prediction.ended_at = self._clock()
+                if prediction.status is Status.QUEUED:
+                    self._waiting.append(prediction)
+                    self._unfinished[prediction.id] = prediction
+                else:
+                    self._answered[prediction.id] = prediction
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Close the queue: `take` returns an empty list from now on."""

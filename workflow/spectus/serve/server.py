@@ -1,11 +1,12 @@
 """Serve a model over HTTP until a signal stops the server."""
 
 import contextlib
-import logging
+import fcntl
 import os
 import signal
 import socket
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import uvicorn
 
 from spectus.denovo.translator import Translator
 from spectus.errors import InputError
+from spectus.serve.access import Access
 from spectus.serve.api import create_app
 from spectus.serve.identification import IdentificationSources
 from spectus.serve.jobs import JobStore
@@ -41,9 +43,25 @@ class Address:
     port: int
 
 
+@dataclass(frozen=True)
+class Placement:
+    """Where and how precisely a model computes; see `Translator.load`.
+
+    Attributes
+    ----------
+    device : str
+        `auto`, `cpu` or `cuda`.
+    precision : str
+        `auto`, or a type of numbers.
+    """
+
+    device: str
+    precision: str
+
+
 def serve(
-    sources: IdentificationSources, address: Address, device: str, precision: str, limits: ServerLimits,
-    jobs: Path | None = None,
+    sources: IdentificationSources, address: Address, placement: Placement, limits: ServerLimits,
+    jobs: Path | None = None, access: Access | None = None,
 ) -> None:  # fmt: skip
     """Serve until SIGTERM or Ctrl-C; print the address once the server answers.
 
@@ -53,12 +71,14 @@ def serve(
         Model, libraries and reranker.
     address : Address
         Where to listen.
-    device, precision : str
-        Where and how precisely to compute; see `Translator.load`.
+    placement : Placement
+        Where and how precisely to compute.
     limits : ServerLimits
         Settings of the server.
     jobs : Path, optional
         SQLite file of the jobs; without it they are lost when the server stops.
+    access : Access, optional
+        Who may use the server; by default everybody who reaches it.
 
     Raises
     ------
@@ -70,9 +90,16 @@ def serve(
     for library in sources.libraries:
         if not library.exists():
             raise InputError(library, "no such file or folder", "check the path")
-    store = JobStore(jobs, limits.keep_s)
-    translator = Translator.load(sources.model, device, precision)
-    app = create_app(translator, limits, sources, store)
+    with _held(jobs):
+        _serve(listener, sources, placement, limits, JobStore(jobs, limits.keep_s), access)
+
+
+def _serve(
+    listener: socket.socket, sources: IdentificationSources, placement: Placement, limits: ServerLimits,
+    store: JobStore, access: Access | None,
+) -> None:  # fmt: skip
+    translator = Translator.load(sources.model, placement.device, placement.precision)
+    app = create_app(translator, limits, sources, store, access)
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, timeout_graceful_shutdown=_GRACE_S, backlog=_BACKLOG
     )
@@ -86,10 +113,29 @@ def serve(
         _Server(config, said).run(sockets=[listener])
     if any(worker.is_alive() for worker in app.state.workers):
         # PyTorch aborts if the interpreter ends while a thread computes.
-        logging.getLogger(__name__).warning("stopped while predictions were running")
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(0)
+
+
+@contextlib.contextmanager
+def _held(jobs: Path | None) -> Iterator[None]:
+    """Hold the file of the jobs, so that no second server takes the same jobs."""
+    if jobs is None:
+        yield
+        return
+    try:
+        jobs.parent.mkdir(parents=True, exist_ok=True)
+        lock = jobs.with_name(f"{jobs.name}.lock").open("w")
+    except OSError as error:
+        remedy = "give --jobs another file, or --jobs memory"
+        raise InputError(jobs, f"cannot be used for jobs ({error.strerror})", remedy) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(jobs, "is used by another server", "give --jobs another file") from error
+        yield
 
 
 class _Server(uvicorn.Server):
