@@ -9,7 +9,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help example test test-slow test-slurm lint wheel wheel-smoke docs coverage bench named-library lock install
+.PHONY: help example test test-slow test-slurm slurm lint wheel wheel-smoke docs coverage bench named-library lock install
 
 INSTALLED := .venv/installed
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -32,11 +32,13 @@ test-slow: $(INSTALLED) ## run the tests that take minutes
 	python -m pytest -m slow
 
 SLURM_PACKAGES := slurmctld slurmd slurm-client munge
-test-slurm: $(INSTALLED) ## install SLURM where apt can, and run the tests that start it on this machine
+slurm: $(INSTALLED) ## install SLURM where apt can, for the tests
 	@python -c 'from tests.slurm.cluster import missing; raise SystemExit(bool(missing()))' || { \
 		[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
 		DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(SLURM_PACKAGES); \
 	} || { echo "Needs SLURM: sudo apt-get install $(SLURM_PACKAGES)" >&2; exit 2; }
+
+test-slurm: slurm ## install SLURM where apt can, and run the tests that start it on this machine
 	python -m pytest -m slurm tests/slurm
 
 lint: $(INSTALLED) ## check style, types, imports, the workflow, and that the wheel works by itself

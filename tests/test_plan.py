@@ -1,5 +1,9 @@
 """The plan: chunks, libraries, models, and what becomes of missing runs."""
 
+import os
+import shutil
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -186,3 +190,35 @@ def test_settings_of_quantify_that_are_null_are_no_options() -> None:
     assert plan.quantify_values({"compounds": "c.csv", "unit": "ug/mL", "limit": 0.5, "standard": None}) == {
         "unit": "ug/mL", "limit": "0.5",
     }  # fmt: skip
+
+
+@pytest.mark.skipif(shutil.which("flock") is None, reason="needs flock of util-linux")
+def test_no_two_jobs_that_run_at_a_time_have_one_gpu(tmp_path: Path) -> None:
+    """Jobs 1 and 3 would both begin with the first GPU; job 3 starts while job 1 runs, and takes the other one."""
+    (tmp_path / ".snakemake").mkdir()
+
+    def started(number: int, command: str) -> "subprocess.Popen[str]":
+        script = f"set -euo pipefail; {plan.gpu_choice(number, ['2', '5'])} sh -c '{command}'"
+        return subprocess.Popen(
+            ["bash", "-c", script], cwd=tmp_path, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+
+    say = "echo $CUDA_VISIBLE_DEVICES"
+    first = started(1, f"{say}; sleep 60")
+    try:
+        assert first.stdout is not None and first.stdout.readline() == "2\n"
+        assert started(3, say).communicate(timeout=30)[0] == "5\n"
+        assert started(2, say).communicate(timeout=30)[0] == "5\n"
+    finally:
+        os.killpg(first.pid, signal.SIGKILL)
+        first.wait()
+    assert started(3, say).communicate(timeout=30)[0] == "2\n"
+
+
+def test_without_locks_the_gpus_are_taken_in_turn(tmp_path: Path) -> None:
+    (tmp_path / ".snakemake").mkdir()
+    for number, device in ((1, "0"), (2, "1"), (3, "0")):
+        choice = plan.gpu_choice(number, ["0", "1"])
+        script = f"set -euo pipefail; flock() {{ return 1; }}; {choice} printenv CUDA_VISIBLE_DEVICES"
+        done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert done.stdout == f"{device}\n"

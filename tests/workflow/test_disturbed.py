@@ -60,6 +60,20 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return contents(campaign)
 
 
+@pytest.fixture(scope="module")
+def sizes_kb(undisturbed: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
+    """Sizes of a disk, kB, that is full in each stage of the campaign; a file takes whole pages of 4 kB."""
+    (results,) = tmp_path_factory.getbasetemp().glob("undisturbed*/results")
+    pages = {path.relative_to(results): -(-path.stat().st_size // 4096) * 4 for path in results.rglob("*")}
+    mzml = sum(size for path, size in pages.items() if path.suffix == ".mzML")
+    last = {name: pages[Path(f"{name}.parquet")] for name in ("components", "features", "peak_areas", "ri_standards")}
+    whole = sum(size for path, size in pages.items() if (results / path).is_file())
+    return {
+        "first run": 100, "second run": mzml // 2, "third run": int(0.9 * mzml), "deconvolve": mzml + 60,
+        "calibrate": whole - sum(last.values()), "align": whole - last["features"] - last["peak_areas"],
+    }  # fmt: skip
+
+
 def test_two_cores(undisturbed: dict[str, bytes], tmp_path: Path) -> None:
     campaign = prepared(tmp_path / "c")
     campaign.run(TARGET, "--cores", "2")
@@ -121,15 +135,22 @@ def test_one_corrupt_run_among_a_hundred(tmp_path: Path) -> None:
     assert [run for run, said in status.items() if said != "ok"] == ["run_57"]
 
 
-@pytest.mark.skipif(shutil.which("mount") is None or os.getuid() != 0, reason="needs to mount a small disk")
-@pytest.mark.parametrize("size_kb", [100, 400, 3000])
-def test_a_full_disk(undisturbed: dict[str, bytes], tmp_path: Path, size_kb: int) -> None:
+MAY_MOUNT = shutil.which("mount") is not None and os.getuid() == 0
+
+
+def mounted(*arguments: object) -> bool:
+    """Mount something, and tell whether that is possible here."""
+    return subprocess.run(["mount", *map(str, arguments)], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not MAY_MOUNT, reason="needs to mount a small disk")
+@pytest.mark.parametrize("stage", ["first run", "second run", "third run", "deconvolve", "calibrate", "align"])
+def test_a_full_disk(undisturbed: dict[str, bytes], sizes_kb: dict[str, int], tmp_path: Path, stage: str) -> None:
     """The campaign stops with a line that says so, and goes on when there is space."""
     campaign = prepared(tmp_path / "c")
     results = campaign.folder / "results"
     results.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_kb}k", "tmpfs", str(results)], check=False)
-    if mounted.returncode:
+    if not mounted("-t", "tmpfs", "-o", f"size={sizes_kb[stage]}k", "tmpfs", results):
         pytest.skip("cannot mount a small disk")
     try:
         done = campaign.snakemake(TARGET, "--cores", "1")
@@ -140,3 +161,30 @@ def test_a_full_disk(undisturbed: dict[str, bytes], tmp_path: Path, size_kb: int
         assert contents(campaign) == undisturbed
     finally:
         subprocess.run(["umount", "--lazy", str(results)], check=False)
+
+
+@pytest.mark.skipif(not MAY_MOUNT, reason="needs to mount a folder that cannot be written")
+def test_a_read_only_checkout_and_read_only_inputs(undisturbed: dict[str, bytes], tmp_path: Path) -> None:
+    """A checkout that others own, and an archive of raw runs: nothing is written into either."""
+    checkout, archive = tmp_path / "checkout", tmp_path / "archive"
+    campaign = prepared(tmp_path / "c")
+    for folder, source in ((checkout, ROOT), (archive, EXAMPLE)):
+        folder.mkdir()
+        if not mounted("--bind", source, folder):
+            pytest.skip("cannot mount a folder")
+    try:
+        for folder in (checkout, archive):
+            assert mounted("-o", "remount,bind,ro", folder)
+            with pytest.raises(OSError, match="Read-only"):
+                (folder / "written").touch()
+        sheet = campaign.folder / "config" / "samples.tsv"
+        sheet.write_text(sheet.read_text(encoding="utf-8").replace(str(EXAMPLE), str(archive)), encoding="utf-8")
+        Campaign(campaign.folder, checkout / "Snakefile").run(TARGET, "--cores", "2")
+        found = contents(campaign)
+    finally:
+        for folder in (checkout, archive):
+            subprocess.run(["umount", "--lazy", str(folder)], check=False)
+    # The tables of runs name the raw files, whose place is another one here.
+    assert {name: data for name, data in found.items() if not name.startswith("runs/")} == {
+        name: data for name, data in undisturbed.items() if not name.startswith("runs/")
+    }

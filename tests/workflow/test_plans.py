@@ -195,6 +195,20 @@ def test_a_prediction_model_of_ones_own_is_trained_first(campaign: Campaign) -> 
     assert plan.count("--prediction-model results/training/neims results/training/rassp") == 2
 
 
+def test_spectra_of_the_molecules_are_stored_for_all_steps_of_a_training(campaign: Campaign) -> None:
+    training_inputs(campaign, stored_chunks=2)
+    jobs = {"predict_for_training": 2, "pretrain": 1, "finetune": 1, "score_model": 1, "train": 1}
+    assert campaign.planned("train") == jobs
+    plan = campaign.run("train", "--dry-run", "--printshellcmds")
+    stored = [f"results/training/predicted/given-{index}-of-2.parquet" for index in (1, 2)]
+    assert plan.count(f"--predicted {' '.join(stored)} ") == 2
+    assert plan.count("predict molecules.smi --model rassp --chunk") == 2
+    assert "--prediction-model" not in plan and "--molecules" not in plan
+    campaign.change({"train": {"rassp_settings": "config/training/rassp-open.yaml"}})
+    assert campaign.planned("train") == jobs | {"predict_for_training": 4, "train_rassp": 1}
+    assert "--model results/training/rassp --chunk 2-of-2" in campaign.run("train", "--dry-run", "--printshellcmds")
+
+
 def test_a_training_without_spectra_says_what_to_name(campaign: Campaign) -> None:
     done = campaign.snakemake("train", "--dry-run")
     assert done.returncode != 0
@@ -240,10 +254,14 @@ def test_several_gpus_of_a_workstation_share_the_work(campaign: Campaign, monkey
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     campaign.change({"chunks": {"spectra": 20}})
     plan = campaign.run("denovo", "--dry-run", "--printshellcmds", "--resources", "local_gpu=2")
-    found = re.findall(r"(CUDA_VISIBLE_DEVICES=\d)? *python3 -m spectus denovo .* --chunk (\d)-of-3 ", plan)
-    devices = {chunk: device for device, chunk in found}
-    assert devices == {str(n): f"CUDA_VISIBLE_DEVICES={(n - 1) % 2}" for n in (1, 2, 3)}
+    assert plan.count("gpus=(0 1);") == 3
     assert "CUDA_VISIBLE_DEVICES" not in campaign.run("denovo", "--dry-run", "--printshellcmds")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5,7")
+    plan = campaign.run("denovo", "--dry-run", "--printshellcmds", "--resources", "local_gpu=2")
+    assert plan.count("gpus=(2 5);") == 3
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    plan = campaign.run("denovo", "--dry-run", "--printshellcmds", "--resources", "local_gpu=2")
+    assert "gpus=" not in plan
 
 
 def test_one_switch_takes_denovo_to_the_cpu(campaign: Campaign) -> None:

@@ -165,10 +165,12 @@ def minutes(first):
 def gpu_of(wildcards, output):
     """The GPU of a denovo job, where `--resources local_gpu=N` lets several jobs of one machine run at a time."""
     gpus = workflow.global_resources["local_gpu"].value if "local_gpu" in workflow.global_resources else 1
-    if gpus < 2 or os.getenv("CUDA_VISIBLE_DEVICES"):  # a cluster has chosen one
-        return ""
-    number = int(wildcards.scatteritem.partition("-of-")[0]) - 1
-    return f"CUDA_VISIBLE_DEVICES={number % gpus}"
+    # The user has chosen some, or a cluster has chosen one.
+    visible = [name for name in os.getenv("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    devices = (visible or [str(number) for number in range(gpus)])[:gpus]
+    return (
+        plan.gpu_choice(int(wildcards.scatteritem.partition("-of-")[0]), devices) if len(devices) > 1 else ""
+    )
 
 
 def folders_of(*names):

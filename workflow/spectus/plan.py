@@ -341,6 +341,28 @@ def options(**values: str | Sequence[str] | None) -> list[str]:
     return found
 
 
+def gpu_choice(number: int, devices: Sequence[str]) -> str:
+    """Return the words before a command that give it a GPU of its own on a machine with several.
+
+    The job takes the first device whose lock is free, and the lock is held until the command ends. Without the command
+    `flock`, the jobs take the devices in turn.
+
+    Parameters
+    ----------
+    number
+        Number of the job, from 1, at whose device it begins to look.
+    devices
+        Devices as CUDA_VISIBLE_DEVICES names them, at least two.
+    """
+    last = number - 1 + len(devices)
+    return (
+        f"gpus=({' '.join(devices)}); for place in $(seq {number - 1} {last}); do "
+        f"gpu=$((place % {len(devices)})); exec 9>.snakemake/gpu_$gpu.lock; "
+        "if flock --nonblock 9 2>/dev/null; then break; fi; done; "
+        "CUDA_VISIBLE_DEVICES=${gpus[gpu]}"
+    )
+
+
 def quantify_values(settings: Mapping[str, Any]) -> dict[str, str]:
     """Return the settings of the stage quantify as text, without the table of compounds and those that are null."""
     return {key: str(value) for key, value in settings.items() if key != "compounds" and value is not None}
