@@ -65,10 +65,14 @@ def test_edits_that_symmetry_makes_equal_are_made_once() -> None:
 def test_pairs_have_the_wanted_mass_and_touch_different_atoms() -> None:
     parent = EditableMolecule("CC(O)c1ccccc1")
     singles = single_edits(parent)
-    pairs = list(edit_pairs(singles, [28, 0], lambda edit: -abs(edit.delta), 40))
-    assert {pair.delta for pair in pairs} == {0, 28}
+    weights = [-abs(edit.delta) / 10 for edit in singles]
+    pairs = list(edit_pairs(singles, [28, 0], weights, 40))
+    assert {pair.delta for pair, _ in pairs} == {0, 28}
     assert 40 < len(pairs) <= 80
-    for pair in pairs:
+    of_none = [weight for pair, weight in pairs if pair.delta == 0]
+    assert of_none == sorted(of_none, reverse=True)
+    for pair, _ in pairs:
+        assert len({atom for atom, _ in pair.used}) == len(pair.used)
         found = edited(parent, pair)
         if found is not None:
             assert nominal_mass(found[0]) == parent.mass + pair.delta

@@ -5,6 +5,7 @@ import pytest
 from rdkit import Chem
 
 from spectus.denovo.editing.molecule import CLASSES
+from spectus.denovo.editing.molecule import CLASSES
 from spectus.denovo.editing.statistics import EditStatistics, load_statistics
 from spectus.errors import InputError
 from spectus.files import resource
@@ -30,9 +31,11 @@ def test_a_strange_structure_has_a_rare_environment(statistics: EditStatistics) 
 
 
 def test_fragments_are_found_by_mass(statistics: EditStatistics) -> None:
-    found = {fragment.smiles for fragment, _ in statistics.fragments_of(1, 73)}
+    fragments, frequencies = statistics.table_of(1, 73)
+    found = {fragment.smiles for fragment in fragments}
+    assert frequencies.shape == (len(fragments), len(CLASSES))
     assert "*[Si](C)(C)C" in found
-    assert not statistics.fragments_of(1, 999)
+    assert not statistics.table_of(1, 999)[0]
 
 
 def test_tables_are_read_as_they_were_written(statistics: EditStatistics, tmp_path: Path) -> None:

@@ -4,12 +4,12 @@ An edit is a short list of steps on the atoms of the parent. Its change of the n
 so only edits that lead to a wanted mass are made at all: checking and writing a structure takes most of the time.
 """
 
-import heapq
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
+import numpy as np
 from rdkit import Chem
 
 from spectus.denovo.editing.molecule import NOMINAL, VALENCES, EditableMolecule, bond_type, finished, nominal_mass
@@ -62,11 +62,6 @@ class Edit(NamedTuple):
     steps: tuple[Step, ...]
     used: tuple[tuple[int, int], ...]
 
-    @property
-    def atoms(self) -> frozenset[int]:
-        """The atoms of the parent that it touches."""
-        return frozenset(atom for atom, _ in self.used)
-
 
 def single_edits(parent: EditableMolecule) -> list[Edit]:
     """Return all single edits of a structure, those that its symmetry makes equal once.
@@ -90,43 +85,46 @@ def single_edits(parent: EditableMolecule) -> list[Edit]:
 
 
 def edit_pairs(
-    edits: Sequence[Edit], deltas: Sequence[int], weight: Callable[[Edit], float], most: int
-) -> Iterator[Edit]:
+    edits: Sequence[Edit], deltas: Sequence[int], weights: Sequence[float], most: int
+) -> Iterator[tuple[Edit, float]]:
     """Return pairs of edits of one structure that touch different atoms, the most frequent kinds first.
 
     Parameters
     ----------
     edits
-        Single edits.
+        Single edits, (n,).
     deltas
         Wanted changes of the mass, u.
-    weight
-        Logarithm of the frequency of an edit.
+    weights
+        Logarithms of the frequencies of the edits, (n,).
     most
         Pairs of each mass change, at most.
 
     Yields
     ------
-    Edit
+    edit : Edit
         Of the kind "KIND & KIND".
+    weight : float
+        Sum of both weights.
     """
     by_delta = defaultdict[int, list[tuple[float, int]]](list)
     for place, edit in enumerate(edits):
-        by_delta[edit.delta].append((-weight(edit), place))
-    best = {delta: sorted(some)[:_EACH] for delta, some in sorted(by_delta.items())}
-    atoms = [edit.atoms for edit in edits]
+        by_delta[edit.delta].append((-weights[place], place))
+    best = [place for _, some in sorted(by_delta.items()) for _, place in sorted(some)[:_EACH]]
+    if not best:
+        return
+    touched = np.zeros((len(best), 1 + max(atom for place in best for atom, _ in edits[place].used)), np.float32)
+    for row, place in enumerate(best):
+        touched[row, [atom for atom, _ in edits[place].used]] = 1.0
+    delta, weight = np.array([edits[place].delta for place in best]), np.array([weights[place] for place in best])
+    first, second = np.nonzero(np.triu(touched @ touched.T == 0, 1))
+    change, both = delta[first] + delta[second], weight[first] + weight[second]
     for wanted in deltas:
-        pairs = []
-        for delta, some in best.items():
-            others = best.get(wanted - delta, [])
-            if delta > wanted - delta:
-                continue
-            both = combinations(some, 2) if 2 * delta == wanted else ((a, b) for a in some for b in others)
-            pairs += [(a[0] + b[0], a[1], b[1]) for a, b in both if atoms[a[1]].isdisjoint(atoms[b[1]])]
-        for _, first, second in heapq.nsmallest(most, pairs):
-            one, two = edits[first], edits[second]
+        some = np.flatnonzero(change == wanted)
+        for pair in some[np.argsort(-both[some], kind="stable")[:most]].tolist():
+            one, two = edits[best[first[pair]]], edits[best[second[pair]]]
             kind = " & ".join(sorted([one.kind, two.kind]))
-            yield Edit(wanted, kind, one.steps + two.steps, one.used + two.used)
+            yield Edit(wanted, kind, one.steps + two.steps, one.used + two.used), float(both[pair])
 
 
 def edited(parent: EditableMolecule, edit: Edit) -> tuple[Chem.Mol, str] | None:

@@ -149,9 +149,10 @@ def _tried(
 ) -> Iterator[tuple[str, float, Chem.Mol, str]]:
     """Make some edits of each group; yield group, logarithm of the frequency, molecule and SMILES."""
     singles = single_edits(parent)
-    pairs = edit_pairs(singles, _DELTAS, lambda edit: draft.frequency(edit.kind), _TRIED // len(_DELTAS))
+    weights = [draft.frequency(edit.kind) for edit in singles]
+    pairs = [pair for pair, _ in edit_pairs(singles, _DELTAS, weights, _TRIED // len(_DELTAS))]
     chosen = random.permutation(len(singles))[:_TRIED].tolist()
-    for group, edits in (("single", [singles[place] for place in chosen]), ("pair", list(pairs))):
+    for group, edits in (("single", [singles[place] for place in chosen]), ("pair", pairs)):
         for edit in edits:
             made = edited(parent, edit)
             if made is not None:
@@ -160,7 +161,7 @@ def _tried(
         (core, fragment, float(values[class_number(core.label)]))
         for core in (*cuts(parent), *open_places(parent))
         for delta in _DELTAS
-        for fragment, values in draft.fragments_of(core.order, parent.mass + delta - core.mass)
+        for fragment, values in zip(*draft.table_of(core.order, parent.mass + delta - core.mass), strict=True)
         if fragment.smiles != core.removed
     ]
     for place in random.permutation(len(exchanges))[:_TRIED].tolist():

@@ -1,28 +1,21 @@
 """The search: seeds, rounds of edits of the best structures, and the order in which they are given."""
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from rdkit import Chem
 
-from spectus.denovo.editing.edits import Edit, edit_pairs, edited, single_edits
-from spectus.denovo.editing.fragments import Core, Fragment, cuts, fragment_of, joined, open_places
 from spectus.denovo.editing.mass_distribution import MassModel, Votes, combined
 from spectus.denovo.editing.molecule import EditableMolecule, editable
+from spectus.denovo.editing.proposals import Branches, Proposal, proposals_of
 from spectus.denovo.editing.scoring import CANNOT, Scorer
 from spectus.denovo.editing.settings import EditingSettings
-from spectus.denovo.editing.statistics import EditStatistics, class_number
+from spectus.denovo.editing.statistics import EditStatistics
 
 MODEL, HIT, EDIT = "model", "hit", "edit"
 """Where a structure comes from."""
-
-_FOREIGN = 5.0
-"""Taken from the logarithm of the frequency of a fragment that is in no table, but in another seed. Chosen."""
 
 _TEMPERED = 0.5
 """Exponent of SpecTUS's probabilities in the vote for the mass. Chosen: they are too sure of themselves."""
@@ -33,9 +26,6 @@ RASSP more than twice the time."""
 
 _LEAST_MASSES = 3
 """Masses that are considered at least. Chosen: the perceptron is sometimes sure of a wrong one."""
-
-_SHARED_BRANCH = 30
-"""Heavy atoms of a branch that is taken from another seed, at most."""
 
 
 @dataclass
@@ -69,30 +59,6 @@ class Found:
     score: float = CANNOT
     log_prob: float = float("nan")
     total: float = CANNOT
-
-
-class Proposal(NamedTuple):
-    """An edit that may be made.
-
-    Attributes
-    ----------
-    log_odds : float
-        Of the edit alone, for a common environment.
-    mass : int
-        Of what it makes, u.
-    group : str
-        "single", "pair" or "exchange".
-    frequency : float
-        Logarithm.
-    make : callable
-        Makes the structure.
-    """
-
-    log_odds: float
-    mass: int
-    group: str
-    frequency: float
-    make: Callable[[], tuple[Chem.Mol, str] | None]
 
 
 Reader = Callable[[Sequence[str]], NDArray[np.float64]]
@@ -151,8 +117,7 @@ class EditSearch:
         self.considered = list[int]()
         self._parents = dict[str, EditableMolecule | None]()
         self._done = set[str]()
-        self._branches = dict[tuple[int, int], dict[str, Fragment]]()
-        self._cut = dict[str, list[Core]]()
+        self._branches = Branches(tools.statistics)
         self._scorer = tools.scorer.query(intensity)
         self._screen = tools.screen.query(intensity) if tools.screen else None
 
@@ -246,7 +211,9 @@ class EditSearch:
     def _edited(self, parents: Sequence[Found]) -> list[Found]:
         """Make the most promising edits of some structures and return those that are new."""
         for parent in parents:
-            self._collect_branches(parent.smiles)
+            molecule = self._parent(parent.smiles)
+            if molecule is not None:
+                self._branches.collect(molecule)
         best = max(self._as_parent(parent) for parent in parents)
         ranked = list[tuple[float, int, Found, Proposal]]()
         for parent in parents:
@@ -295,64 +262,8 @@ class EditSearch:
         molecule = self._parent(parent.smiles)
         if molecule is None:
             return []
-        found = [*self._edits(molecule), *self._exchanges(molecule)]
-        order = heapq.nsmallest(
-            self.settings.proposals,
-            range(len(found)),
-            key=lambda place: (-found[place].log_odds - self.mass_log_probs[found[place].mass], place),
-        )
-        return [found[place] for place in order]
-
-    def _edits(self, molecule: EditableMolecule) -> Iterator[Proposal]:
-        statistics = self.tools.statistics
-        singles = single_edits(molecule)
-        deltas = [mass - molecule.mass for mass in self.considered]
-
-        def frequency(edit: Edit) -> float:
-            return statistics.frequency(edit.kind)
-
-        pairs = edit_pairs(singles, deltas, frequency, self.settings.proposals // max(1, len(deltas)))
-        for group, edits in (("single", [edit for edit in singles if edit.delta in deltas]), ("pair", pairs)):
-            for edit in edits:
-                value = frequency(edit)
-                yield Proposal(
-                    statistics.log_odds(group, value, 0.0), molecule.mass + edit.delta, group, value,
-                    partial(edited, molecule, edit),
-                )  # fmt: skip
-
-    def _exchanges(self, molecule: EditableMolecule) -> Iterator[Proposal]:
-        statistics = self.tools.statistics
-        for core in (*self._cuts_of(molecule), *open_places(molecule)):
-            for mass in self.considered:
-                for fragment, value in self._fragments(core, mass - core.mass):
-                    yield Proposal(
-                        statistics.log_odds("exchange", value, 0.0), mass, "exchange", value,
-                        partial(joined, core, fragment),
-                    )  # fmt: skip
-
-    def _fragments(self, core: Core, mass: int) -> Iterator[tuple[Fragment, float]]:
-        """Yield the fragments that fit a core, with the logarithm of their frequency there."""
-        place = class_number(core.label)
-        for fragment, values in self.tools.statistics.fragments_of(core.order, mass):
-            if fragment.smiles != core.removed:
-                yield fragment, float(values[place])
-        for smiles, fragment in self._branches.get((core.order, mass), {}).items():
-            if smiles != core.removed:
-                yield fragment, -_FOREIGN
-
-    def _collect_branches(self, smiles: str) -> None:
-        """Keep the branches of a structure that the table of fragments does not have."""
-        molecule = self._parent(smiles)
-        for core in self._cuts_of(molecule) if molecule else ():
-            if core.removed not in self.tools.statistics.fragments:
-                fragment = fragment_of(core.removed)
-                if fragment is not None:
-                    self._branches.setdefault((fragment.order, fragment.mass), {})[core.removed] = fragment
-
-    def _cuts_of(self, molecule: EditableMolecule) -> list[Core]:
-        if molecule.smiles not in self._cut:
-            self._cut[molecule.smiles] = list(cuts(molecule, _SHARED_BRANCH))
-        return self._cut[molecule.smiles]
+        masses = {mass: self.mass_log_probs[mass] for mass in self.considered}
+        return proposals_of(molecule, masses, self._branches, self.settings.proposals)
 
     def _score(self) -> None:
         """Score the pool; the scorer keeps what it knows of the structures."""

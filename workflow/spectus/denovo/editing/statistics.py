@@ -5,6 +5,7 @@ The tables ship. `scripts/learn_edits.py` makes them from a molecule list withou
 
 import json
 import lzma
+from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -58,7 +59,7 @@ class EditStatistics:
     rarity: float
     fragments: dict[str, list[float]]
     environments: dict[int, float]
-    _by_mass: dict[tuple[int, int], list[tuple[Fragment, NDArray[np.float64]]]] = field(
+    _by_mass: dict[tuple[int, int], tuple[list[Fragment], NDArray[np.float64]]] = field(
         default_factory=dict, repr=False, compare=False
     )
 
@@ -110,7 +111,7 @@ class EditStatistics:
         constant, factor = self.scales[group]
         return constant + factor * frequency + self.rarity * rarest
 
-    def fragments_of(self, order: int, mass: int) -> list[tuple[Fragment, NDArray[np.float64]]]:
+    def table_of(self, order: int, mass: int) -> tuple[list[Fragment], NDArray[np.float64]]:
         """Return the fragments of a bond order and a nominal mass.
 
         Parameters
@@ -122,21 +123,26 @@ class EditStatistics:
 
         Returns
         -------
-        list of tuple of Fragment and ndarray of float64
-            Each with the logarithms of its frequency on an atom of each of `CLASSES`.
+        fragments : list of Fragment, (n,)
+        frequencies : ndarray of float64, (n, len(CLASSES))
+            Logarithms of their frequencies on an atom of each class.
         """
         if not self._by_mass:
-            for smiles, values in self.fragments.items():
+            grouped = defaultdict[tuple[int, int], list[Fragment]](list)
+            for smiles in self.fragments:
                 found = fragment_of(smiles)
                 if found is not None:
-                    self._by_mass.setdefault((found.order, found.mass), []).append((found, np.asarray(values)))
-        return self._by_mass.get((order, mass), [])
+                    grouped[found.order, found.mass].append(found)
+            for key, some in grouped.items():
+                self._by_mass[key] = some, np.array([self.fragments[one.smiles] for one in some])
+        return self._by_mass.get((order, mass), _NO_FRAGMENTS)
 
     def rarest(self, molecule: Chem.Mol) -> float:
         """Return the logarithm of the frequency of the rarest environment of a structure."""
         return min((self.environments.get(number, _UNSEEN) for number in environments(molecule)), default=_UNSEEN)
 
 
+_NO_FRAGMENTS: tuple[list[Fragment], NDArray[np.float64]] = [], np.zeros((0, len(CLASSES)))
 _KEYS = ("kinds", "other_kinds", "scales", "rarity", "fragments")
 
 
