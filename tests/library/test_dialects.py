@@ -83,6 +83,12 @@ def test_fields_amid_and_after_the_peaks_of_mgf(tmp_path: Path) -> None:
         "39:0.96 51:0.54 65:1.08 91:10.0 92:6.52\n",
         '39 9,6 "C3H3"\n51 5,4\n65 10,8\n91 100,0 "C7H7"\n92 65,2\n',
         "39,9.6\n51,5.4\n65,10.8\n91,100.0\n92,65.2\n",
+        "39,0;9,6\n51,0;5,4\n65,0;10,8\n91,0;100,0\n92,0;65,2\n",
+        "39 9.6%\n51 5.4 %\n65 10.8%\n91 100%\n92 65.2%\n",
+        "39 51 65 91 92\n96 54 108 1000 652\n",
+        "1 39 96\n2 51 54\n3 65 108\n4 91 1000\n5 92 652\n",
+        "0\t39\t96\n1\t51\t54\n2\t65\t108\n3\t91\t1000\n4\t92\t652\n",
+        "(39,96 B0.3)(51,54 B0.1)(65,108)(91,1000)(92,652 I0.2)\n",
     ],
 )
 def test_the_same_spectrum_in_every_locale(tmp_path: Path, peaks: str) -> None:
@@ -499,3 +505,105 @@ def test_sdf_with_spectra(tmp_path: Path) -> None:
     (first, second) = read(tmp_path, SDF.format(atoms=atoms, bonds=bonds) * 2, "a.sdf")
     assert (first["name"], first["smiles"], first["inchikey"]) == ("Toluene", "Cc1ccccc1", KEY)
     assert (first["mz"], first["ionization"], second["name"]) == ([91, 92], "EI", "Toluene#2")
+
+
+# Layouts and values that would be read wrong, or not at all
+
+
+def test_pairs_of_rising_numbers_stay_pairs(tmp_path: Path) -> None:
+    """Two lines of as many numbers as peaks, the first of which rises."""
+    (record,) = read(tmp_path, "Name: a\nNum Peaks: 4\n40 41 50 51\n60 5 70 9\n")
+    assert record["mz"] == [40, 50, 60, 70]
+    (record,) = read(tmp_path, "Name: a\nNum Peaks: 3\n2 5 1\n3 6 1\n4 9 1\n", "b.msp")
+    assert record["mz"] == [2, 3, 4]  # hydrogen isotopes: the first numbers do not count the lines from 1
+
+
+@pytest.mark.parametrize("line", ["-----", "=" * 20, "  ***  ", "#####", "____"])
+def test_lines_between_records(tmp_path: Path, line: str) -> None:
+    records = read(tmp_path, f"Name: a\n{ONE_PEAK}{line}\nName: b\n{ONE_PEAK}{line}\n")
+    assert [(record["name"], record["mz"]) for record in records] == [("a", [91]), ("b", [91])]
+
+
+def test_a_number_of_peaks_without_a_colon(tmp_path: Path) -> None:
+    (record,) = read(tmp_path, "Name: a\nNum Peaks 2\n50 1\n51 2\n")
+    assert record["mz"] == [50, 51]
+
+
+@pytest.mark.parametrize("mark", ["#", ";", "!", "/"])
+def test_mgf_in_small_letters_with_comments(tmp_path: Path, mark: str) -> None:
+    text = f"{mark} a list\nbegin ions\ntitle=Toluene\n{mark} 65 108\n91 999\n92 652\nend ions\n"
+    (record,) = read(tmp_path, text, "a.mgf")
+    assert (record["name"], record["mz"], record["reason"]) == ("Toluene", [91, 92], None)
+
+
+def test_names_of_windows_and_utf_32(tmp_path: Path) -> None:
+    assert read(tmp_path, f"Name: \x96 \xe4\n{ONE_PEAK}".encode("latin-1"))[0]["name"] == "\u2013 ä"
+    assert read(tmp_path, f"Name: β-ä\n{ONE_PEAK}".encode("utf-32"), "b.msp")[0]["name"] == "β-ä"
+
+
+@pytest.mark.parametrize(
+    "field",
+    [f'InChI: "{INCHI}"', 'SMILES: "Cc1ccccc1"', "SMILES: 'Cc1ccccc1'", "SMILES: Cc1ccccc1 |c:1,3,5| toluene"],
+)
+def test_structures_in_quotation_marks_or_with_more(tmp_path: Path, field: str) -> None:
+    (record,) = read(tmp_path, f'Name: "Toluene"\n{field}\n{ONE_PEAK}')
+    assert (record["name"], record["smiles"], record["contradiction"]) == ("Toluene", "Cc1ccccc1", None)
+
+
+@pytest.mark.parametrize(
+    ("written", "formula"),
+    [
+        ("C7 H8", "C7H8"), ("C₇H₈", "C7H8"), ("[C7H8]+.", "C7H8"), ("C7H8+", "C7H8"), ("H8C7", "C7H8"),
+        ("C11H18O3N2", "C11H18N2O3"), ("C7H7Cl", "C7H7Cl"), ("HCl", "ClH"), ("C7H8.HCl", "C7H8.HCl"), ("C6D6", "C6D6"),
+    ],
+)  # fmt: skip
+def test_formulas_are_written_one_way(tmp_path: Path, written: str, formula: str) -> None:
+    assert read(tmp_path, f"Name: a\nFormula: {written}\n{ONE_PEAK}")[0]["formula"] == formula
+
+
+@pytest.mark.parametrize("bad", ["49 -3", "49 nan", "-49 3", "nan 3"])
+def test_few_bad_peaks_are_left_out_and_counted(tmp_path: Path, bad: str, caplog: pytest.LogCaptureFixture) -> None:
+    good = [f"{mz} {mz}" for mz in range(50, 59)]
+    (record,) = read(tmp_path, f"Name: {bad}\nNum Peaks: 10\n" + "\n".join([*good, bad]) + "\n")
+    assert (record["mz"], record["reason"]) == (list(range(50, 59)), None)
+    assert "1 peaks are left out whose m/z or intensity is negative or no number" in said(caplog)
+    (record,) = read(tmp_path, f"Name: {bad}\nNum Peaks: 9\n" + "\n".join([*good[:8], bad]) + "\n", "b.msp")
+    assert record["reason"]
+
+
+def test_an_infinite_intensity_may_be_the_base_peak(tmp_path: Path) -> None:
+    peaks = "\n".join([*(f"{mz} {mz}" for mz in range(50, 69)), "91 1e99"])
+    assert read(tmp_path, f"Name: a\nNum Peaks: 20\n{peaks}\n")[0]["reason"]
+
+
+# Retention indices of polar columns
+
+
+@pytest.mark.parametrize(
+    ("fields", "ri"),
+    [
+        ("RI: 1042\nColumn: DB-WAX", None), ("RI: 1042\nAC$CHROMATOGRAPHY: COLUMN_NAME Stabilwax, 30 m", None),
+        ("RI: 1042 (DB-WAX)", None), ("RI: 1042 polar", None), ("KovatsRI: 1042\nColumn: HP-FFAP", None),
+        ("RI: 763\nColumn: DB-5", 763), ("RI: 763 (DB-5), 1042 (DB-WAX)", 763), ("RI: 763 (non-polar)", 763),
+        ("RI: 763\nColumn: semi-standard non-polar", 763),
+        ("Retention_index: SemiStdNP=763/3/12 StdPolar=1042/9/30\nColumn: DB-WAX", 763),
+    ],
+)  # fmt: skip
+def test_indices_of_polar_columns_among_others(
+    tmp_path: Path, fields: str, ri: float | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = f"Name: other\nRI: 900\n{ONE_PEAK}"
+    first, second = read(tmp_path, f"Name: Toluene\n{fields}\n{ONE_PEAK}\n{other}")
+    assert (first["ri"], second["ri"]) == (ri, 900)
+    assert ("those of polar columns are left out" in said(caplog)) == (ri is None)
+
+
+def test_a_library_of_a_polar_column_keeps_its_indices(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (record,) = read(tmp_path, f"Name: Toluene\nRI: 1042\nColumn: DB-WAX\n{ONE_PEAK}")
+    assert record["ri"] == 1042
+    assert "such as 'DB-WAX': compare them with indices of such a column only" in said(caplog)
+
+
+def test_jcamp_with_widths_is_said(tmp_path: Path) -> None:
+    text = "##TITLE= a\n##NPOINTS= 1\n##PEAK TABLE= (XYW..XYW)\n91, 999, 1\n##END=\n"
+    assert "form (XYW..XYW), which is not read" in read(tmp_path, text, "a.jdx")[0]["reason"]

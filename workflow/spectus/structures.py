@@ -1,5 +1,7 @@
 """Structures as text: one canonical form without stereochemistry, and what follows from it."""
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha1
@@ -81,3 +83,36 @@ def inchikey14(smiles: str) -> str:
 def hashed(text: str) -> float:
     """Return a number from 0 to below 1 that depends on the text only, so that draws by it are the same anywhere."""
     return int(sha1(text.encode(), usedforsecurity=False).hexdigest()[:8], 16) / 2**32
+
+
+_SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_ELEMENTS = re.compile(r"(?:[A-Z][a-z]?\d*)+")
+_ELEMENT = re.compile(r"([A-Z][a-z]?)(\d*)")
+_CHARGED = re.compile(r"\[(.+)\](?:\d*[-+]|[-+]\d*)?[.•]?|(.+?)(?:[-+]\d*)[.•]?")
+
+
+def hill_formula(text: str) -> str:
+    """Write a molecular formula in Hill order, without blanks, subscripts, brackets and charge.
+
+    Parameters
+    ----------
+    text
+        Such as `C7 H8`, `C₇H₈`, `[C7H8]+.` or `C11H18O3N2`.
+
+    Returns
+    -------
+    str
+        Such as `C7H8`; the text itself where it is no formula of one molecule.
+    """
+    plain = re.sub(r"[\s_]", "", text.translate(_SUBSCRIPTS))
+    if charged := _CHARGED.fullmatch(plain):
+        plain = charged[1] or charged[2]
+    if not _ELEMENTS.fullmatch(plain):
+        return text
+    counted: Counter[str] = Counter()
+    for element, number in _ELEMENT.findall(plain):
+        counted[element] += int(number or 1)
+    carbon_first = "C" in counted
+    order = sorted(counted, key=lambda symbol: (carbon_first and symbol != "C", carbon_first and symbol != "H", symbol))
+    numbers = ((symbol, counted[symbol]) for symbol in order)
+    return "".join(f"{symbol}{number if number > 1 else ''}" for symbol, number in numbers if number)

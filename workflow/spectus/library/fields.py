@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from spectus.library.ionization import describe_ionization
-from spectus.library.ri_scales import RiScale, parse_retention_index, scale_named, scale_of_pnnl_record
+from spectus.library.ri_scales import RiScale, parse_retention_index, polar_column, scale_named, scale_of_pnnl_record
 
 _MEANINGS = {
     "name": "name", "compoundname": "name", "casname": "casname", "title": "title", "recordtitle": "title",
@@ -37,6 +37,8 @@ _MEANINGS = {
     "mstn": "golm name", "focusedion": "massbank",
     "cas": "cas", "casno": "cas", "casno.": "cas", "cas#": "cas", "casrn": "cas", "casnumber": "cas",
     "casregistryno": "cas", "casregistrynumber": "cas", "casid": "cas",
+    "column": "column", "columnname": "column", "columntype": "column", "gccolumn": "column",
+    "stationaryphase": "column", "columnphase": "column", "capillarycolumn": "column",
     "derivative": "derivative", "derivativetype": "derivative", "derivatization": "derivative",
     "derivatisation": "derivative", "derivatizationtype": "derivative", "derivatisationtype": "derivative",
 }  # fmt: skip
@@ -95,6 +97,8 @@ class Identity(NamedTuple):
         CAS registry number.
     derivative : str or None
         What the record says of the derivative that was measured.
+    polar_column : str or None
+        The polar column on which the index was measured, as the record names it.
     """
 
     name: str | None = None
@@ -110,6 +114,7 @@ class Identity(NamedTuple):
     license: str | None = None
     cas: str | None = None
     derivative: str | None = None
+    polar_column: str | None = None
 
 
 class Record(NamedTuple):
@@ -148,7 +153,7 @@ def identity(pairs: Iterable[tuple[str | bytes, str | bytes]]) -> Identity:
     found: dict[str, str] = {}
     for key, value in pairs:
         meaning = meaning_of(key)
-        text = decode(value).strip() if isinstance(value, bytes) else value.strip()
+        text = _unquoted(decode(value).strip() if isinstance(value, bytes) else value.strip(), meaning)
         if meaning == "comment":
             _read_comment(text, found)
         elif meaning == "synon":
@@ -157,7 +162,7 @@ def identity(pairs: Iterable[tuple[str | bytes, str | bytes]]) -> Identity:
             _read_massbank(text, found)
         elif meaning and text.lower() not in (_NO_NAME if meaning in _NAMES else PLACEHOLDERS):
             found.setdefault(meaning, text)
-    index, scale, unread = _retention_index(found)
+    index, scale, unread, polar_column = _retention_index(found)
     name = _first(found, "name", "title", "casname")
     if name and "golm name" in found and _GOLM_NAME.search(name):
         scale, name = scale or scale_named(name), found["golm name"]
@@ -182,7 +187,14 @@ def identity(pairs: Iterable[tuple[str | bytes, str | bytes]]) -> Identity:
         _first(found, "license", "comment license"),
         cas_number(_first(found, "cas", "comment cas")),
         _first(found, "derivative", "comment derivative"),
+        polar_column,
     )
+
+
+def _unquoted(text: str, meaning: str | None) -> str:
+    """Take off the quotation marks around a whole value; those of a comment enclose its pairs."""
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" and text.count(text[0]) == 2
+    return text[1:-1].strip() if quoted and meaning != "comment" else text
 
 
 def cas_number(text: str | None) -> str | None:
@@ -238,18 +250,20 @@ def structure_fields(
         elif found := _INCHIKEY.search(text):
             key = key or found[0].upper()
         elif is_smiles_field:
-            drawn = drawn or text.strip()
+            drawn = drawn or text.split()[0]  # CXSMILES and names follow after a blank
         elif _KEY_BLOCKS.fullmatch(text.strip()):
             key = key or text.strip().upper()
     return drawn, inchi, key
 
 
 def decode(raw: bytes) -> str:
-    """Decode UTF-8, or Latin-1 where that fails: libraries are joined from files of several programs."""
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
+    """Decode UTF-8, else Windows-1252, else Latin-1: libraries are joined from files of several programs."""
+    for encoding in ("utf-8", "cp1252"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return raw.decode("latin-1")
 
 
 @lru_cache(maxsize=1024)
@@ -311,8 +325,9 @@ _INDEX_FIELDS: tuple[tuple[str, RiScale | None], ...] = (
 """Fields that may hold an index, in the order they are tried, with the scale that the field's name tells."""
 
 
-def _retention_index(found: dict[str, str]) -> tuple[float | None, RiScale | None, str | None]:
-    """Return the index, its scale, and the text of an index that cannot be read."""
+def _retention_index(found: dict[str, str]) -> tuple[float | None, RiScale | None, str | None, str | None]:
+    """Return the index, its scale, the text of an index that cannot be read, and the polar column of an index."""
+    column = _first(found, "column", "comment column") or ""
     declared = scale_named(_first(found, "ri scale", "comment ri scale") or "")
     unread = None
     for field, scale in _INDEX_FIELDS:
@@ -320,10 +335,12 @@ def _retention_index(found: dict[str, str]) -> tuple[float | None, RiScale | Non
             continue
         value, named, text = index_of_field(found[field])
         if value is not None:
-            return value, named or scale or declared or scale_of_pnnl_record(found.get("usi", ""), value), None
+            scale = named or scale or declared or scale_of_pnnl_record(found.get("usi", ""), value)
+            by_kind = "std" in field or "=" in found[field]  # the index of a non-polar column was chosen
+            return value, scale, None, None if by_kind else polar_column(found[field]) or polar_column(column)
         if scale is not RiScale.FAME:  # PNNL's files have Fiehn indices of a scale of their own beside the index
             unread = unread or text
-    return None, None, unread
+    return None, None, unread, None
 
 
 def index_of_field(text: str) -> tuple[float | None, RiScale | None, str | None]:

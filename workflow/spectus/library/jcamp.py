@@ -55,7 +55,7 @@ def _record(header: _Pairs, table: bytes, is_plotted: bool) -> Record:
     number = _last(header, b"NPOINTS")
     announced = int(number) if number.isdigit() else len(_BETWEEN_NUMBERS.split(peaks.strip())) // 2
     reason = None
-    if b"++" in form:
+    if b"++" in form or b"XYW" in form.upper():
         reason = f"data in the form {form.strip().decode('latin-1')}, which is not read"
     elif is_plotted and _factor(header) != 1.0:  # factors do not belong to a peak table (JCAMP-DX 4.24, 5.5)
         reason = "an XFACTOR other than 1, which is not read"

@@ -13,7 +13,8 @@ from spectus.library.fields import Record, identity, meaning_of
 from spectus.library.peaks import NO_PEAKS
 
 NUM_PEAKS = re.compile(
-    rb"^[ \t]*(?:PK\$)?num(?:ber)?[ _]?(?:of[ _])?peaks?[ \t]*[:=][ \t]*(\d{1,3}(?:[,.' ]\d{3})+|\d{0,9})[^\n]*\n?",
+    rb"^[ \t]*(?:PK\$)?num(?:ber)?[ _]?(?:of[ _])?peaks?(?:[ \t]*[:=]|(?=[ \t]+\d))[ \t]*"
+    rb"(\d{1,3}(?:[,.' ]\d{3})+|\d{0,9})[^\n]*\n?",
     re.IGNORECASE | re.MULTILINE,
 )
 
@@ -26,6 +27,9 @@ _NAMES = [
 _MASSBANK_NAME = re.compile(rb"^[ \t]*CH\$NAME[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _NUMERIC = b"0123456789.+-eE \t\n;,:(){}[]"
 _END_OF_MASSBANK_RECORD = re.compile(rb"^//[ \t]*$", re.MULTILINE)
+_RULE = re.compile(rb"^[ \t]*([-=*_~#])\1{2,}[ \t]*$", re.MULTILINE)
+"""A line between records."""
+
 _PEAK_LINE = re.compile(rb"\s*[\d(\[{.]")
 _FIRST_FIELD = re.compile(rb"\s*([A-Za-z$][^:=\n]*?)[ \t]*[:=]")
 
@@ -53,6 +57,7 @@ def records(data: bytes) -> Iterator[Record]:
     """
     if b"//" in data:
         data = _END_OF_MASSBANK_RECORD.sub(b"", data)
+    data = _RULE.sub(b"", data)
     opening = _opening_field(data)
     header = b""
     waiting: _Waiting | None = None

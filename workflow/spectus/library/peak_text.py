@@ -22,6 +22,9 @@ from spectus.types import Ints, Singles
 _COUNT_DIFFERS = "peak count differs"
 _UNCLEAR = "commas that are not clearly decimal commas or thousands separators"
 
+_FEWEST_LISTED = 3
+"""Fewest peaks of a record whose layout is judged by their order; chosen: two are in order by chance."""
+
 _RECORDS_AT_ONCE = 20_000
 """Records whose numbers are converted in one call; chosen: some 20 MB of text at 100 peaks a record."""
 
@@ -37,6 +40,7 @@ _GOES_ON = re.compile(rb",\d")
 _IN_NUMBER = re.compile(rb"\d(?:[,'\xa0]|\xc2\xa0|\xe2\x80[\x87\x89\x99\xaf])\d")
 _NO_BREAK = re.compile("[\u00a0\u2007\u2009\u202f]")
 _BETWEEN_NUMBERS = re.compile(r"[ \t:(\[{]+")
+_BEGINS_NUMBER = re.compile(r"[-+.,]?\d")
 _LEADING_GROUP, _LATER_GROUP = re.compile(r"[1-9]\d{0,2}"), re.compile(r"\d{3}")
 
 
@@ -59,6 +63,10 @@ class _CommaMeanings(NamedTuple):
     intensity: Comma | None
 
 
+_PERCENT = re.compile(rb"(?<=\d)[ \t]*%")
+_COLUMN_PAIR = re.compile(rb"[ \t]*([^;\s]+)[ \t]*;[ \t]*([^;\s]+)[ \t]*;?[ \t]*")
+
+
 def parse_peaks(blocks: Sequence[bytes], announced: Sequence[int | None]) -> Peaks:
     """Read the numbers of each block of text as they stand there, neither sorted nor scaled.
 
@@ -76,6 +84,7 @@ def parse_peaks(blocks: Sequence[bytes], announced: Sequence[int | None]) -> Pea
         split = (_one_pair_per_entry(block, n) for block, n in zip(blocks, announced, strict=True))
         return _comma_meanings([numbers for numbers in split if numbers])
 
+    blocks = [_plainly_separated(block, number) for block, number in zip(blocks, announced, strict=True)]
     parts = [
         _parse_chunk(blocks[start : start + _RECORDS_AT_ONCE], announced[start : start + _RECORDS_AT_ONCE], in_file)
         for start in range(0, len(blocks), _RECORDS_AT_ONCE)
@@ -128,6 +137,53 @@ def _parse_chunk(
             intensity = merged[offsets[index] + 1 : offsets[index + 1] : 2]
             intensity[:] = [float(number.replace(b".", b"")) for number in plain_text.split()[1::2]]
     return Peaks(merged[0::2], merged[1::2], offsets // 2, reasons)
+
+
+def _plainly_separated(block: bytes, announced: int | None) -> bytes:
+    """Rewrite layouts of pairs that would be taken for others; other blocks stay as they are.
+
+    These are intensities with a percent sign, lines of a decimal-comma table (`39,0;96,5`), two lines with all m/z and
+    all intensities, and lines that begin with the number of the peak.
+    """
+    if b"%" in block:
+        block = _PERCENT.sub(b"", block)
+    if b";" in block and b"," in block:
+        lines = [line for line in block.splitlines() if line.strip()]
+        pairs = [_COLUMN_PAIR.fullmatch(line) for line in lines]
+        if announced in (None, len(lines)) and all(pairs):
+            return b"\n".join(pair[1] + b" " + pair[2] for pair in pairs if pair)
+    if block.count(b"\n") <= 2 and (lists := _two_lists(block, announced)):
+        return b"\n".join(b" ".join(pair) for pair in zip(*lists, strict=True))
+    return _without_numbering(block) if _FIRST_NUMBERED.match(block) else block
+
+
+_FIRST_NUMBERED = re.compile(rb"\s*[01][ \t]+\d[\d.]*[ \t]+\d[^\n]*\n\s*[12][ \t]")
+
+
+def _two_lists(block: bytes, announced: int | None) -> tuple[list[bytes], list[bytes]] | None:
+    """Return m/z and intensities of a block that has each on a line of its own; None for pairs.
+
+    The first line rises throughout, and the numbers read as pairs would not be in order of m/z.
+    """
+    lines = [line.translate(_SEPARATORS).split() for line in block.strip().split(b"\n")]
+    if len(lines) != 2 or len(lines[0]) != len(lines[1]) or not _FEWEST_LISTED <= len(lines[0]) == announced:
+        return None
+    try:
+        first, second = (np.array(line, dtype=np.float64) for line in lines)
+    except ValueError:
+        return None
+    as_pairs = np.concatenate([first, second])[::2]
+    return (lines[0], lines[1]) if (np.diff(first) > 0).all() and (np.diff(as_pairs) < 0).any() else None
+
+
+def _without_numbering(block: bytes) -> bytes:
+    """Take off the first number of each line where it counts the lines, from 0 or 1, before at least two numbers."""
+    lines = [line.split(None, 1) for line in block.splitlines() if line.strip()]
+    start = int(lines[0][0])
+    numbers = [b"%d" % number for number in range(start, start + len(lines))]
+    if len(lines) < _FEWEST_LISTED or [line[0] for line in lines] != numbers:
+        return block
+    return b"\n".join(line[1] for line in lines) if all(_PAIR.match(line[-1]) for line in lines) else block
 
 
 def _has_point_thousands(intensities: Sequence[bytes]) -> bool:
@@ -198,7 +254,7 @@ def _one_pair_per_entry(block: bytes, announced: int | None) -> _Numbers | None:
     rows = [
         [text.rstrip(",") for text in _BETWEEN_NUMBERS.split(_unpadded(entry)) if text.rstrip(",")] for entry in entries
     ]
-    if not rows or min(map(len, rows)) < 2:
+    if not rows or min(map(len, rows)) < 2 or not all(_BEGINS_NUMBER.match(row[1]) for row in rows):
         return None
     if any(_IN_NUMBER.search(entry) for entry in entries):
         return _Numbers([row[0] for row in rows], [row[1] for row in rows])

@@ -18,6 +18,9 @@ are left out and counted."""
 
 NO_PEAKS = "no peaks"
 
+_MOST_BAD = 0.1
+"""Largest fraction of a record's peaks that may be left out as bad. Chosen: as for the points of a run."""
+
 _TALL = 0.01
 """Of the base peak: a peak below may be noise; chosen."""
 
@@ -38,6 +41,8 @@ class Peaks:
         Why the record cannot be used, "kind" or "kind: detail"; None where it can.
     n_at_zero : int
         Peaks at m/z 0 that were left out of all records.
+    n_bad : int
+        Peaks that were left out of all records because their m/z or intensity is negative or no number.
     """
 
     mz: Singles
@@ -45,6 +50,7 @@ class Peaks:
     offsets: Ints
     reasons: list[str | None]
     n_at_zero: int = field(default=0)
+    n_bad: int = field(default=0)
 
     def columns(self) -> tuple[pa.ListArray, pa.ListArray]:
         """Return `mz` and `intensity` as list columns, null where there is a reason."""
@@ -78,8 +84,10 @@ def clean_peaks(peaks: Peaks) -> Peaks:
 
     Peaks of intensity 0 and peaks at m/z 0 are left out: they are no peaks. A record with a peak that cannot be right,
     or with nothing left, gets a reason; a reason that it has already stays. Records with a reason come out without
-    peaks.
+    peaks. Where at most a tenth of a record's peaks have a negative m/z or intensity or one that is no number, these
+    peaks are left out and counted; an infinite intensity may be the base peak, and makes the record useless.
     """
+    peaks = _without_bad(peaks)
     n = len(peaks.reasons)
     record = np.repeat(np.arange(n, dtype=np.int32), np.diff(peaks.offsets))
     at_zero = (peaks.mz >= 0) & (peaks.mz < LOWEST_MZ)
@@ -95,7 +103,22 @@ def clean_peaks(peaks: Peaks) -> Peaks:
         base = np.zeros(n, intensity.dtype)
         base[filled] = np.maximum.reduceat(intensity, offsets[filled])
         intensity = intensity / base[record]
-    return Peaks(mz, intensity.astype(np.float32), offsets.astype(np.int64), reasons, n_at_zero)
+    return Peaks(mz, intensity.astype(np.float32), offsets.astype(np.int64), reasons, n_at_zero, peaks.n_bad)
+
+
+def _without_bad(peaks: Peaks) -> Peaks:
+    """Leave out bad peaks of records in which they are few."""
+    with np.errstate(invalid="ignore"):
+        bad = ~(peaks.mz >= 0) | ~(peaks.intensity >= 0)
+    if not bad.any():
+        return peaks
+    counts = np.diff(peaks.offsets)
+    record = np.repeat(np.arange(len(counts)), counts)
+    few = np.bincount(record[bad], minlength=len(counts)) <= _MOST_BAD * counts
+    leave = bad & few[record]
+    offsets = np.concatenate([[0], np.cumsum(~leave)])[peaks.offsets]
+    mz, intensity = peaks.mz[~leave], peaks.intensity[~leave]
+    return Peaks(mz, intensity, offsets, peaks.reasons, peaks.n_at_zero, int(leave.sum()))
 
 
 def _reasons(peaks: Peaks, record: NDArray[np.int32], at_zero: NDArray[np.bool_], n: int) -> list[str | None]:

@@ -36,6 +36,7 @@ _XZ = b"\xfd7zXZ\x00"
 _ZIP = b"PK\x03\x04"
 _RECORD = b"ACCESSION:"
 _INSTRUMENT_TYPE = re.compile(rb"^AC\$INSTRUMENT_TYPE:[ \t]*([^\r\n]*)", re.MULTILINE)
+_UTF_32 = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -159,7 +160,9 @@ def _table(
             resolve_structure(record, heaviest)
             for record, heaviest in zip(identities, heaviest_peaks(mz, intensity), strict=True)
         ]
+    identities, polar_note = _without_polar_indices(identities)
     scales, notes = _ri_scales(identities, path)
+    notes += [polar_note] if polar_note else []
     n = len(identities)
     texts: dict[str, Sequence[str | None]] = {
         "name": unique_names([record.name for record in identities]),
@@ -187,10 +190,24 @@ def _table(
     table = pa.Table.from_arrays([columns[name] for name in SPECTRA.names], schema=SPECTRA)
     if cleaned.n_at_zero:
         notes.append(f"{cleaned.n_at_zero:,} peaks at m/z 0 are left out")
+    if cleaned.n_bad:
+        notes.append(f"{cleaned.n_bad:,} peaks are left out whose m/z or intensity is negative or no number")
     wrong = [*structure_notes(structures), *filter(None, [not_electron_ionization(table)[1]])]
     for note in [*notes, *wrong]:
         _warn_once(f"{path}: {note}")
     return table
+
+
+def _without_polar_indices(identities: Sequence[Identity]) -> tuple[Sequence[Identity], str | None]:
+    """Leave out indices of polar columns where other records have indices of other columns; return a line about it."""
+    polar = [record.polar_column for record in identities if record.ri and record.polar_column]
+    if not polar:
+        return identities, None
+    named = f"{len(polar):,} retention indices are of polar columns, such as {polar[0]!r}"
+    if len(polar) == sum(record.ri is not None for record in identities):
+        return identities, f"{named}: compare them with indices of such a column only"
+    kept = [record._replace(ri=None, ri_scale=None) if record.polar_column else record for record in identities]
+    return kept, f"{named}, and the others are not; those of polar columns are left out"
 
 
 def _ri_scales(identities: Sequence[Identity], path: Path) -> tuple[list[str | None], list[str]]:
@@ -251,7 +268,9 @@ def _text(path: Path) -> bytes:
             data = lzma.decompress(data)
         except lzma.LZMAError as error:
             raise damaged(path, f"xz: {error}") from error
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if data.startswith(_UTF_32):
+        data = data.decode("utf-32", errors="replace").encode()
+    elif data.startswith((b"\xff\xfe", b"\xfe\xff")):
         data = data.decode("utf-16", errors="replace").encode()
     elif (unmarked := _unmarked_utf16(data)) is not None:
         data = data.decode(unmarked, errors="replace").encode()
@@ -276,7 +295,7 @@ def _parser(data: bytes, path: Path) -> Callable[[bytes], Iterator[Record]]:
         raise InputError(path, "is no spectral library: its content is binary", _REMEDY)
     if re.search(rb"^##[ \t]*(?:TITLE|JCAMP)", start, re.MULTILINE | re.IGNORECASE):
         return jcamp.records
-    if b"BEGIN IONS" in data:
+    if mgf.is_mgf(data):
         return mgf.records
     if sdf.PEAKS_FIELD.search(data):
         return sdf.records

@@ -65,6 +65,14 @@ _WORDS = (
     (RiScale.ALKANE, re.compile(r"alkane|kovats|kováts|(?:^|[\W_])alk(?:[\W_]|$)|van den dool", re.IGNORECASE)),
 )
 
+_POLAR = re.compile(
+    r"[\w-]*wax[\w-]*|\bpeg\b|polyethylene ?glycol|[\w-]*\bffap\b|\bbp-?2[01]\b|\bhp-?20m\b|cyanopropyl"
+    r"|\bsp-?23[348]\d\b|\bdb-?23\b|\bhp-?88\b|\bbpx-?70\b|\bcp-?sil ?88\b|\brt-?2560\b"
+    r"|(?<!non)(?<!non[- ])(?<!semi[- ])(?<!mid[- ])\bpolar\b",
+    re.IGNORECASE,
+)
+"""Phases of polyethylene glycol and of cyanopropyl siloxanes, by the names under which they are sold."""
+
 _PNNL_FILES = re.compile(r"pnnlmet|fames_ref", re.IGNORECASE)
 _ALKANE_SMILES = re.compile(r"C{5,40}")
 _ESTER_SMILES = re.compile(r"(C+)C\(=O\)OC|COC\(=O\)(C+)|O=C\((C+)\)OC|C\(=O\)\(OC\)(C+)|(C+)C\(OC\)=O")
@@ -195,6 +203,20 @@ def _standard(name: str, smiles: str) -> tuple[int, bool]:
 def scale_named(text: str) -> RiScale | None:
     """Return the scale that a text names, such as a field's name or what follows an index; None if it names none."""
     return next((scale for scale, words in _WORDS if words.search(text)), None)
+
+
+def polar_column(text: str) -> str | None:
+    """Return the name of the polar column that a text begins with or names first; None where it names none.
+
+    Indices of polar columns lie some hundred units above those of the other columns, on the same scale.
+
+    Parameters
+    ----------
+    text
+        The value of a field for a column, or of one for an index, such as `1042 (DB-WAX)`.
+    """
+    found = _POLAR.search(re.split(r"[;,/]", text)[0])
+    return found[0].strip() if found else None
 
 
 def parse_retention_index(text: str) -> tuple[float | None, RiScale | None]:

@@ -10,7 +10,7 @@ from rdkit import Chem
 from rdkit.Chem.rdMolDescriptors import CalcExactMolWt, CalcMolFormula
 
 from spectus.library.fields import Identity
-from spectus.structures import inchikey_of, inchikey_of_inchi, molecule_of_inchi
+from spectus.structures import hill_formula, inchikey_of, inchikey_of_inchi, molecule_of_inchi
 
 SMILES_BELOW_PEAKS = 5.0
 """Da. Isotope peaks lie up to M+4 with two chlorine or bromine atoms; a peak further above the molecular mass is of
@@ -76,6 +76,7 @@ def resolve_structure(record: Identity, heaviest: float) -> RecordStructure:
         The columns of SPECTRA, and what is wrong with the fields.
     """
     drawn, written = _of_smiles(record.smiles), _of_inchi(record.inchi)
+    record = record._replace(formula=hill_formula(record.formula) if record.formula else None)
     inchikey = record.inchikey or _key_of_inchi(record.inchi)
     if drawn is None and written is None:
         unreadable = bool(record.smiles or record.inchi)
