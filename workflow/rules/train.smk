@@ -20,6 +20,36 @@ TRAIN = {
     for name, paths in TRAIN_FILES.items()
 }
 
+# The models that predict the spectra of the molecules: the one of the section `predict`, or those that are trained here.
+PREDICTORS = (["neims"] if TRAIN["neims_settings"] else ["given"]) + (
+    ["rassp"] if TRAIN["rassp_settings"] else []
+)
+STORED = [
+    f"{TRAINING}/predicted/{predictor}-{index}-of-{config['train']['stored_chunks']}.parquet"
+    for predictor in PREDICTORS
+    for index in range(1, config["train"]["stored_chunks"] + 1)
+]
+
+
+def predictor_files(wildcards):
+    """The files of a model that predicts the spectra of the molecules."""
+    if wildcards.predictor == "given":
+        return TRAIN["prediction_model"]
+    return rules.train_neims.output if wildcards.predictor == "neims" else rules.train_rassp.output
+
+
+def predictor_model(wildcards, input):
+    """That model for the command line; the place of a model that ships is no setting."""
+    return PREDICTION_MODEL if wildcards.predictor == "given" else str(Path(input.model[0]).parent)
+
+
+def origin_of_spectra(wildcards, input):
+    """The options that say where predicted spectra come from: stored libraries, or models that predict while training."""
+    if STORED:
+        return plan.options(predicted=input.predicted)
+    models = prediction_models(TRAIN_FILES["prediction_model"])(wildcards, input)
+    return plan.options(molecules=input.molecules, prediction_model=models)
+
 
 rule train_neims:
     input:
@@ -83,14 +113,49 @@ rule train_rassp:
         """
 
 
+rule predict_for_training:
+    input:
+        molecules=TRAIN["molecules"] or rules.molecule_list.output,
+        model=predictor_files,
+    output:
+        f"{TRAINING}/predicted/{{predictor}}-{{index}}-of-{{number}}.parquet",
+    log:
+        "<results>/logs/train/predict_{predictor}_{index}-of-{number}.log",
+    wildcard_constraints:
+        predictor="given|neims|rassp",
+        index=r"\d+",
+        number=r"\d+",
+    conda:
+        "../../envs/cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(240),
+    params:
+        model=predictor_model,
+        shipped_content=shipped_content(TRAIN_FILES["prediction_model"]),
+    message:
+        "train: spectra of chunk {wildcards.index} of the molecules, by {wildcards.predictor}"
+    shell:
+        """
+        python3 -m spectus predict {input.molecules:q} --model {params.model:q} \
+            --chunk {wildcards.index}-of-{wildcards.number} --threads {threads} --out {output:q} >{log:q} 2>&1
+        """
+
+
 rule pretrain:
     input:
         library=TRAIN["library"],
         exclude=TRAIN["exclude"],
-        molecules=TRAIN["molecules"] or rules.molecule_list.output,
+        molecules=[] if STORED else TRAIN["molecules"] or rules.molecule_list.output,
+        predicted=STORED,
         settings=TRAIN["settings"],
-        neims=rules.train_neims.output if config["train"]["neims_settings"] else TRAIN["prediction_model"],
-        rassp=rules.train_rassp.output if config["train"]["rassp_settings"] else [],
+        neims=(
+            []
+            if STORED
+            else rules.train_neims.output if TRAIN["neims_settings"] else TRAIN["prediction_model"]
+        ),
+        rassp=[] if STORED or not TRAIN["rassp_settings"] else rules.train_rassp.output,
     output:
         multiext(
             f"{TRAINING}/pretrained/",
@@ -114,15 +179,15 @@ rule pretrain:
     params:
         settings=lambda wildcards, output: TRAIN_FILES["settings"],
         shipped_content=shipped_content([*TRAIN_FILES["settings"], *TRAIN_FILES["prediction_model"]]),
-        options=lambda wildcards, input: plan.options(exclude=input.exclude, molecules=input.molecules),
-        models=prediction_models(TRAIN_FILES["prediction_model"]),
+        options=lambda wildcards, input: plan.options(exclude=input.exclude),
+        spectra=origin_of_spectra,
         folder=subpath(output[0], parent=True),
     message:
         "train: SpecTUS on predicted spectra of the list of molecules"
     shell:
         """
         python3 -m spectus train pretrain {input.library:q} --settings {params.settings:q} {params.options:q} \
-            --prediction-model {params.models:q} --threads {threads} --out {params.folder:q} >{log:q} 2>&1
+            {params.spectra:q} --threads {threads} --out {params.folder:q} >{log:q} 2>&1
         """
 
 
@@ -130,7 +195,8 @@ rule finetune:
     input:
         library=TRAIN["library"],
         exclude=TRAIN["exclude"],
-        molecules=TRAIN["molecules"] or rules.molecule_list.output,
+        molecules=rules.pretrain.input.molecules,
+        predicted=STORED,
         settings=TRAIN["settings"],
         neims=rules.pretrain.input.neims,
         rassp=rules.pretrain.input.rassp,
@@ -158,8 +224,8 @@ rule finetune:
     params:
         settings=lambda wildcards, output: TRAIN_FILES["settings"],
         shipped_content=shipped_content([*TRAIN_FILES["settings"], *TRAIN_FILES["prediction_model"]]),
-        options=lambda wildcards, input: plan.options(exclude=input.exclude, molecules=input.molecules),
-        models=prediction_models(TRAIN_FILES["prediction_model"]),
+        options=lambda wildcards, input: plan.options(exclude=input.exclude),
+        spectra=origin_of_spectra,
         start=folders_of("start"),
         folder=subpath(output[0], parent=True),
     message:
@@ -167,8 +233,7 @@ rule finetune:
     shell:
         """
         python3 -m spectus train finetune {input.library:q} --settings {params.settings:q} {params.options:q} \
-            --prediction-model {params.models:q} --from {params.start:q} --threads {threads} --out {params.folder:q} \
-            >{log:q} 2>&1
+            {params.spectra:q} --from {params.start:q} --threads {threads} --out {params.folder:q} >{log:q} 2>&1
         """
 
 
