@@ -99,6 +99,16 @@ def test_what_is_no_spectrum_is_refused(start: Start, body: Any, said: str) -> N
     assert answer.status_code == 422 and answer.json()["detail"].startswith(said)
 
 
+def test_spectra_can_be_read_without_a_job(start: Start) -> None:
+    client = start()
+    answer = client.post("/spectra", json={"text": TWO})
+    assert [each["name"] for each in answer.json()["spectra"]] == ["a", "b"]
+    assert answer.json()["spectra"][1] == {"name": "b", "mz": [51.0], "intensity": [1.0], "reason": None}
+    assert client.post("/spectra", json={"text": "[]"}).json()["spectra"][0]["reason"] == "no peaks"
+    assert client.post("/spectra", json={"text": "hello"}).status_code == 422
+    assert client.get("/identifications").json() == {"jobs": []}
+
+
 def test_unknown_and_ended_jobs(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(identification, "identify_spectra", lambda rows, *_: [([], None) for _ in rows])
     client = start()

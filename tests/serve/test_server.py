@@ -1,5 +1,6 @@
 """The server as a process of its own, met as its users meet it."""
 
+import base64
 import signal
 import socket
 import subprocess
@@ -18,7 +19,7 @@ from spectus.cli import main
 from spectus.cli.serve import jobs_file
 from spectus.denovo.translator import Translator
 
-from ..web.chromium import Chromium, needs_chromium
+from ..web.chromium import ROOT, Chromium, needs_chromium
 
 BENZENE = {"mz": [50.0, 51.0, 77.0, 78.0], "intensity": [159.0, 188.0, 155.0, 1000.0]}
 
@@ -172,4 +173,36 @@ def test_the_page_reads_a_spectrum_and_shows_structures(folder: Path, tmp_path: 
             assert browser.run("return document.querySelectorAll('#structures figure').length;") == 0
             assert browser.errors == []
             browser.screenshot(f"service-{width}")
+        assert browser.axe() == []
+        browser.open(address + "/docs", 390)
+        assert browser.run("return document.documentElement.scrollWidth;") == 390
+        assert browser.axe() == []
+
+
+@needs_chromium
+def test_the_page_takes_a_raw_run_and_asks_for_a_token(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "tokens").write_text("a-token-for-this-test\n")
+    browser = Chromium(tmp_path / "profile")
+    run = base64.b64encode((ROOT / "resources" / "example" / "blank.mzML.gz").read_bytes()).decode()
+    with started(folder, "--tokens", str(tmp_path / "tokens")) as (_, address), closing(browser):
+        browser.open(address)
+        browser.run(f"""
+            const bytes = Uint8Array.from(atob("{run}"), one => one.charCodeAt(0)), transfer = new DataTransfer();
+            transfer.items.add(new File([bytes], "river 1.mzML.gz"));
+            window.drop = () => document.getElementById("peaks").dispatchEvent(
+              new DragEvent("drop", {{dataTransfer: transfer, bubbles: true, cancelable: true}}));
+            document.getElementById("denovo").checked = false;
+            drop();
+        """)
+        browser.wait("!document.getElementById('access').hidden")
+        assert browser.run("return document.getElementById('state').textContent;").startswith(
+            "the server needs a token"
+        )
+        browser.run("document.getElementById('token').value = 'a-token-for-this-test'; drop();")
+        browser.wait("document.querySelectorAll('#structures tbody tr').length > 3")
+        browser.wait("/identifications ended$/.test(document.querySelector('#structures .soft').textContent)")
+        browser.wait("!document.getElementById('submit').disabled")
+        assert browser.run("return document.querySelector('#structures h3').textContent;") == "river 1"
+        assert browser.errors == []
+        browser.screenshot("service-run-1300")
         assert browser.axe() == []

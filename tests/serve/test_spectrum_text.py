@@ -21,6 +21,11 @@ BENZENE = [50.0, 51.0, 77.0, 78.0]
         "50 159 51 188 77 155 78 1000",
         "50:159 51:188 77:155 78:1000",
         "(50,159) (51,188) (77,155) (78,1000)",
+        "50,159;51,188;77,155;78,1000",
+        "m/z,Intensity\n50,159\n51,188\n77,155\n78,1000\n",
+        'scan;"Mass";"Rel. abundance"\n1;50,0;15,9\n1;51,0;18,8\n1;77,0;15,5\n1;78,0;100\n',
+        "mz intensity\n50 159\n51 188\n77 155\n78 1000\n",
+        '{"peaks": [[50, 159], [51, 188], [77, 155], [78, 1000]]}',
     ],
 )
 def test_a_spectrum_can_be_given_in_many_ways(text: str) -> None:
@@ -52,6 +57,8 @@ def test_several_records_are_several_spectra() -> None:
         "{",
         "[[1]]",
         "null",
+        "mz,intensity\n50,x\n",
+        "mz,intensity\n50\n",
     ],
 )
 def test_a_text_without_a_spectrum_is_refused(text: str) -> None:

@@ -18,6 +18,9 @@ from spectus.errors import InputError
 OPEN_PATHS = frozenset({"/", "/docs", "/openapi.json", "/health", "/structures.svg"})
 """Paths that need no token: pages, the state of the server, and drawings, which browsers request without headers."""
 
+NO_WORK_PATHS = frozenset({"/spectra"})
+"""Paths whose POST requests start no work, so that the rate does not limit them."""
+
 _LEAST_TOKEN = 16
 """Shortest token, characters. Chosen: 16 random characters of base 64 have 96 bits, which nobody guesses."""
 _MOST_CLIENTS = 10_000
@@ -151,7 +154,8 @@ class AccessControl:
             return
         scope.setdefault("state", {})["owner"] = owner or ""
         client = owner or (scope.get("client") or ("unknown",))[0]
-        if scope["method"] == "POST" and (wait := self._rate.wait_s(client)):
+        starts_work = scope["method"] == "POST" and scope["path"] not in NO_WORK_PATHS
+        if starts_work and (wait := self._rate.wait_s(client)):
             detail = f"too many requests in a minute; try again in {wait} s"
             await JSONResponse({"detail": detail}, 429, {"Retry-After": str(wait)})(scope, receive, send)
             return

@@ -11,6 +11,7 @@ from spectus.serve.limits import ServerLimits
 from spectus.serve.problems import owner_of, problems
 from spectus.serve.spectrum_text import spectra_of
 
+SPECTRA_PATH = "/spectra"
 _EXAMPLE = "NAME: unknown 1\nNum Peaks: 5\n50 159; 51 188; 52 195; 77 155; 78 1000\n"
 
 
@@ -25,6 +26,27 @@ class IdentificationRequest(BaseModel):
         "pairs of m/z and intensity",
     )
     denovo: bool = Field(default=True, description="also take structures that the de novo model proposes")
+
+
+class SpectraRequest(BaseModel):
+    """A text with spectra."""
+
+    text: str = Field(min_length=1, description="the spectra, in a format that `/identifications` takes")
+
+
+class SpectrumRead(BaseModel):
+    """A spectrum as the server reads it."""
+
+    name: str
+    mz: list[float] = Field(description="m/z, Th, ascending")
+    intensity: list[float] = Field(description="intensity, base peak 1.0")
+    reason: str | None = Field(default=None, description="why it cannot be identified; null if it can")
+
+
+class SpectraRead(BaseModel):
+    """The spectra of a text."""
+
+    spectra: list[SpectrumRead]
 
 
 class IdentificationJob(BaseModel):
@@ -66,6 +88,24 @@ def add_identifications(app: FastAPI, jobs: JobStore, limits: ServerLimits) -> N
     limits : ServerLimits
         Settings of the server.
     """
+
+    @app.post(
+        SPECTRA_PATH, summary="Read spectra without identifying them",
+        responses=problems({422: "the text holds no spectrum"}),
+    )  # fmt: skip
+    def read(spectra: SpectraRequest) -> SpectraRead:
+        try:
+            rows = spectra_of(spectra.text)
+        except InputError as error:
+            raise HTTPException(422, str(error)) from error
+        return SpectraRead(
+            spectra=[
+                SpectrumRead(
+                    name=row["name"], mz=row["mz"] or [], intensity=row["intensity"] or [], reason=row["reason"]
+                )
+                for row in rows
+            ]
+        )
 
     @app.post(
         "/identifications",

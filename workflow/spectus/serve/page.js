@@ -10,21 +10,22 @@ function element(name, attributes = {}, ...children) {
   return made;
 }
 
-// The pairs of numbers in a text, for the plot and for SpecTUS alone; the server reads what is identified.
-function pairs(text) {
-  const mz = [], intensity = [];
-  text.split(/\r?\n/).forEach((line) => {
-    if (/^\s*[A-Za-z#][^:=]*[:=]/.test(line) || /[A-Za-z]{2}/.test(line)) return;
-    for (const entry of line.split(";")) {
-      const words = entry.trim().split(/[\s,:]+/).filter(Boolean).map(Number);
-      for (let k = 0; k + 1 < words.length; k += 2) if (words[k] > 0 && words[k + 1] > 0) { mz.push(words[k]); intensity.push(words[k + 1]); }
-    }
-  });
-  return { mz, intensity };
+// The spectra of the text, as the server reads them.
+const read = async () => (await post("spectra", { text: at("peaks").value })).spectra;
+let plotted = 0, timer = 0;
+
+// Draws the first spectrum once the text has rested.
+function plotSoon() {
+  clearTimeout(timer);
+  timer = setTimeout(async () => {
+    const number = ++plotted;
+    const found = at("peaks").value.trim() ? await read().catch(() => []) : [];
+    if (number === plotted) plot(found.length ? found[0] : { mz: [], intensity: [] });
+  }, 250);
 }
 
-function plot() {
-  const svg = at("plot"), found = pairs(at("peaks").value);
+function plot(found) {
+  const svg = at("plot");
   if (!found.mz.length) {
     svg.innerHTML = `<path class="axis" d="M0 210H480"/>`;
     return;
@@ -42,8 +43,15 @@ function plot() {
   ).join("") + `<text x="480" y="230" text-anchor="end">m/z</text>`;
 }
 
-async function request(path, options) {
-  const answer = await fetch(path, options);
+async function request(path, options = {}) {
+  const token = at("token").value.trim();
+  const headers = { ...options.headers, ...(token ? { Authorization: `Bearer ${token}` } : {}) };
+  const answer = await fetch(path, { ...options, headers });
+  if (answer.status === 401) {
+    at("access").hidden = false;
+    at("token").focus();
+    throw new Error(token ? "the server does not know this token" : "the server needs a token; ask the person who runs it");
+  }
   const body = await answer.json();
   if (!answer.ok) throw new Error(body.detail);
   return body;
@@ -69,6 +77,49 @@ async function identify() {
     const answer = await settled(`identifications/${job.id}`);
     parts[place].replaceChildren(element("h3", {}, job.name), ...candidates(answer));
   }
+}
+
+const isRun = (file, start) => /\.(cdf|nc|mzml|mzxml|ms|zip|raw|wiff)(\.gz)?$/i.test(file.name) || /^(CDF[\x01\x02\x05]|.HDF\r\n|PK\x03\x04|\x01\x32\x00\x00)/.test(start)
+  || /<(indexedmzML|mzML|mzXML|msRun)[\s>]/.test(start);
+
+async function identifyRun(file, name) {
+  const query = new URLSearchParams({ name, denovo: at("denovo").checked });
+  at("state").textContent = `${name} is sent`;
+  const { id } = await request(`runs?${query}`, { method: "POST", headers: { "Content-Type": "application/octet-stream" }, body: file });
+  let stopped = false;
+  const stop = element("button", { type: "button", click: () => { stopped = true; request(`runs/${id}`, { method: "DELETE" }).catch(() => {}); } }, "Cancel");
+  const table = element("div"), said = element("p", { class: "soft" }), chosen = element("article");
+  at("structures").replaceChildren(element("h3", {}, name), element("p", {}, stop), said, table, chosen);
+  for (let pause = 300; ; pause = Math.min(1.5 * pause, 3000)) {
+    const run = await request(`runs/${id}`);
+    at("state").textContent = said.textContent = `${name}: ${run.progress}`;
+    if (run.reason) throw new Error(run.reason);
+    if (run.components) table.replaceChildren(...runTable(run, chosen));
+    const open = !["completed", "cancelled"].includes(run.status) || (run.components || []).some((each) => ["queued", "running"].includes(each.status));
+    if (stopped || !open) break;
+    await wait(pause);
+  }
+  stop.remove();
+}
+
+function runTable(run, chosen) {
+  if (!run.components.length) return [element("p", { class: "empty" }, "The run has no components.")];
+  const show = async (each) => {
+    const answer = await request(`identifications/${each.identification}`);
+    chosen.replaceChildren(element("h3", {}, `Component ${each.component}, ${(each.rt_s / 60).toFixed(2)} min`), ...candidates(answer));
+    chosen.scrollIntoView({ behavior: "smooth", block: "start" });
+  };
+  const name = (each) => {
+    if (!each.identification) return "not asked for";
+    if (each.status !== "completed") return each.status;
+    return element("button", { type: "button", class: "link", click: () => show(each).catch((error) => { at("state").textContent = error.message; }) }, each.name || each.smiles || "no candidate");
+  };
+  const heads = ["Retention time, min", "First candidate", "Probability", "Level", "Area", "S/N", "Confidence"];
+  const rows = run.components.map((each) => element("tr", {}, ...[
+    (each.rt_s / 60).toFixed(2), name(each), number(each.probability, 3), each.level || "", each.area === null ? "" : each.area.toExponential(2), number(each.snr, 0), number(each.confidence, 2),
+  ].map((cell) => element("td", {}, cell))));
+  return [...(run.note ? [element("p", { class: "note" }, run.note)] : []), element("div", { class: "scroll tall", tabindex: 0, role: "region", "aria-label": "Components of the run" },
+    element("table", {}, element("thead", {}, element("tr", {}, ...heads.map((head) => element("th", { scope: "col" }, head)))), element("tbody", {}, ...rows)))];
 }
 
 const number = (value, digits) => value === null || value === undefined ? "" : value.toFixed(digits).replace("-", "\u2212");
@@ -97,8 +148,8 @@ function candidates({ candidates: rows, reason, note, status }) {
 }
 
 async function predict() {
-  const body = { ...pairs(at("peaks").value), num_candidates: Number(at("candidates").value) };
-  if (!body.mz.length) throw new Error("the spectrum has no peaks");
+  const [{ mz, intensity }] = await read();
+  const body = { mz, intensity, num_candidates: Number(at("candidates").value) };
   const formula = at("formula").value.trim();
   if (formula) body.formula = formula;
   const { id } = await post("predictions", body);
@@ -128,18 +179,35 @@ async function act(what) {
   }
 }
 
-async function take(file) {
+async function take(file, name = file && file.name) {
   if (!file) return;
+  const start = new TextDecoder("latin1").decode(await file.slice(0, 400).arrayBuffer());
+  if (isRun(file, start)) { act(() => identifyRun(file, name.replace(/(\.(cdf|nc|mzml|mzxml|jdx|dx|ms|zip|d|gz))+$/i, "") || name)); return; }
   at("peaks").value = await file.text();
-  plot();
+  plotSoon();
+}
+
+// The mass spectra of an Agilent folder, and what the run is called; other folders are sent as an archive.
+async function takeFolder(folder) {
+  const entries = await new Promise((done, failed) => folder.createReader().readEntries(done, failed));
+  const found = entries.find((entry) => entry.isFile && entry.name.toLowerCase() === "data.ms");
+  if (!found) throw new Error(`${folder.name} has no data.ms; pack the folder as a zip archive and drop that`);
+  take(await new Promise((done, failed) => found.file(done, failed)), folder.name);
+}
+
+function drop(transfer) {
+  const entry = transfer.items.length && transfer.items[0].webkitGetAsEntry && transfer.items[0].webkitGetAsEntry();
+  if (entry && entry.isDirectory) takeFolder(entry).catch((error) => { at("state").textContent = error.message; });
+  else take(transfer.files[0]);
 }
 
 at("form").addEventListener("submit", (event) => { event.preventDefault(); act(identify); });
 at("predict").addEventListener("click", () => act(predict));
 at("file").addEventListener("change", (event) => { take(event.target.files[0]); event.target.value = ""; });
+at("run").addEventListener("change", (event) => { const file = event.target.files[0]; event.target.value = ""; if (file) act(() => identifyRun(file, file.name.replace(/(\.(cdf|nc|mzml|mzxml|jdx|dx|ms|zip|d|gz))+$/i, "") || file.name)); });
 at("peaks").addEventListener("dragover", (event) => event.preventDefault());
-at("peaks").addEventListener("drop", (event) => { if (event.dataTransfer.files.length) { event.preventDefault(); take(event.dataTransfer.files[0]); } });
-at("peaks").addEventListener("input", plot);
-at("example").addEventListener("click", () => { at("peaks").value = EXAMPLE; plot(); });
+at("peaks").addEventListener("drop", (event) => { if (event.dataTransfer.files.length) { event.preventDefault(); drop(event.dataTransfer); } });
+at("peaks").addEventListener("input", plotSoon);
+at("example").addEventListener("click", () => { at("peaks").value = EXAMPLE; plotSoon(); });
 document.querySelectorAll(".origin").forEach((span) => { span.textContent = location.origin; });
-plot();
+plotSoon();

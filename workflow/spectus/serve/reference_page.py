@@ -46,6 +46,7 @@ def reference_page(schema: Mapping[str, Any]) -> str:
 
 
 def _operation(verb: str, path: str, operation: Mapping[str, Any], models: Mapping[str, Any]) -> str:
+    what = f"{verb.upper()} {path}"
     parts = [f'<h3><span class="verb">{verb.upper()}</span> <code>{escape(path)}</code></h3>']
     parts.append(f"<p>{_code(operation.get('summary', ''))}</p>")
     parameters = [
@@ -53,24 +54,26 @@ def _operation(verb: str, path: str, operation: Mapping[str, Any], models: Mappi
         for each in operation.get("parameters", [])
     ]
     if parameters:
-        parts.append(_table("Parameter", parameters))
+        parts.append(_table("Parameter", parameters, what))
     body = operation.get("requestBody", {})
     for media, content in body.get("content", {}).items():
         parts.append(f"<p>Body: <code>{escape(media)}</code> {_code(body.get('description', ''))}</p>")
-        parts.append(_model_table(content["schema"], models, "Key of the body"))
-        parts += [f"<pre><code>{escape(text)}</code></pre>" for text in _examples(content["schema"], models)]
+        parts.append(_model_table(content["schema"], models, ("Key of the body", what)))
+        region = f'tabindex="0" role="region" aria-label="Example: {escape(what)}"'
+        examples = _examples(content["schema"], models)
+        parts += [f"<pre {region}><code>{escape(text)}</code></pre>" for text in examples]
     answers = operation["responses"]
     good: Mapping[str, Any] = next((answers[code] for code in answers if code.startswith("2")), {})
     for content in good.get("content", {}).values():
-        parts.append(_model_table(content.get("schema", {}), models, "Key of the answer"))
+        parts.append(_model_table(content.get("schema", {}), models, ("Key of the answer", what)))
     codes = [(code, "", answer.get("description", "")) for code, answer in sorted(answers.items())]
-    parts.append(_table("Status", codes))
+    parts.append(_table("Status", codes, what))
     return f"<article>{''.join(parts)}</article>"
 
 
-def _model_table(schema: Mapping[str, Any], models: Mapping[str, Any], head: str) -> str:
+def _model_table(schema: Mapping[str, Any], models: Mapping[str, Any], named: tuple[str, str]) -> str:
     rows = list(_fields(schema, models))
-    return _table(head, rows) if rows else ""
+    return _table(named[0], rows, named[1]) if rows else ""
 
 
 def _fields(schema: Mapping[str, Any], models: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str, str]]:
@@ -103,7 +106,7 @@ def _examples(schema: Mapping[str, Any], models: Mapping[str, Any]) -> Iterator[
         yield json.dumps(example)
 
 
-def _table(head: str, rows: list[tuple[str, str, str]]) -> str:
+def _table(head: str, rows: list[tuple[str, str, str]], what: str) -> str:
     kinds = any(kind for _, kind, _ in rows)
     heads = [head, *(["Type"] if kinds else []), "Meaning"]
     body = "".join(
@@ -112,8 +115,9 @@ def _table(head: str, rows: list[tuple[str, str, str]]) -> str:
         for name, kind, text in rows
     )
     top = "".join(f'<th scope="col">{each}</th>' for each in heads)
+    label = escape(f"{head}: {what}")
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="Table"><table><thead><tr>{top}</tr></thead>'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{label}"><table><thead><tr>{top}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
 

@@ -10,10 +10,14 @@ from spectus.errors import InputError
 from spectus.library.records import read_spectra
 
 _WHERE = "the spectrum"
-_REMEDY = "give MSP, MGF, JCAMP-DX, SDF, JSON with mz and intensity, or pairs of m/z and intensity"
+_REMEDY = "give MSP, MGF, JCAMP-DX, SDF, JSON or CSV with mz and intensity, or pairs of m/z and intensity"
 _NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _PAIR = re.compile(rf"\s*({_NUMBER})[\s,;:\t]+({_NUMBER})\s*")
 _DECIMAL_COMMA = re.compile(r"^\s*\d+,\d+[\s;:]+\d+(?:,\d+)?\s*$|^\s*\d+[\s;:]+\d+,\d+\s*$")
+_MZ_HEAD = re.compile(r"m/?z|mass(es)?(/charge)?|m", re.IGNORECASE)
+_INTENSITY_HEAD = re.compile(
+    r"(rel(ative|\.)?[ _]*)?(int(ensity|ensities|\.)?|abundances?|height|counts?|i)", re.IGNORECASE
+)
 _ONLY_PAIRS = re.compile(r"^[\s\d.,;:+\-eE\[\](){}|/]*$")
 
 
@@ -23,9 +27,9 @@ def spectra_of(text: str) -> list[dict[str, Any]]:
     Parameters
     ----------
     text : str
-        A file in a format of `read_spectra`; JSON with `mz` and `intensity`, or a list of pairs; or pairs of m/z and
-        intensity in lines, on one line, or in brackets. A comma is a decimal comma where both numbers of a line would
-        otherwise make no pair.
+        A file in a format of `read_spectra`; JSON with `mz` and `intensity`, or a list of pairs; CSV with columns
+        for m/z and intensity; or pairs of m/z and intensity in lines, on one line, or in brackets. A comma is a
+        decimal comma where every line has two numbers and another sign between them.
 
     Returns
     -------
@@ -44,7 +48,8 @@ def spectra_of(text: str) -> list[dict[str, Any]]:
             return _read(_msp_of_json(json.loads(text)))
         except json.JSONDecodeError:
             pass  # pairs in brackets
-    return _read(_msp(pairs) if (pairs := _pairs(text)) else text)
+    pairs = _pairs(text) or _columns(text)
+    return _read(_msp(pairs) if pairs else text)
 
 
 def _read(text: str) -> list[dict[str, Any]]:
@@ -64,12 +69,39 @@ def _pairs(text: str) -> list[tuple[float, float]]:
         return []
     plain = re.sub(r"[\[\](){}|/]", " ", text)
     lines = [line for line in plain.splitlines() if line.strip()]
-    if lines and all(_DECIMAL_COMMA.match(line) or re.fullmatch(r"\s*\d+[\s;:]+\d+\s*", line) for line in lines):
+    if len(lines) > 1 and all(
+        _DECIMAL_COMMA.match(line) or re.fullmatch(r"\s*\d+[\s;:]+\d+\s*", line) for line in lines
+    ):
         plain = plain.replace(",", ".")
     numbers = re.findall(_NUMBER, plain)
     if len(numbers) % 2 or not numbers:
         raise InputError(_WHERE, f"has {len(numbers)} numbers, which make no pairs of m/z and intensity", _REMEDY)
     return [(float(mz), float(intensity)) for mz, intensity in zip(numbers[::2], numbers[1::2], strict=True)]
+
+
+def _columns(text: str) -> list[tuple[float, float]]:
+    """Return the pairs of a table whose first line names columns for m/z and intensity; none if it is no such table."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    separator = next((sign for sign in "\t;," if sign in lines[0]), None)
+    heads = [head.strip().strip('"').strip() for head in lines[0].split(separator)]
+    columns = [
+        next((place for place, head in enumerate(heads) if name.fullmatch(head)), None)
+        for name in (_MZ_HEAD, _INTENSITY_HEAD)
+    ]
+    if None in columns or len(lines) < 2:
+        return []
+    pairs = []
+    for number, line in enumerate(lines[1:], 2):
+        cells = [cell.strip().strip('"') for cell in line.split(separator)]
+        try:
+            mz, intensity = (
+                float(cells[place or 0] if separator == "," else cells[place or 0].replace(",", "."))
+                for place in columns
+            )
+        except (ValueError, IndexError) as error:
+            raise InputError(_WHERE, f"has no two numbers in line {number}", _REMEDY) from error
+        pairs.append((mz, intensity))
+    return pairs
 
 
 def _msp_of_json(value: Any) -> str:
@@ -78,17 +110,22 @@ def _msp_of_json(value: Any) -> str:
 
 
 def _msp_of_record(record: Any) -> str:
-    if isinstance(record, dict):
-        mz, intensity = record.get("mz"), record.get("intensity", record.get("intensities"))
-        if not isinstance(mz, list) or not isinstance(intensity, list) or len(mz) != len(intensity):
-            raise InputError(_WHERE, "has no lists mz and intensity of one length", _REMEDY)
-        pairs, name, index = list(zip(mz, intensity, strict=True)), record.get("name"), record.get("ri")
-    else:
-        pairs, name, index = record, None, None
+    if not isinstance(record, dict):
+        return _msp_of_pairs(record, {})
+    mz, intensity = record.get("mz"), record.get("intensity", record.get("intensities"))
+    if mz is None and "peaks" in record:
+        return _msp_of_pairs(record["peaks"], record)
+    if not isinstance(mz, list) or not isinstance(intensity, list) or len(mz) != len(intensity):
+        raise InputError(_WHERE, "has no lists mz and intensity of one length", _REMEDY)
+    return _msp_of_pairs(list(zip(mz, intensity, strict=True)), record)
+
+
+def _msp_of_pairs(pairs: Any, record: dict[str, Any]) -> str:
     try:
         numbers = [(float(one), float(other)) for one, other in pairs]
     except (TypeError, ValueError) as error:
         raise InputError(_WHERE, "has a pair that is not two numbers", _REMEDY) from error
+    name, index = record.get("name"), record.get("ri")
     return _msp(numbers, str(name) if name else "spectrum", index if isinstance(index, int | float) else None)
 
 
