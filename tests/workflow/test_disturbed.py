@@ -63,7 +63,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def sizes_kb(undisturbed: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
     """Sizes of a disk, kB, that is full in each stage of the campaign; a file takes whole pages of 4 kB."""
-    (results,) = tmp_path_factory.getbasetemp().glob("undisturbed*/results")
+    results = tmp_path_factory.getbasetemp() / "undisturbed0" / "results"
     pages = {path.relative_to(results): -(-path.stat().st_size // 4096) * 4 for path in results.rglob("*")}
     mzml = sum(size for path, size in pages.items() if path.suffix == ".mzML")
     last = {name: pages[Path(f"{name}.parquet")] for name in ("components", "features", "peak_areas", "ri_standards")}

@@ -63,7 +63,7 @@ def elucidate_queries(
     query_targets([], settings)
     spectra = read_spectra(queries)
     spectra = spectra.take(np.arange(chunk[0] - 1, len(spectra), chunk[1]))
-    translator = Translator.load(model, settings.device, settings.precision, settings.grammar)
+    translator = Translator.load(model, settings.device, settings.precision, settings.grammar, exact=True)
     extra = {"model_sha256": translator.sha256, "precision": translator.precision}
     n_trimmed = 0
     with (

@@ -13,7 +13,7 @@ from spectus import tables
 from spectus.denovo.constraints import Target
 from spectus.denovo.editing.mass_distribution import load_mass_model
 from spectus.denovo.editing.plausibility import log_probabilities
-from spectus.denovo.editing.scoring import Scorer
+from spectus.denovo.editing.scoring import Scorers
 from spectus.denovo.editing.search import EDIT, HIT, MODEL, EditSearch, Found, Tools, Wanted
 from spectus.denovo.editing.settings import EditingSettings
 from spectus.denovo.editing.statistics import load_statistics
@@ -50,19 +50,15 @@ class Editor:
     ----------
     settings
         How far.
-    scorer
-        Says how well structures explain a spectrum.
     seeds
         Seeds by query.
-    screen
-        A faster scorer that chooses what is scored; None: none.
+    scorers
+        Say how well structures explain a spectrum.
     """
 
-    def __init__(
-        self, settings: EditingSettings, scorer: Scorer, seeds: dict[str, Seeds], screen: Scorer | None = None
-    ) -> None:
+    def __init__(self, settings: EditingSettings, seeds: dict[str, Seeds], scorers: Scorers) -> None:
         self.settings, self.seeds = settings, seeds
-        self.tools = Tools(scorer, load_statistics(), load_mass_model(), screen)
+        self.tools = Tools(scorers, load_statistics(), load_mass_model())
 
     def wants(self, row: dict[str, Any]) -> bool:
         """Say whether a query is edited: it has peaks, seeds, and no good hit in a measured library."""
@@ -96,7 +92,7 @@ class Editor:
         search = EditSearch(intensity, self.tools, self.settings, self._wanted(target), mass)
 
         def read(smiles: Sequence[str]) -> NDArray[np.float64]:
-            return log_probabilities(translator.model, translator.tokenizer, row, smiles)
+            return log_probabilities(translator.exact or translator.model, translator.tokenizer, row, smiles)
 
         with quiet_rdkit():
             ranked = search.run(self.seeds.get(row["name"], Seeds()).hits, answer.structures, read)
@@ -151,7 +147,7 @@ def read_seeds(
     queries
         Names of the queries; rows of others are left out.
     settings
-        How many seeds, and the score from which on a measured hit is the answer.
+        The score from which on a measured hit is the answer.
     exclusions
         Compounds whose hits are left out, for a blind test.
 
@@ -179,8 +175,7 @@ def read_seeds(
     with quiet_rdkit():
         for query in wanted:
             ordered = dict.fromkeys(flat_smiles(smiles) for _, smiles in sorted(found.get(query, [])))
-            best = [smiles for smiles in ordered if smiles][: settings.seeds]
-            seeds[query] = Seeds(tuple(best), query in known)
+            seeds[query] = Seeds(tuple(smiles for smiles in ordered if smiles), query in known)
     return seeds
 
 
