@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 
 from spectus.denovo.editing.mass_distribution import load_mass_model
@@ -30,17 +29,14 @@ from spectus.denovo.editing.statistics import load_statistics
 from spectus.denovo.mass_search import translate_by_mass
 from spectus.denovo.settings import DenovoSettings
 from spectus.denovo.translator import Translator
-from spectus.identify.elucidation import load_scorer, load_screen
+from spectus.identify.elucidation import load_scorers
+from spectus.identify.seed_search import search_seeds
 from spectus.learning.measured_spectra import dense
-from spectus.library.similarity import PREDICTED, cosine_top, weighted_matrix
 from spectus.molecules.exclusions import Exclusions
 from spectus.structures import flat_smiles, inchikey14, quiet_rdkit
 
 _HEAVIEST = 590
 """Nominal mass of a query's compound, u: predicted spectra end at 640."""
-
-_SPARE = 15
-"""Hits beyond the seeds that are looked at, since those of the compound itself are left out."""
 
 
 def main() -> None:
@@ -78,32 +74,25 @@ def _queries(options: argparse.Namespace) -> pd.DataFrame:
     return drawn.head(options.n).reset_index(drop=True)
 
 
-def _seeds(queries: pd.DataFrame, options: argparse.Namespace, n_seeds: int) -> list[list[str]]:
-    """The best structures by the cosine with their predicted spectra, without the compound of the query."""
-    library = pa.concat_tables(
-        [pq.read_table(path, columns=["smiles", "mz", "intensity"]) for path in options.predicted]
-    )
-    powers = PREDICTED._asdict()
-    asked = weighted_matrix(
-        pa.array(queries["mz"].tolist(), pa.list_(pa.float64())),
-        pa.array(queries["intensity"].tolist(), pa.list_(pa.float64())), **powers,
-    )  # fmt: skip
-    hits = cosine_top(asked, weighted_matrix(library["mz"], library["intensity"], **powers), n_seeds + _SPARE)
-    smiles = library["smiles"].take(pa.array(hits.entry)).to_pylist()
-    found: list[list[str]] = [[] for _ in range(len(queries))]
+def _seeds(queries: pd.DataFrame, options: argparse.Namespace) -> list[list[str]]:
+    """Find molecules that may be edited, without the compound of the query."""
+    lists = pa.list_(pa.float64())
+    asked = pa.table({name: pa.array(queries[name].tolist(), lists) for name in ("mz", "intensity")})
+    found = search_seeds(asked, options.predicted, Exclusions())
     guards = [Exclusions().adding([flat], "the query") for flat in queries["flat"]]
-    for query, text in zip(hits.query.tolist(), smiles, strict=True):
-        if len(found[query]) < n_seeds and guards[query].reason(text) is None:
-            found[query].append(flat_smiles(text) or text)
-    return found
+    return [
+        [text for text in listed if guard.reason(text) is None] for listed, guard in zip(found, guards, strict=True)
+    ]
 
 
 def _results(queries: pd.DataFrame, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     settings = replace(EditingSettings.of_effort(options.effort), **dict(map(_setting, options.set)))
-    seeds = _seeds(queries, options, settings.seeds)
+    started = time.process_time()
+    seeds = _seeds(queries, options)
+    print(f"{time.process_time() - started:.1f} CPU s for seeds, most of it for leaving the queries out", flush=True)
     translator = Translator.load(options.model, "cpu")
-    scorer = load_scorer(None if options.reranker == "none" else options.reranker)
-    tools = Tools(scorer, load_statistics(), load_mass_model(), load_screen())
+    scorers = load_scorers(None if options.reranker == "none" else options.reranker)
+    tools = Tools(scorers, load_statistics(), load_mass_model())
     rows = [
         {"mz": list(row.mz), "intensity": list(np.asarray(row.intensity) / max(row.intensity)), "reason": None}
         for row in queries.itertuples()

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from spectus import tables
+from spectus.denovo.editing.scoring import Scorers
 from spectus.denovo.editing.settings import EditingSettings
 from spectus.denovo.modeling import SpectusNetwork, SpectusNetworkConfig
 from spectus.denovo.settings import DenovoSettings
@@ -65,7 +66,7 @@ def elucidated(folder: Path, model: Path, sources: EditingSources | None) -> lis
 def test_hits_of_a_library_are_edited(
     tmp_path: Path, model: Path, library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(elucidation, "load_scorer", lambda reranker: Equal())
+    monkeypatch.setattr(elucidation, "load_scorers", lambda reranker: Scorers(Equal()))
     sources = EditingSources(libraries=(library,), settings=SMALL)
     rows = elucidated(tmp_path, model, sources)
     edited = {row["smiles"]: row["parent"] for row in rows if row["method"] == "edit"}

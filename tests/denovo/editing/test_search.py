@@ -10,7 +10,7 @@ from rdkit.DataStructs import TanimotoSimilarity
 
 from spectus.denovo.editing.mass_distribution import MassModel
 from spectus.denovo.editing.molecule import nominal_mass
-from spectus.denovo.editing.scoring import CANNOT
+from spectus.denovo.editing.scoring import CANNOT, Scorers
 from spectus.denovo.editing.search import EDIT, HIT, MODEL, EditSearch, Found, Tools
 from spectus.denovo.editing.settings import EditingSettings
 from spectus.denovo.editing.statistics import EditStatistics
@@ -44,7 +44,7 @@ def searched(
     mass = nominal_mass(Chem.MolFromSmiles(answer))
     intensity = np.zeros(300, np.float32)
     intensity[[mass, mass - 15]] = 1.0, 0.5
-    search = EditSearch(intensity, Tools(Likeness(answer), *tools), settings, **more)  # type: ignore[arg-type]
+    search = EditSearch(intensity, Tools(Scorers(Likeness(answer)), *tools), settings, **more)  # type: ignore[arg-type]
     return search.run(hits, model)
 
 
@@ -105,7 +105,7 @@ def test_the_reader_orders_what_the_spectrum_does_not(tools: tuple[EditStatistic
     intensity = np.zeros(300, np.float32)
     intensity[mass] = 1.0
     settings = replace(SETTINGS, log_prob_weight=100.0)
-    search = EditSearch(intensity, Tools(Likeness(answer), *tools), settings)
+    search = EditSearch(intensity, Tools(Scorers(Likeness(answer)), *tools), settings)
     found = search.run(["Cc1ccccc1Cl"], [], lambda smiles: np.array([-1.0 if "Cl" in s else -9.0 for s in smiles]))
     assert "Cl" in found[0].smiles
     assert found[0].log_prob == -1.0
@@ -118,7 +118,7 @@ def test_a_screen_chooses_what_is_scored(tools: tuple[EditStatistics, MassModel]
     intensity = np.zeros(300, np.float32)
     intensity[122] = 1.0
     scorer = Likeness(answer)
-    found = EditSearch(intensity, Tools(scorer, *tools, Likeness(answer)), few).run(hits, [])
+    found = EditSearch(intensity, Tools(Scorers(scorer, Likeness(answer)), *tools), few).run(hits, [])
     assert found[0].smiles == answer
     assert scorer.n_scored <= len(hits) + 2 * few.scored
 
@@ -126,5 +126,22 @@ def test_a_screen_chooses_what_is_scored(tools: tuple[EditStatistics, MassModel]
         def scores(self, smiles: Sequence[str]) -> NDArray[np.float64]:
             return np.full(len(smiles), CANNOT)
 
-    found = EditSearch(intensity, Tools(scorer, *tools, Refusing(answer)), few).run(hits, [])
+    found = EditSearch(intensity, Tools(Scorers(scorer, Refusing(answer)), *tools), few).run(hits, [])
     assert {one.smiles for one in found} == set(hits)
+
+
+def test_relatives_are_chosen_among_the_hits_whatever_their_places_and_masses_are(
+    tools: tuple[EditStatistics, MassModel],
+) -> None:
+    """The first hit alone is edited; without knowledge of kinship that is the wrong one."""
+    answer, hits = "C[Si](C)(C)Oc1ccccc1", ["CCCCCCO", "CCCCCCN", "Oc1ccccc1"]
+    intensity = np.zeros(300, np.float32)
+    intensity[[166, 151]] = 1.0, 0.5
+    settings = replace(SETTINGS, seeds=1, rounds=1)
+    places = []
+    for kin in (Likeness(answer), None):
+        scorers = Scorers(Likeness(answer), kin=kin)
+        found = EditSearch(intensity, Tools(scorers, *tools), settings).run(hits, [])
+        made = [one.smiles for one in found]
+        places.append(made.index(answer) if answer in made else None)
+    assert places == [0, None]

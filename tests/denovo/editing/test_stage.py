@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from spectus import tables
 from spectus.denovo.editing import stage
 from spectus.denovo.editing.mass_distribution import MassModel
+from spectus.denovo.editing.scoring import Scorers
 from spectus.denovo.editing.settings import EditingSettings
 from spectus.denovo.editing.stage import Editor, Seeds, read_seeds
 from spectus.denovo.editing.statistics import EditStatistics
@@ -69,7 +70,7 @@ def editor_of(hits: Path, statistics: EditStatistics, masses: MassModel, monkeyp
 
     def make(settings: EditingSettings = SMALL) -> Editor:
         names = ["edited", "known", "without hits", "no peaks"]
-        return Editor(settings, Shortest(), read_seeds([hits], names, settings))
+        return Editor(settings, read_seeds([hits], names, settings), Scorers(Shortest()))
 
     return make
 

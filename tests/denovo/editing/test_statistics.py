@@ -5,7 +5,6 @@ import pytest
 from rdkit import Chem
 
 from spectus.denovo.editing.molecule import CLASSES
-from spectus.denovo.editing.molecule import CLASSES
 from spectus.denovo.editing.statistics import EditStatistics, load_statistics
 from spectus.errors import InputError
 from spectus.files import resource

@@ -7,11 +7,15 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from spectus.denovo.editing.scoring import SCREEN_WEIGHT, CosineScorer, Scorer
+import numpy as np
+import pyarrow as pa
+
+from spectus.denovo.editing.scoring import SCREEN_WEIGHT, CosineScorer, Scorers
 from spectus.denovo.editing.settings import EditingSettings
-from spectus.denovo.editing.stage import Editor, read_seeds, substructure_of
+from spectus.denovo.editing.stage import Editor, Seeds, read_seeds, substructure_of
 from spectus.denovo.elucidate import elucidate_queries
 from spectus.denovo.settings import DenovoSettings
+from spectus.identify.seed_search import search_seeds
 from spectus.identify.settings import SearchSettings
 from spectus.library.records import read_spectra
 from spectus.molecules.exclusions import Exclusions
@@ -29,7 +33,8 @@ class EditingSources:
     hits
         Tables of library hits that exist already.
     libraries
-        Libraries that are searched, those of predicted spectra above all.
+        Libraries of predicted spectra are searched for relatives of the compounds. Without tables of hits, all
+        libraries are searched for hits, too.
     exclude
         Files that name compounds that are left out of the measured libraries, and of the hits.
     reranker
@@ -78,37 +83,45 @@ def elucidate_with_editing(
         substructure_of(sources.settings.substructure)
     with tempfile.TemporaryDirectory(prefix=".denovo.", dir=out.parent) as folder:
         hits = list(sources.hits)
-        if sources.libraries:
+        if sources.libraries and not hits:
             hits.append(_searched(queries, sources, Path(folder)))
-        names = read_spectra(queries)["name"].to_pylist()
-        seeds = read_seeds(hits, names[chunk[0] - 1 :: chunk[1]], sources.settings, Exclusions.read(sources.exclude))
-        editor = Editor(sources.settings, load_scorer(sources.reranker), seeds, load_screen())
+        editor = Editor(sources.settings, _seeds(queries, hits, sources, chunk), load_scorers(sources.reranker))
         elucidate_queries(queries, model, out, decoding, chunk, editor)
 
 
-def load_scorer(reranker: str | None) -> Scorer:
-    """Load what scores edited structures.
+def load_scorers(reranker: str | None) -> Scorers:
+    """Load what scores edited structures: the reranker, and NEIMS, which is faster and chooses what is scored.
 
     Parameters
     ----------
     reranker
         `open` or the folder of a reranker; None: the cosine with RASSP's spectra.
     """
-    if reranker is None:
-        from spectus.prediction.registry import load_prediction_model
-
-        return CosineScorer(load_prediction_model(RASSP))
-    from spectus.rerank.editing_scorer import RerankerScorer
-    from spectus.rerank.reranker import load_reranker
-
-    return RerankerScorer(load_reranker(reranker))
-
-
-def load_screen() -> Scorer:
-    """Load the faster scorer that chooses which edited structures are scored: NEIMS."""
     from spectus.prediction.registry import load_prediction_model
 
-    return CosineScorer(load_prediction_model(NEIMS), SCREEN_WEIGHT)
+    screen = CosineScorer(load_prediction_model(NEIMS), SCREEN_WEIGHT)
+    if reranker is None:
+        return Scorers(CosineScorer(load_prediction_model(RASSP)), screen)
+    from spectus.rerank.editing_scorer import KinScorer, RerankerScorer
+    from spectus.rerank.reranker import load_reranker
+
+    loaded = load_reranker(reranker)
+    return Scorers(RerankerScorer(loaded), screen, KinScorer(loaded))
+
+
+def _seeds(queries: Path, hits: list[Path], sources: EditingSources, chunk: tuple[int, int]) -> dict[str, Seeds]:
+    """Return the seeds of the queries of a chunk: hits, and relatives that only the seed search finds."""
+    asked = read_spectra(queries)
+    asked = asked.take(np.arange(chunk[0] - 1, len(asked), chunk[1]))
+    exclusions = Exclusions.read(sources.exclude)
+    names = asked["name"].to_pylist()
+    seeds = read_seeds(hits, names, sources.settings, exclusions)
+    wanted = [row for row, name in enumerate(names) if not seeds[name].known]
+    relatives = search_seeds(asked.take(pa.array(wanted, pa.int64())), sources.libraries, exclusions)
+    for row, found in zip(wanted, relatives, strict=True):
+        held = seeds[names[row]]
+        seeds[names[row]] = Seeds(tuple(dict.fromkeys([*held.hits, *found])), held.known)
+    return seeds
 
 
 def _searched(queries: Path, sources: EditingSources, folder: Path) -> Path:

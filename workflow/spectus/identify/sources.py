@@ -101,6 +101,8 @@ def _elucidated(queries: Path, sources: Sources, hits: tuple[Path, ...], folder:
     out = folder / "denovo.parquet"
     editing = None
     if sources.editing is not None:
-        editing = EditingSources(hits, exclude=sources.exclude, reranker=sources.reranker, settings=sources.editing)
+        editing = EditingSources(
+            hits, sources.libraries, sources.exclude, reranker=sources.reranker, settings=sources.editing
+        )
     elucidate_with_editing(queries, sources.model, out, sources.decoding, editing)
     return out

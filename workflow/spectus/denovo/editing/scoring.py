@@ -1,6 +1,7 @@
 """What scores structures against a spectrum: a protocol, and the score that a prediction model alone gives."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -50,6 +51,26 @@ class Scorer(Protocol):
         intensity
             The measured spectrum by nominal mass, (bins,), base peak 1.
         """
+
+
+@dataclass(frozen=True)
+class Scorers:
+    """What a search asks about structures.
+
+    Attributes
+    ----------
+    scorer : Scorer
+        Scores the structures of the pool.
+    screen : Scorer or None
+        A faster one that chooses what is scored; None: the odds of the edits alone choose.
+    kin : Scorer or None
+        Says how likely a structure of any mass is a relative of the right one; it chooses the hits that are edited.
+        None: the first hits are.
+    """
+
+    scorer: Scorer
+    screen: Scorer | None = None
+    kin: Scorer | None = None
 
 
 class CosineScorer:

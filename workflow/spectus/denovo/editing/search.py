@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from spectus.denovo.editing.mass_distribution import MassModel, Votes, combined
 from spectus.denovo.editing.molecule import EditableMolecule, editable
 from spectus.denovo.editing.proposals import Branches, Proposal, proposals_of
-from spectus.denovo.editing.scoring import CANNOT, Scorer
+from spectus.denovo.editing.scoring import CANNOT, Scorers
 from spectus.denovo.editing.settings import EditingSettings
 from spectus.denovo.editing.statistics import EditStatistics
 
@@ -75,18 +75,14 @@ class Tools:
 
     Attributes
     ----------
-    scorer : Scorer
-        Scores the structures of the pool.
+    scorers : Scorers
     statistics : EditStatistics
     masses : MassModel
-    screen : Scorer or None
-        A faster one that chooses what is scored; None: the odds of the edits alone choose.
     """
 
-    scorer: Scorer
+    scorers: Scorers
     statistics: EditStatistics
     masses: MassModel
-    screen: Scorer | None = None
 
 
 class EditSearch:
@@ -117,9 +113,10 @@ class EditSearch:
         self.considered = list[int]()
         self._parents = dict[str, EditableMolecule | None]()
         self._done = set[str]()
+        self._kinship = dict[str, float]()
         self._branches = Branches(tools.statistics)
-        self._scorer = tools.scorer.query(intensity)
-        self._screen = tools.screen.query(intensity) if tools.screen else None
+        self._scorer = tools.scorers.scorer.query(intensity)
+        self._screen = tools.scorers.screen.query(intensity) if tools.scorers.screen else None
 
     def run(self, hits: Sequence[str], model: Sequence[tuple[str, float]], reader: Reader | None = None) -> list[Found]:
         """Search.
@@ -156,9 +153,15 @@ class EditSearch:
         return ordered
 
     def _add_seeds(self, hits: Sequence[str], model: Sequence[tuple[str, float]]) -> None:
+        written = dict(model)
+        if self.tools.scorers.kin is not None:
+            known = list(dict.fromkeys([*hits, *written]))
+            values = self.tools.scorers.kin.query(self.intensity).scores(known).tolist()
+            self._kinship = {smiles: value for smiles, value in zip(known, values, strict=True) if value > CANNOT}
+            hits = sorted(dict.fromkeys(hits), key=lambda smiles: (-self._kinship.get(smiles, CANNOT), smiles))
         for smiles in hits[: self.settings.seeds]:
             self._add_seed(smiles, HIT, float("nan"))
-        for smiles, log_prob in model:
+        for smiles, log_prob in written.items():
             self._add_seed(smiles, MODEL, log_prob)
         self._score()
 
@@ -206,6 +209,9 @@ class EditSearch:
         return best
 
     def _as_parent(self, found: Found) -> float:
+        """Return how promising the edits of a structure are; a seed's mass, which edits change, plays no part."""
+        if found.smiles in self._kinship and EDIT not in found.sources:
+            return self._kinship[found.smiles]
         return found.score + self.settings.edit_weight * found.log_odds
 
     def _edited(self, parents: Sequence[Found]) -> list[Found]:
