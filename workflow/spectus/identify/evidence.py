@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy.stats import norm, t
 
 from spectus.identify.merging import Candidate
-from spectus.library.ri_scales import RiScale, to_alkane
+from spectus.identify.ri_comparison import CONVERTED, EXTRAPOLATED, EXTRAPOLATED_TOLERANCE
+from spectus.library.ri_scales import CONVERSION_ERROR, RiScale, to_alkane
 from spectus.rerank.pair_features import Evidence
 from spectus.retention.ri_prediction import load_ri_model
 
@@ -37,14 +38,27 @@ _SPREAD = 250.0
 """Standard deviation, index units, of the differences between the indices of wrong candidates and of the query. Chosen:
 compounds of one mass elute over some 800 units."""
 
+_MEASURED_ERROR = 10.0
+"""Error, index units, of the index of a library record on the same scale. Chosen: the spread between laboratories on
+similar columns is 5 to 10."""
+
+_EXTRAPOLATED_ERROR = EXTRAPOLATED_TOLERANCE * _MEASURED_ERROR
+"""The same outside the ladder; Chosen: as much wider as the tolerance of the search."""
+
 _MOST_FOR, _MOST_AGAINST = 2.0, -4.0
 """Bounds of the evidence of an index, logarithms of odds. Chosen: a wrong index does not hide a spectrum that fits."""
+
+
+_MEASURED_ERRORS: dict[str | None, float] = {
+    CONVERTED: float(np.hypot(_MEASURED_ERROR, CONVERSION_ERROR)), EXTRAPOLATED: _EXTRAPOLATED_ERROR,
+}  # fmt: skip
 
 
 def evidence_of(merged: Sequence[Sequence[Candidate]], spectra: pa.Table) -> list[QueryEvidence]:
     """Collect the evidence for the candidates of queries.
 
-    Indices are predicted for queries that have one. An index outside the ladder of the run says nothing here.
+    A candidate with a measured index is judged by it, else by a predicted one. Indices are predicted for queries that
+    have one. Outside the ladder of the run, a predicted index says nothing.
 
     Parameters
     ----------
@@ -113,8 +127,13 @@ def _of_query(
 
     unknown = (float("nan"), float("nan"))
     predicted, error = np.array([known.get(one.measured_smiles, unknown) for one in candidates]).reshape(-1, 2).T
+    measured = np.where(named_by("library"), numbers("ri_delta"), np.nan)
+    delta = np.where(np.isnan(measured), index - predicted, measured)
+    error = np.where(
+        np.isnan(measured), error, [_MEASURED_ERRORS.get(one.ri_basis, _MEASURED_ERROR) for one in candidates]
+    )
     evidence = Evidence(
         numbers("library_score"), named_by("predicted"), named_by("model"), named_by("edit"), numbers("log_prob"),
-        retention_evidence(index - predicted, error),
+        retention_evidence(delta, error),
     )  # fmt: skip
     return QueryEvidence(evidence, predicted)

@@ -74,6 +74,9 @@ def merge_candidates(
 ) -> list[Candidate]:
     """Merge the candidates of one query, each compound once.
 
+    A record of a library may give the free compound for the spectrum of its derivative ("3 TMS"), while another source
+    gives the structure of that derivative. Both are the same answer: one candidate, called as the record calls it.
+
     Parameters
     ----------
     hits
@@ -86,17 +89,37 @@ def merge_candidates(
     Returns
     -------
     list of Candidate
-        In the order in which the sources name them.
+        In the order in which the sources name them, measured libraries first.
     """
     merged: dict[str, Candidate] = {}
-    for hit in (hit for hit in hits if hit["reason"] is None):
+    usable = [hit for hit in hits if hit["reason"] is None]
+    for hit in (hit for hit in usable if not hit["predicted"]):
+        _add_hit(merged, hit, known)
+    _join_derivatives(merged, known)
+    for hit in (hit for hit in usable if hit["predicted"]):
         _add_hit(merged, hit, known)
     for row in (row for row in denovo if row["reason"] is None):
         candidate = _candidate(row, known)
         held = merged.setdefault(candidate.identity, candidate)
         held.log_prob = row["log_prob"] if held.log_prob is None else max(held.log_prob, row["log_prob"] or -1e9)
         held.named_by |= set((row.get("method") or "model").split("+"))
-    return list(merged.values())
+    return list({id(candidate): candidate for candidate in merged.values()}.values())
+
+
+def _join_derivatives(merged: dict[str, Candidate], known: dict[str, Structure | None]) -> None:
+    """Let the identity of a derivative that a record was measured of stand for the record's candidate, too."""
+    for candidate in list(merged.values()):
+        drawn = _structure(candidate.smiles_measured, known) if candidate.derivative else None
+        if drawn is None or not drawn.inchikey:
+            continue
+        other = merged.setdefault(drawn.inchikey[:14], candidate)
+        if other is candidate or other.derivative:
+            continue
+        merged[drawn.inchikey[:14]] = candidate
+        candidate.cas = candidate.cas or other.cas
+        if (other.library_score or 0.0) > (candidate.library_score or 0.0):  # its index belongs to its score
+            for name in ("library_score", "ri_delta", "ri_basis"):
+                setattr(candidate, name, getattr(other, name))
 
 
 def _add_hit(merged: dict[str, Candidate], hit: dict[str, Any], known: dict[str, Structure | None]) -> None:
@@ -119,10 +142,7 @@ def _add_hit(merged: dict[str, Candidate], hit: dict[str, Any], known: dict[str,
 
 def _candidate(row: dict[str, Any], known: dict[str, Structure | None]) -> Candidate:
     """Make a candidate of a row. The structure overrules what a record claims."""
-    smiles = row["smiles"]
-    if smiles not in known:
-        known[smiles] = structure(smiles)
-    drawn = known[smiles]
+    drawn = _structure(row["smiles"], known)
     candidate = Candidate(
         smiles=drawn.smiles if drawn else None,
         inchikey=drawn.inchikey if drawn else row.get("inchikey"),
@@ -132,3 +152,12 @@ def _candidate(row: dict[str, Any], known: dict[str, Structure | None]) -> Candi
     for name in _OF_THE_RECORD:
         setattr(candidate, name, row.get(name))
     return candidate
+
+
+def _structure(smiles: str | None, known: dict[str, Structure | None]) -> Structure | None:
+    """Read a structure once."""
+    if smiles is None:
+        return None
+    if smiles not in known:
+        known[smiles] = structure(smiles)
+    return known[smiles]
