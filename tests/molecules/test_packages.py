@@ -27,11 +27,21 @@ def test_chemicals_is_read_where_it_is_installed(tmp_path: Path, monkeypatch: py
         row(1, "64-17-5", "CCO", "ethanol", "alcohol", "ethyl alcohol"),
         row(2, "56-40-6", "NCC(=O)O", "glycine"),
     )
-    for size, table in (("small", common), ("large", others)):
-        install(tmp_path, "chemicals", f"Identifiers/chemical identifiers pubchem {size}.tsv", table.encode())
+    third = row(3, "124-18-5", "CCCCCCCCCC", "decane")
+    for part, table in (("pubchem small", common), ("pubchem large", others), ("example user db", third)):
+        install(tmp_path, "chemicals", f"Identifiers/chemical identifiers {part}.tsv", table.encode())
     assert list(read_package("chemicals")) == [
         Listed("CCO", "alcohol", "64-17-5"), Listed("NCC(=O)O", "glycine", "56-40-6"),
+        Listed("CCCCCCCCCC", "decane", "124-18-5"),
     ]  # fmt: skip
+
+
+def test_the_list_has_the_compounds_that_every_analyst_meets() -> None:
+    """Version 0.4 had no n-alkane, no biphenyl and no cumene: they are in a table of their own."""
+    listed = {compound.cas for compound in read_package("chemicals")}
+    everyday = {"124-18-5": "decane", "544-76-3": "hexadecane", "108-88-3": "toluene", "98-82-8": "cumene",
+                "92-52-4": "biphenyl", "91-20-3": "naphthalene", "208-96-8": "acenaphthylene"}  # fmt: skip
+    assert not everyday.keys() - listed
 
 
 def test_molsets_is_read_without_what_it_depends_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,8 +17,12 @@ from spectus.errors import InputError
 from spectus.files import require_file
 from spectus.molecules.reading import Listed
 
-_CHEMICALS = tuple(Path("Identifiers") / f"chemical identifiers pubchem {size}.tsv" for size in ("small", "large"))
-"""The common compounds, such as toluene, and all others."""
+_CHEMICALS = tuple(
+    Path("Identifiers") / f"chemical identifiers {part}.tsv"
+    for part in ("pubchem small", "pubchem large", "example user db")
+)
+"""Common compounds, such as toluene, all others, and those that the package gives as an example of a user's own: no
+other table has them, although the n-alkanes, biphenyl and cumene are among them."""
 
 _CAS, _SMILES, _IUPAC, _COMMON = 1, 4, 7, 8
 _MOLSETS = tuple(Path("dataset") / "data" / f"{part}.csv.gz" for part in ("train", "test", "test_scaffolds"))
