@@ -26,4 +26,5 @@ def masses() -> MassModel:
     first = np.zeros((N_FEATURES, 2), np.float32)
     first[BELOW, 0] = 1.0  # the intensity at M
     first[BELOW + 1, 1] = 1.0  # at M + 1
-    return MassModel(first, np.zeros(2, np.float32), np.array([12.0, -6.0], np.float32))
+    no_bias = np.zeros(2, np.float32)
+    return MassModel(first, no_bias, np.eye(2, dtype=np.float32), no_bias, np.array([12.0, -6.0], np.float32))

@@ -1,12 +1,13 @@
 """A distribution over the nominal mass of the molecule, from its spectrum and from the structures that resemble it.
 
 A small perceptron reads the spectrum around each mass that the molecule may have: the molecular ion and its isotopes,
-the losses from it, the ion current above it. TMS derivatives show M-15 instead, and many drugs no molecular ion, so the
-most probable mass alone is often wrong. The structures that a search finds have masses, too. Both are combined.
+the losses from it, the ion current above it, the parity of the fragments. TMS derivatives show M-15 instead, and many
+drugs no molecular ion, so the most probable mass alone is often wrong. The structures that a search
+finds have masses, too. Both are combined.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -39,24 +40,37 @@ _LOG_SCALE = 1000.0
 _LEAST_SHARE = 1e-4
 """Added to a share of the ion current before the logarithm."""
 
-N_FEATURES = 2 * (BELOW + ABOVE + 1) + 6 + len(_REFERENCE)
+_LIGHTEST = 50
+"""Nominal mass from which the parity of peaks is looked at, u. Chosen: lighter ions are of every compound."""
+
+_LEAST_PART = 15
+"""Least mass of a part of the molecule, u: CH3."""
+
+_CLEAR = 0.01
+"""Intensity of the heaviest peak, of the base peak, whose mass halves the spectrum. Chosen: twice `_VISIBLE`."""
+
+N_FEATURES = 2 * (BELOW + ABOVE + 1) + 13 + len(_REFERENCE)
 """Numbers that describe a mass."""
 
 
 @dataclass(frozen=True)
 class MassModel:
-    """The perceptron.
+    """The perceptron, of two hidden layers.
 
     Attributes
     ----------
     first, first_bias : ndarray of float32
         (N_FEATURES, H) and (H,).
+    second, second_bias : ndarray of float32
+        (H, H) and (H,).
     last : ndarray of float32
         (H,).
     """
 
     first: NDArray[np.float32]
     first_bias: NDArray[np.float32]
+    second: NDArray[np.float32]
+    second_bias: NDArray[np.float32]
     last: NDArray[np.float32]
 
     @classmethod
@@ -70,20 +84,18 @@ class MassModel:
         """
         try:
             with np.load(require_file(path), allow_pickle=False) as stored:
-                found = cls(*(stored[name].astype(np.float32) for name in ("first", "first_bias", "last")))
+                found = cls(*(stored[name].astype(np.float32) for name in _PARTS))
         except (OSError, ValueError, KeyError) as error:
             raise InputError(path, f"is no model of molecular masses ({error})", "copy the file again") from error
-        if found.first.shape != (N_FEATURES, len(found.last)):
+        width = len(found.last)
+        if found.first.shape != (N_FEATURES, width) or found.second.shape != (width, width):
             raise InputError(path, f"has weights of the shape {found.first.shape}", "copy the file again")
         return found
 
     def write(self, path: Path) -> None:
         """Write the weights in half precision."""
         with replacing(path) as temporary:
-            np.savez_compressed(
-                temporary, first=self.first.astype(np.float16), first_bias=self.first_bias.astype(np.float16),
-                last=self.last.astype(np.float16),
-            )  # fmt: skip
+            np.savez_compressed(temporary, **{name: getattr(self, name).astype(np.float16) for name in _PARTS})
 
     def log_probabilities(self, intensity: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return the masses that a molecule may have, u, and the logarithms of their probabilities.
@@ -100,9 +112,13 @@ class MassModel:
         """
         masses = possible_masses(intensity)
         hidden = np.maximum(mass_features(intensity, masses) @ self.first + self.first_bias, 0.0)
+        hidden = np.maximum(hidden @ self.second + self.second_bias, 0.0)
         scores = (hidden @ self.last).astype(np.float64)
         shifted = scores - scores.max()
         return masses, shifted - np.log(np.exp(shifted).sum())
+
+
+_PARTS = tuple(field.name for field in fields(MassModel))
 
 
 @lru_cache(maxsize=4)
@@ -133,7 +149,8 @@ def mass_features(intensity: NDArray[np.float32], masses: NDArray[np.int64]) -> 
     ndarray of float32, (n, N_FEATURES)
         Square roots and logarithms of the intensities from M - `BELOW` to M + `ABOVE`; logarithms of the shares of the
         ion current from M - 2 on, and above the isotopes; parity, mass, distance from the highest peak, and whether M
-        lies above it; square roots of the intensities of silyl ions.
+        lies above it; shares of the peaks at even masses, alone and with the sign of the parity; how far pairs of peaks
+        add up to M; the ion current; square roots of the intensities of silyl ions.
     """
     last = int(masses[-1]) + ABOVE + 1
     padded = np.zeros(BELOW + max(last, len(intensity)) + 1, np.float32)
@@ -148,9 +165,37 @@ def mass_features(intensity: NDArray[np.float32], masses: NDArray[np.int64]) -> 
     rest = np.stack([from_mass, above, masses % 2, masses / 300.0, distance, masses > top], axis=1)
     parts = [
         np.sqrt(window), np.log1p(_LOG_SCALE * window) / np.log1p(_LOG_SCALE), rest,
-        np.broadcast_to(silyl, (len(masses), len(silyl))),
+        np.broadcast_to(silyl, (len(masses), len(silyl))), _parity_and_pairs(intensity, masses),
     ]  # fmt: skip
     return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+def _parity_and_pairs(intensity: NDArray[np.float32], masses: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the last seven features of `mass_features`, (n, 7).
+
+    Fragments of a molecule of even mass are mostly of odd mass, as long as it has no nitrogen. The two parts of a
+    broken molecule add up to its mass, and either may keep the charge.
+    """
+    heavy = np.where(np.arange(len(intensity)) >= _LIGHTEST, intensity, 0.0).astype(np.float64)
+    roots = np.sqrt(intensity.astype(np.float64))
+    clear = np.flatnonzero(intensity > _CLEAR)
+    upper = roots * np.arange(len(roots))
+    upper[: (int(clear[-1]) + 1) // 2 if len(clear) else 0] = 0.0
+    sign = np.where(masses % 2 == 1, 1.0, -1.0)
+    even, even_upper, even_root = (
+        float(part[::2].sum() / max(part.sum(), 1e-9)) for part in (heavy, upper, np.sqrt(heavy))
+    )
+    parts = roots.copy()
+    parts[:_LEAST_PART] = 0.0
+    parts = np.trim_zeros(parts, "b")
+    sums = np.convolve(parts, parts) if len(parts) else np.zeros(1)
+    pairs = np.where(masses < len(sums), sums[np.minimum(masses, len(sums) - 1)], 0.0) / max(
+        float(intensity.sum()), 1e-9
+    )
+    ones = np.ones(len(masses))
+    current = np.log(max(float(intensity.sum()), 1e-9))
+    columns = [even * ones, sign * even, even_upper * ones, sign * even_upper, sign * even_root, pairs, current * ones]
+    return np.stack(columns, axis=1)
 
 
 def combined(
