@@ -350,7 +350,11 @@ def test_figures_are_saved_as_svg_and_png_and_tables_as_csv(act: Act) -> None:
         for (const button of all("Save the figure as SVG")) { button.click(); await later(30); }
         const drawings = await Promise.all(saved.map(blob => blob.text()));
         const n = saved.length;
-        for (const button of all("Save the figure as PNG").slice(0, 3)) { button.click(); await later(400); }
+        for (const button of all("Save the figure as PNG").slice(0, 3)) {
+          const before = saved.length;
+          button.click();
+          for (let k = 0; saved.length === before && k < 200; k++) await pause(50);
+        }
         const png = await Promise.all(saved.slice(n).map(async blob => [blob.type, blob.size]));
         document.querySelector("#feature-tools button.csv").click();
         return [drawings.length, png, await read(), drawings];

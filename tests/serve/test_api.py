@@ -238,6 +238,7 @@ def test_the_interface_describes_itself(start: Start) -> None:
     assert asked(start(), **example)["status"] == "completed"
     assert set(described["paths"]["/predictions"]["post"]["responses"]) == {
         "202",
+        "400",
         "401",
         "408",
         "413",
@@ -247,6 +248,13 @@ def test_the_interface_describes_itself(start: Start) -> None:
         "503",
     }
     assert set(described["paths"]["/predictions/{id}"]["get"]["responses"]) >= {"200", "404"}
+
+
+def test_a_wrong_method_is_told_the_right_ones(start: Start) -> None:
+    client = start()
+    for path, allowed in (("/identifications", "GET, POST"), ("/runs/x", "DELETE, GET"), ("/health", "GET")):
+        answer = client.put(path)
+        assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
 
 
 def test_the_page_needs_nothing_from_elsewhere(start: Start) -> None:

@@ -116,7 +116,8 @@ def test_unknown_and_ended_jobs(start: Start, monkeypatch: pytest.MonkeyPatch) -
     assert client.delete("/identifications/absent").status_code == 404
     name = client.post("/identifications", json={"text": "50 1"}).json()["jobs"][0]["id"]
     ended(client, name)
-    assert client.delete(f"/identifications/{name}").status_code == 409
+    assert client.delete(f"/identifications/{name}").json()["status"] == "completed"
+    assert client.get(f"/identifications/{name}").status_code == 404
 
 
 def test_too_many_jobs_are_refused(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

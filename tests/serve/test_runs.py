@@ -65,6 +65,9 @@ def test_a_run_becomes_components_with_names(start: Start) -> None:
     assert answer["progress"] == f"{len(components)} components, 3 of 3 identifications ended"
     assert client.get(f"/identifications/{largest[0]['identification']}").json()["status"] == "completed"
     assert [each["components"] for each in client.get("/runs").json()["runs"]] == [None]
+    assert client.delete(f"/runs/{answer['id']}").status_code == 200
+    assert client.get("/runs").json()["runs"] == client.get("/identifications").json()["jobs"] == []
+    assert client.get(f"/runs/{answer['id']}").status_code == 404
 
 
 def test_an_archive_of_a_folder_is_unpacked(start: Start) -> None:

@@ -82,7 +82,7 @@ function ratioText(value) {
 
 /** Columns that fit on paper. */
 const printed = new Set(["Feature", "RT, min", "RI", "Best candidate", "CAS", "Formula", "Level", term("probability"), "Area", term("blankRatio"), "Decision"]);
-const columnClass = column => [column.number ? "number" : "", printed.has(column.head) ? "" : "screen"].join(" ").trim() || null;
+const columnClass = column => [column.number ? "number" : "", column.width ? "" : "wide", printed.has(column.head) ? "" : "screen"].join(" ").trim() || null;
 
 const rowsBeyondView = 12;
 

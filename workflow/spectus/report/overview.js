@@ -1,6 +1,9 @@
 // All runs beside each other: heat map of areas, drift of retention times, internal standard.
 
-const typeColors = {sample: "var(--line)", blank: "var(--accent)", qc: "#c2571a", pooled_qc: "#e0a13a", calibrator: "#6a4fb3", ladder: "#7a7a7a"};
+const typeColors = {sample: "var(--soft)", blank: "var(--accent)", qc: "#c2571a", pooled_qc: "#e0a13a", calibrator: "#6a4fb3", ladder: "#b08900"};
+const typeColor = type => typeColors[type] || typeColors.sample;
+/** The types of runs with their colors. */
+const typeLegend = (types, ...more) => el("ul", {class: "lines"}, [...new Set(types)].map(type => el("li", {}, el("i", {style: `background:${typeColor(type)}`}), typeWords(type))), ...more.map(text => el("li", {}, text)));
 const typeWords = type => ({qc: "QC sample", pooled_qc: "pooled QC", undefined: "type not given", null: "type not given"})[type] || type;
 
 const overview = {
@@ -68,7 +71,7 @@ const heatMap = {
     const columns = Math.min(shown.length, Math.floor(box.right - box.left));
     root.append(el("image", {x: box.left, y: box.top, width: box.right - box.left, height: runs * row, preserveAspectRatio: "none", style: "image-rendering:pixelated", href: this.picture(shown, columns)}));
     data.axis.forEach((run, number) => {
-      root.append(el("rect", {x: box.left - 8, y: box.top + number * row, width: 6, height: Math.max(1, row - 1), style: `fill:${typeColors[data.runs[run].type] || typeColors.sample}`}));
+      root.append(el("rect", {x: box.left - 8, y: box.top + number * row, width: 6, height: Math.max(1, row - 1), style: `fill:${typeColor(data.runs[run].type)}`}));
       if (names) root.append(el("text", {x: box.left - 12, y: box.top + number * row + row / 2 + 4, "text-anchor": "end"}, cut(runTitle(run), 28)));
     });
     const x = scale(0, shown.length, box.left, box.right);
@@ -90,9 +93,7 @@ const heatMap = {
       leave: () => this.say(""),
       click: value => table.choose(feature(value), true),
     });
-    const types = [...new Set(data.axis.map(run => data.runs[run].type))];
-    this.body.append(root, el("ul", {class: "lines"}, types.map(type => el("li", {}, el("i", {style: `background:${typeColors[type] || typeColors.sample}`}), typeWords(type))),
-      el("li", {}, this.absolute.checked ? "darker: larger area (logarithmic scale for all features)" : "darker: larger area (each feature relative to its largest area)")));
+    this.body.append(root, typeLegend(data.axis.map(run => data.runs[run].type), this.absolute.checked ? "darker: larger area (logarithmic scale for all features)" : "darker: larger area (each feature relative to its largest area)"));
     this.say("");
     this.mark();
   },
@@ -225,10 +226,10 @@ const standard = {
       el("text", {x: box.left - 46, y: 12}, "Area"), el("text", {x: box.right, y: box.bottom + 20, "text-anchor": "end"}, "runs in the order of the sheet"));
     list.forEach((area, run) => {
       if (!known(area)) return;
-      root.append(el("circle", {cx: x(run), cy: y(area), r: list.length > 100 ? 2 : 4, class: gaps[run] ? "standard missing" : "standard", style: gaps[run] ? null : `fill:${data.runs[data.axis[run]].type === "sample" ? "var(--accent)" : typeColors[data.runs[data.axis[run]].type] || "var(--accent)"}`},
+      root.append(el("circle", {cx: x(run), cy: y(area), r: list.length > 100 ? 2 : 4, class: gaps[run] ? "standard missing" : "standard", style: gaps[run] ? null : `fill:${typeColor(data.runs[data.axis[run]].type)}`},
         el("title", {}, `${runTitle(data.axis[run])}: ${amount(area)}${gaps[run] ? ", gap-filled" : ""}`)));
     });
-    this.body.append(root);
+    this.body.append(root, typeLegend(data.axis.map(run => data.runs[run].type)));
     this.reading.textContent = `${features.id[this.feature]} ${title(this.feature)}, ${minutes(features.rt[this.feature])} min: relative standard deviation ${Number.isFinite(spread) ? (100 * spread).toFixed(1) + " %" : "unknown"} over ${plural(seen.length, "run")}. Band: mean \u00b1 2 standard deviations. Open circles: gap-filled. The page proposes the feature that scatters least among those in the most runs; enter that of your standard.`;
   },
 

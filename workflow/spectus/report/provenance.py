@@ -82,13 +82,18 @@ def _libraries_and_models(campaign: CampaignResults) -> str:
 
 
 def _dataset(campaign: CampaignResults) -> str:
+    first: dict[str, str] = {}  # a table for each note, which other tables of the same stage repeat
+    notes = {name: _stage_notes(part.metadata) for name, part in campaign.parts.items() if part.files}
+    for name, note in notes.items():
+        first.setdefault(note, name)
+    shown = {name: f"as {first[note]}" if note and first[note] != name else note for name, note in notes.items()}
     rows = [
         [
             f"{name}.parquet",
             f"{part.rows.num_rows:,}",
             escape(part.metadata.get("spectus_version", "")),
             f'<code class="hash">{escape(part.metadata.get("spectus_config", ""))}</code>',
-            f'<span class="break">{escape(_stage_notes(part.metadata))}</span>',
+            f'<span class="break">{escape(shown[name])}</span>',
         ]
         for name, part in campaign.parts.items()
         if part.files

@@ -103,11 +103,11 @@ const quantities = {
     this.host.append(el("p", {}, Object.entries(counts).map(([verdict, n]) => `${n.toLocaleString("en")} ${verdict}`).join(", ") + ". The table of features can be filtered by this verdict."));
     const shown = found.feature.map((feature, place) => place).filter(place => known(found.log2_ratio[place]) && known(found.minus_log10_q[place]));
     if (!shown.length) return;
-    const holder = el("div"), reach = Math.max(1, ...shown.map(place => Math.abs(found.log2_ratio[place]))), top = Math.max(1, ...shown.map(place => found.minus_log10_q[place]));
+    const holder = el("div"), ratios = shown.map(place => found.log2_ratio[place]), low = Math.min(-1, ...ratios) - 0.5, high = Math.max(1, ...ratios) + 0.5, top = 1.05 * Math.max(1, ...shown.map(place => found.minus_log10_q[place]));
     this.host.append(el("div", {class: "figure-head"}, el("h4", {}, "Samples against blanks"), saveButtons(() => holder.querySelector("svg"), "samples against blanks")), holder);
     const {root, box} = figure(holder, 280, [24, 10, 40, 50], "Samples against blanks");
-    const x = scale(-reach, reach, box.left, box.right), y = scale(0, top, box.bottom, box.top);
-    axisX(root, box, x, -reach, reach, "log\u2082 of sample area over blank area");
+    const x = scale(low, high, box.left, box.right), y = scale(0, top, box.bottom, box.top);
+    axisX(root, box, x, low, high, "log\u2082 of sample area over blank area");
     axisY(root, box, y, 0, top, null);
     root.append(el("text", {x: box.left - 46, y: 12}, "\u2212log\u2081\u2080 q (false discovery rate)"));
     for (const place of shown) {
@@ -129,6 +129,7 @@ const quantities = {
     const charts = [["standard_ratio", "Internal standard: area over the median", 1], ["standard_shift_s", "Internal standard: shift of the retention time, s", 0], ["median_ratio", "All features: area over their median", 1], ["shift_s", "All features: shift of the retention time, s", 0]]
       .filter(([key]) => runs[key].some(known));
     this.host.append(el("div", {class: "charts"}, charts.map(([key, name, middle]) => this.chart(runs, key, name, middle))));
+    this.host.append(typeLegend(runs.type, "open: a limit is exceeded"));
     const pairs = [...document.querySelectorAll("#quantities .chart-host")];
     pairs.forEach((holder, k) => this.chartFigure(holder, runs, ...charts[k]));
     const rows = runs.run.map((run, place) => [run, runs.type[place], runs.batch[place], runs.injection[place], runs.standard_ratio[place], runs.standard_shift_s[place], runs.shift_s[place], runs.median_ratio[place], runs.flag[place]]);
@@ -148,7 +149,7 @@ const quantities = {
     axisX(root, box, x, 1, last, "order of injection");
     axisY(root, box, y, low - margin, high + margin, null);
     root.append(el("path", {class: "axis", d: `M${box.left} ${y(middle)}H${box.right}`}));
-    for (const place of places) root.append(el("circle", {class: runs.flag[place] ? "standard missing" : "standard", cx: x(runs.injection[place]), cy: y(runs[key][place]), r: 4, style: runs.flag[place] ? null : `fill:${runs.type[place] === "sample" ? "var(--accent)" : typeColors[runs.type[place]] || "var(--accent)"}`},
+    for (const place of places) root.append(el("circle", {class: runs.flag[place] ? "standard missing" : "standard", cx: x(runs.injection[place]), cy: y(runs[key][place]), r: 4, style: runs.flag[place] ? null : `fill:${typeColor(runs.type[place])}`},
       el("title", {}, `${runs.run[place]} (${typeWords(runs.type[place])})${runs.flag[place] ? `: ${runs.flag[place]}` : ""}`)));
     host.append(root);
   },

@@ -56,8 +56,11 @@ function mirrorPlot(host, reading, {shown, reference, candidate}) {
   host.append(root);
 }
 
-/** A formula as an ion: with a plus sign, unless it has one. */
-const ionText = formula => /[+\u207a]$/.test(formula) ? formula.replace(/\+$/, "\u207a") : `${formula}\u207a`;
+/** A formula as an ion: with a plus sign, unless it has one, before the mark of a heavier isotope such as +1. */
+const ionText = formula => {
+  const [, ion, isotope] = /^(.*?)( \+\d+)?$/.exec(formula);
+  return `${ion.replace(/[+\u207a]$/, "")}\u207a${isotope || ""}`;
+};
 
 function caption({kind, name}) {
   return cut(`${kind[0].toUpperCase()}${kind.slice(1)}: ${name}`, 60);
@@ -72,7 +75,7 @@ function labelled(masses, heights, x, ions) {
   for (const i of order) {
     if (heights[i] < 40 || found.length >= 12) break;
     const room = width(i);
-    const hidden = masses.some((mass, j) => j !== i && Math.abs(x(mass) - x(masses[i])) < room && heights[j] > heights[i] && heights[j] - heights[i] < (heights[i] + tall));
+    const hidden = masses.some((mass, j) => j !== i && Math.abs(x(mass) - x(masses[i])) < room && heights[j] > heights[i]);
     const crowded = found.some(j => Math.abs(x(masses[j]) - x(masses[i])) < room + width(j) && Math.abs(heights[j] - heights[i]) < tall);
     if (!hidden && !crowded) found.push(i);
   }

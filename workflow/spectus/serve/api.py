@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from starlette.routing import Match
 
 from spectus import __version__
 from spectus.denovo.translator import Translator
@@ -128,6 +129,7 @@ def create_app(
     app.state.workers = workers
     _add_middleware(app, parts, access or Access())
     app.add_exception_handler(RequestValidationError, _refuse)
+    app.add_exception_handler(405, _refuse_method)
     add_identifications(app, store, limits)
     add_runs(app, parts.runs, store, limits)
     _add_predictions(app, translator, limits, parts.predictions)
@@ -258,6 +260,17 @@ def _add_pages(app: FastAPI, parts: _Parts) -> None:
     @app.get("/docs", include_in_schema=False)
     def reference() -> HTMLResponse:
         return HTMLResponse(reference_page(app.openapi()), headers=HEADERS)
+
+
+async def _refuse_method(request: Request, _: Exception) -> JSONResponse:
+    """Answer 405 with all methods of the path, also those of its other routes."""
+    allowed = {
+        method
+        for route in request.app.routes
+        if route.matches(request.scope)[0] is not Match.NONE
+        for method in getattr(route, "methods", None) or ()
+    }
+    return JSONResponse({"detail": "the path has no such method"}, 405, {"Allow": ", ".join(sorted(allowed))})
 
 
 async def _refuse(_: Request, error: Exception) -> JSONResponse:

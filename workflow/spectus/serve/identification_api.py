@@ -140,14 +140,11 @@ def add_identifications(app: FastAPI, jobs: JobStore, limits: ServerLimits) -> N
 
     @app.delete(
         "/identifications/{id}",
-        summary="Cancel a job",
-        responses=problems({404: "no job has this id", 409: "the job has ended"}),
+        summary="Cancel a job, and delete it with its result",
+        responses=problems({404: "no job has this id"}),
     )
     def cancel(request: Request, id: str) -> IdentificationJob:
-        job = _found(jobs.cancel(id, owner_of(request)))
-        if job.status is not JobStatus.CANCELLED:
-            raise HTTPException(409, f"the job has ended, it is {job.status}")
-        return IdentificationJob.of(job)
+        return IdentificationJob.of(_found(jobs.remove(id, owner_of(request))))
 
 
 _RETRY_S = 30

@@ -93,7 +93,7 @@ class JobStore:
 
     def __init__(self, path: Path | None, keep_s: float, clock: Callable[[], float] = time.time) -> None:
         self.path, self._keep_s, self._clock = path, keep_s, clock
-        self._changed = threading.Condition()
+        self._changed = threading.Condition(threading.RLock())
         self._closed = False
         try:
             self._database = open_database(path, _SCHEMA)
@@ -191,6 +191,13 @@ class JobStore:
         """Store why a job has no result."""
         with self._changed:
             self._end_where(job.id, JobStatus.RUNNING, JobStatus.FAILED, None, reason)
+
+    def remove(self, name: str, owner: str = "") -> Job | None:
+        """Cancel a job and delete it with its result; return it as it was. None if this owner has no such job."""
+        with self._changed:
+            job = self.cancel(name, owner)
+            self._database.execute("DELETE FROM jobs WHERE id = ? AND owner = ?", (name, owner))
+            return job
 
     def counts(self) -> dict[str, int]:
         """Return the number of jobs by status."""

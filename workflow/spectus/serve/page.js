@@ -59,9 +59,9 @@ async function request(path, options = {}) {
 
 const post = (path, body) => request(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 
-async function settled(path) {
+async function settled(path, gone = () => false) {
   for (let pause = 100; ; pause = Math.min(2 * pause, 2000)) {
-    const answer = await request(path);
+    const answer = gone() ? { status: "cancelled" } : await request(path).catch((error) => { if (gone()) return { status: "cancelled" }; throw error; });
     if (ended.includes(answer.status)) return answer;
     at("state").textContent = answer.status;
     await wait(pause);
@@ -70,11 +70,13 @@ async function settled(path) {
 
 async function identify() {
   const { jobs } = await post("identifications", { text: at("peaks").value, denovo: at("denovo").checked });
+  const gone = new Set();
+  const cancel = (id) => { gone.add(id); request(`identifications/${id}`, { method: "DELETE" }).catch((error) => { at("state").textContent = error.message; }); };
   const parts = jobs.map((job) => element("article", {}, element("h3", {}, job.name), element("p", { class: "soft" }, job.status,
-    " ", element("button", { type: "button", click: () => request(`identifications/${job.id}`, { method: "DELETE" }).catch((error) => { at("state").textContent = error.message; }) }, "Cancel"))));
+    " ", element("button", { type: "button", click: () => cancel(job.id) }, "Cancel"))));
   at("structures").replaceChildren(...parts);
   for (const [place, job] of jobs.entries()) {
-    const answer = await settled(`identifications/${job.id}`);
+    const answer = await settled(`identifications/${job.id}`, () => gone.has(job.id));
     parts[place].replaceChildren(element("h3", {}, job.name), ...candidates(answer));
   }
 }
@@ -91,7 +93,8 @@ async function identifyRun(file, name) {
   const table = element("div"), said = element("p", { class: "soft" }), chosen = element("article");
   at("structures").replaceChildren(element("h3", {}, name), element("p", {}, stop), said, table, chosen);
   for (let pause = 300; ; pause = Math.min(1.5 * pause, 3000)) {
-    const run = await request(`runs/${id}`);
+    const run = await request(`runs/${id}`).catch((error) => { if (stopped) return null; throw error; });
+    if (!run) break;
     at("state").textContent = said.textContent = `${name}: ${run.progress}`;
     if (run.reason) throw new Error(run.reason);
     if (run.components) table.replaceChildren(...runTable(run, chosen));
@@ -100,6 +103,7 @@ async function identifyRun(file, name) {
     await wait(pause);
   }
   stop.remove();
+  if (stopped) said.textContent = `${name}: cancelled`;
 }
 
 function runTable(run, chosen) {

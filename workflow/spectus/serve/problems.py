@@ -7,10 +7,12 @@ from fastapi import Request
 from spectus.serve.messages import Problem
 
 COMMON = {
+    400: "the body is cut off or cannot be read",
     401: "the server needs a token, and the request has none that is valid",
     408: "the body came too slowly",
     413: "the body is too large",
     415: "the content encoding is unknown",
+    422: "a parameter or the body does not fit the schema",
     429: "too many requests in a minute; `Retry-After` is the time to wait, in seconds",
 }
 """Refusals of any request, by HTTP status."""

@@ -88,7 +88,7 @@ class RunStore:
 
     def __init__(self, path: Path | None, keep_s: float, clock: Callable[[], float] = time.time) -> None:
         self._keep_s, self._clock, self._temporary = keep_s, clock, path is None
-        self._changed = threading.Condition()
+        self._changed = threading.Condition(threading.RLock())
         self.closed = False
         try:
             if path is None:
@@ -192,6 +192,13 @@ class RunStore:
         for before in (JobStatus.QUEUED, JobStatus.RUNNING):
             self._end(run, before, JobStatus.CANCELLED, None, None, None)
         return self.get(name, owner)
+
+    def remove(self, name: str, owner: str = "") -> RunJob | None:
+        """Cancel a run and delete it; return it as it was. None if this owner has no such run."""
+        with self._changed:
+            run = self.cancel(name, owner)
+            self._database.execute("DELETE FROM runs WHERE id = ? AND owner = ?", (name, owner))
+            return run
 
     def counts(self) -> dict[str, int]:
         """Return the number of runs by status."""

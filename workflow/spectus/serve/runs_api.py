@@ -79,10 +79,7 @@ def add_runs(app: FastAPI, runs: RunStore, jobs: JobStore, limits: ServerLimits)
         status_code=202,
         summary="Deconvolute a raw run and identify its components",
         responses=problems({
-            400: "the body is cut off, or is no gzip data although its header says so",
-            408: "the body came too slowly",
             413: "the run is too large",
-            415: "the content encoding is unknown",
             422: "the body is empty, or a parameter is wrong",
             503: "too many runs wait; `Retry-After` is the time to wait, in seconds",
         }),
@@ -122,15 +119,16 @@ def add_runs(app: FastAPI, runs: RunStore, jobs: JobStore, limits: ServerLimits)
 
     @app.delete(
         RUNS_PATH + "/{id}",
-        summary="Cancel a run and the identifications of its components",
+        summary="Cancel a run and the identifications of its components, and delete them",
         responses=problems({404: "no run has this id"}),
     )
     def cancel(request: Request, id: str) -> RunAnswer:
-        run = _found(runs.cancel(id, owner_of(request)))
+        run = _found(runs.remove(id, owner_of(request)))
+        answer = _answer(run, jobs)
         for component in run.components or []:
             if name := component.get("identification"):
-                jobs.cancel(name, run.owner)
-        return _answer(run, jobs)
+                jobs.remove(name, run.owner)
+        return answer
 
 
 async def _receive(request: Request, file: Path, limits: ServerLimits) -> None:
