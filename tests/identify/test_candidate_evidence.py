@@ -2,28 +2,31 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from spectus import tables
+from spectus.errors import InputError
 from spectus.identify.candidates import identify_queries
 from spectus.identify.evidence import evidence_of
 from spectus.identify.merging import Candidate, merge_candidates
 from spectus.identify.search import search_libraries
-from spectus.identify.settings import SearchSettings
+from spectus.identify.settings import IdentifySettings, SearchSettings
+from spectus.identify.unresolved import with_unresolved
 from spectus.library.records import read_spectra
 
 PEAKS = "Num Peaks: 3\n65 110\n91 999\n92 650\n\n"
 KEY = "YXFVVABEGXRONW-UHFFFAOYSA-N"
 
 
-def candidates(folder: Path, query: str, *libraries: str) -> list[dict]:
+def candidates(folder: Path, query: str, *libraries: str, reranker: str | None = None) -> list[dict]:
     (folder / "query.msp").write_text(f"Name: query\n{query}{PEAKS}")
     paths = [folder / f"library{n}.msp" for n in range(len(libraries))]
     for path, text in zip(paths, libraries, strict=True):
         path.write_text(text)
     hits, out = folder / "hits.parquet", folder / "candidates.parquet"
     search_libraries(folder / "query.msp", paths, hits, SearchSettings(top=5, min_score=0.0))
-    identify_queries(folder / "query.msp", [hits], [], out)
+    identify_queries(folder / "query.msp", [hits], [], out, None, reranker)
     return tables.read(out, tables.CANDIDATES).to_pylist()
 
 
@@ -50,6 +53,45 @@ def test_a_converted_index_gives_no_level_2a(tmp_path: Path) -> None:
     for index in ("1225", "1300"):
         (only,) = candidates(tmp_path, f"RI: {index}\nRI_scale: alkane\n", library)
         assert only["level"] == "2b"
+
+
+def test_a_record_without_a_structure_gets_that_of_the_listed_compound(tmp_path: Path) -> None:
+    """As in libraries whose records have names, CAS numbers or InChIKeys only."""
+    forms = ("Name: TOLUENE\n", "Name: Methacide\nCASNO: 108-88-3\n", f"Name: unknown 7\nInChIKey: {KEY}\n")
+    (only,) = candidates(tmp_path, "", *[f"{form}{PEAKS}" for form in forms])
+    assert (only["smiles"], only["level"]) == ("Cc1ccccc1", "2b")
+
+
+def test_what_contradicts_the_name_is_not_overruled_by_it(tmp_path: Path) -> None:
+    for field in ("CASNO: 71-43-2", "InChIKey: UHOVQNZJYSORNB-UHFFFAOYSA-N"):
+        (only,) = candidates(tmp_path, "", f"Name: toluene\n{field}\n{PEAKS}")
+        assert only["smiles"] == "c1ccccc1"
+
+
+def test_records_without_a_structure_share_what_no_structure_explains(tmp_path: Path) -> None:
+    """The reranker cannot judge them: it would give them nothing, and "none of these" everything."""
+    names = ("our standard 17", "our standard 17", "our standard 4")
+    library = "".join(f"Name: {name}\n{PEAKS}" for name in names)
+    first, second, last = candidates(tmp_path, "", library, reranker="open")
+    assert first["name"] == "our standard 17" and second["name"] == "our standard 4"
+    assert 0.8 < first["probability"] + second["probability"] < 0.96
+    assert sum(row["probability"] for row in (first, second, last)) == pytest.approx(1)
+    assert last["name"] == "none of these"
+
+
+def test_a_worse_score_gives_a_record_without_structure_less() -> None:
+    of = [with_unresolved(np.zeros(1), 1.0, np.array([score]))[0][0] for score in (0.6, 0.8, 0.9, 0.95, 0.99)]
+    assert of == sorted(of) and of[0] < 0.05 and of[-1] == pytest.approx(0.9)
+    kept, none = with_unresolved(np.array([0.7, 0.0]), 0.3, np.array([np.nan, 0.95]))
+    assert kept[0] == 0.7 and none < 0.15
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("top", 0), ("library_score", 5.0), ("ri_window", -1.0), ("explained", -1)]
+)
+def test_settings_out_of_range_are_named(tmp_path: Path, option: str, value: float) -> None:
+    with pytest.raises(InputError, match=f"--{option.replace('_', '-')} "):
+        identify_queries(tmp_path / "q.msp", [], [], tmp_path / "o.parquet", IdentifySettings(**{option: value}))
 
 
 def row(smiles: str, score: float | None = None, **more: object) -> dict:

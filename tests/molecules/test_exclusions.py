@@ -186,6 +186,24 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, name: str, text: st
         Exclusions.read([tmp_path / "absent.txt"])
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.txt", "# toluene\nYXFVVABEGXRONW-UHFFFAOYSA-N\n\nLFQSCWFLJHTTHZ-UHFFFAOYSA-N ethanol\n"),
+        ("a.csv", "Name,InChIKey\ntoluene,YXFVVABEGXRONW-UHFFFAOYSA-N\nethanol,LFQSCWFLJHTTHZ-UHFFFAOYSA-N\n"),
+        ("a.csv", "InChI Key;CAS\r\nYXFVVABEGXRONW-UHFFFAOYSA-N;108-88-3\r\nLFQSCWFLJHTTHZ-UHFFFAOYSA-N;\r\n"),
+    ],
+)
+def test_inchikeys_are_read_from_a_list_or_a_table(tmp_path: Path, name: str, text: str) -> None:
+    exclusions = Exclusions.read([_text(tmp_path / name, text)])
+    assert exclusions.reason("Cc1ccccc1") and exclusions.reason("CCO[Si](C)(C)C")
+    assert exclusions.reason("c1ccccc1") is None
+    with pytest.raises(InputError, match="'benzene' has no InChIKey"):
+        Exclusions.read([_text(tmp_path / "b.txt", "YXFVVABEGXRONW-UHFFFAOYSA-N\nbenzene\n")])
+    with pytest.raises(InputError, match="by InChIKeys, but not by names or CAS numbers"):
+        Exclusions.read([_text(tmp_path / "c.txt", "benzene\n")])
+
+
 RECORD = "Name: {name}\n{identity}\nNum Peaks: 3\n50 {peak}; 77 60; 91 100\n\n"
 
 

@@ -29,7 +29,7 @@ samples: {samples}
 
 # Libraries of measured spectra, such as NIST, MoNA, MassBank or your own: .msp, .msl, .mgf, .jdx, .sdf, .parquet
 {libraries}
-# The predicted spectra of 51,900 compounds with names and CAS numbers are searched too. They ship. null: none.
+# The predicted spectra of 53,800 compounds with names and CAS numbers are searched too. They ship. null: none.
 predict:
   molecules: built
 

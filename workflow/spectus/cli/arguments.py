@@ -10,8 +10,10 @@ from typing import Any, TypeVar
 RUNS_HELP = "raw run (.cdf, .mzML, .mzML.gz, .mzXML, .jdx, Agilent .D), or a table written by `spectus convert`"
 QUERIES_HELP = "spectra: a table of features, components or spectra (.parquet), .msp, .mgf or .jdx"
 LIBRARY_HELP = ".msp, .msl, .mgf, .jdx, .sdf, .cdf (ANDI), MassBank records (.txt, a folder, .zip) or .parquet"
-SEARCHED_HELP = f"{LIBRARY_HELP}; `named`: the predicted spectra of 51,900 compounds that ship"
-EXCLUDE_HELP = "leave out these compounds: a molecule list, a library, or SHA-1 sums of InChIKey first blocks"
+SEARCHED_HELP = f"{LIBRARY_HELP}; `named`: the predicted spectra of 53,800 compounds that ship"
+EXCLUDE_HELP = (
+    "leave out these compounds: a molecule list, InChIKeys, a library, or SHA-1 sums of InChIKey first blocks"
+)
 
 Settings = TypeVar("Settings")
 

@@ -19,6 +19,7 @@ EXAMPLE = "spectus identify unknown.msp --library library.msp --out candidates.p
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
+    from spectus.denovo.editing.settings import DEFAULT_EFFORT, EFFORTS
     from spectus.identify.settings import IdentifySettings
 
     parser.add_argument("queries", type=Path, metavar="QUERIES", help=QUERIES_HELP)
@@ -39,6 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", default="spectus-open", metavar="MODEL", help="de novo model (default: spectus-open)"
     )
+    parser.add_argument(
+        "--no-editing", dest="editing", action="store_false", help="do not edit structures; saves most of the time"
+    )
+    parser.add_argument(
+        "--effort", choices=list(EFFORTS), default=DEFAULT_EFFORT,
+        help=f"how far structures are edited (default: {DEFAULT_EFFORT})",
+    )  # fmt: skip
     constraint = parser.add_mutually_exclusive_group()
     constraint.add_argument("--formula", help="molecular formula of the de novo candidates, e.g. C8H10N4O2")
     constraint.add_argument("--mass", type=int, metavar="M", help="nominal mass of the de novo candidates")
@@ -67,11 +75,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> list[Path]:
     """Collect the candidates of all sources and rank them."""
+    from spectus.denovo.editing.settings import EditingSettings
     from spectus.denovo.settings import DenovoSettings
+    from spectus.errors import InputError
     from spectus.identify.candidates import identify_queries
     from spectus.identify.settings import IdentifySettings
     from spectus.identify.sources import Sources, collect_sources
 
+    if (options.no_denovo or options.denovo) and (options.formula or options.mass is not None):
+        named = "--formula" if options.formula else "--mass"
+        raise InputError(
+            named, "restricts only de novo candidates that are made now", "leave out --no-denovo, --denovo"
+        )
     suspects = [] if options.suspects == ["none"] else options.suspects
     predicted = [] if options.predicted == ["none"] else options.predicted
     reranker = None if options.reranker == "none" else options.reranker
@@ -82,6 +97,7 @@ def run(options: argparse.Namespace) -> list[Path]:
         exclude=tuple(options.exclude),
         model=options.model,
         decoding=settings_of(DenovoSettings, options),
+        editing=EditingSettings.of_effort(options.effort) if options.editing else None,
         reranker=reranker,
     )
     with collect_sources(options.queries, sources, options.out.parent) as (hits, denovo):

@@ -33,7 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         },
     )  # fmt: skip
     parser.add_argument(
-        "--reranker", metavar="MODEL", help="rerank the hits in predicted libraries: `open` or a folder"
+        "--reranker",
+        metavar="MODEL",
+        help="rerank the hits in predicted libraries: `open`, a folder, or `none` (default: none)",
     )
     parser.add_argument(
         "--any-ionization", action="store_true", help="search spectra that are not from electron ionization, too"
@@ -47,5 +49,6 @@ def run(options: argparse.Namespace) -> list[Path]:
     from spectus.identify.settings import SearchSettings
 
     settings = settings_of(SearchSettings, options)
-    search_libraries(options.queries, options.library, options.out, settings, options.reranker, options.exclude)
+    reranker = None if options.reranker == "none" else options.reranker
+    search_libraries(options.queries, options.library, options.out, settings, reranker, options.exclude)
     return [options.out]

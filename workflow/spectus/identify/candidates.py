@@ -27,6 +27,7 @@ from spectus.errors import InputError
 from spectus.identify.merging import Candidate, merge_candidates
 from spectus.identify.ri_comparison import CONVERTED, EXTRAPOLATED
 from spectus.identify.settings import IdentifySettings
+from spectus.identify.unresolved import fill_structures, with_unresolved
 from spectus.library.records import read_spectra
 from spectus.molecules.suspects import Suspects
 from spectus.rerank.calibration import ProbabilityCalibration
@@ -68,9 +69,11 @@ def identify_queries(
         A table or model cannot be read, or a table names queries that are not among the spectra.
     """
     settings = settings or IdentifySettings()
+    _check(settings)
     spectra = read_spectra(queries)
     names = spectra["name"].to_pylist()
     found = _gathered(hits, tables.LIBRARY_HITS, names)
+    fill_structures(row for rows in found.values() for row in rows)
     proposed = _gathered(denovo, tables.DENOVO_CANDIDATES, names)
     known: dict[str, Structure | None] = {}
     with quiet_rdkit():
@@ -92,6 +95,19 @@ def identify_queries(
         row["query"] = name
     extra = {key: str(value) for key, value in asdict(settings).items()}
     tables.write(tables.table(tables.CANDIDATES, rows), out, tables.CANDIDATES, extra)
+
+
+def _check(settings: IdentifySettings) -> None:
+    for option, value, least, example in (
+        ("--top", settings.top, 1, "20"), ("--explained", settings.explained, 0, "3"),
+        ("--ri-window", settings.ri_window, 0, "20"),
+    ):  # fmt: skip
+        if value < least:
+            raise InputError(f"{option} {value:g}", f"is below {least}", f"give a number such as {example}")
+    if not 0 <= settings.library_score <= 1:
+        raise InputError(
+            f"--library-score {settings.library_score:g}", "is not between 0 and 1", "give a score such as 0.8"
+        )
 
 
 def confidence_of(queries: Path, number: int) -> list[float]:
@@ -156,9 +172,11 @@ def _by_reranker(
     ranked: list[list[dict[str, Any]]] = [[] for _ in merged]
     for row, of_query, more in zip(asked, found, evidence, strict=True):
         candidates = merged[row]
+        unresolved = [one.library_score if one.unresolved else None for one in candidates]
+        probability, none = with_unresolved(of_query.probability, of_query.none, np.array(unresolved, np.float64))
         filled = [
             _row(one) | {
-                "probability": float(of_query.probability[at]),
+                "probability": float(probability[at]),
                 "predicted_score": _number(of_query.cosine[at]),
                 "explained": _number(of_query.explained[at]),
                 "excluded": one.excluded or of_query.excluded[at],
@@ -166,7 +184,7 @@ def _by_reranker(
             }
             for at, one in enumerate(candidates)
         ]  # fmt: skip
-        ranked[row] = _with_none(filled, candidates, (of_query.none, reranker.calibration), settings)
+        ranked[row] = _with_none(filled, candidates, (none, reranker.calibration), settings)
         explain_candidates(ranked[row], (mz[row], intensity[row]), reranker.prediction_model, settings.explained)
     return ranked
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from spectus.identify.unresolved import plain_name
 from spectus.structures import Structure, structure
 
 SOURCES = ("library", "predicted", "model", "edit")
@@ -58,6 +59,11 @@ class Candidate:
         if self.derivative:
             return self.smiles_measured
         return None if self.excluded and "library" in self.named_by else self.smiles
+
+    @property
+    def unresolved(self) -> bool:
+        """Tell whether only a measured library names it, without a structure."""
+        return self.smiles is None and self.named_by == {"library"}
 
     @property
     def source(self) -> str:
@@ -151,6 +157,7 @@ def _candidate(row: dict[str, Any], known: dict[str, Structure | None]) -> Candi
     )
     for name in _OF_THE_RECORD:
         setattr(candidate, name, row.get(name))
+    candidate.name = plain_name(candidate.name)
     return candidate
 
 

@@ -62,6 +62,8 @@ def search_libraries(
     asked, searched = _queries(queries, settings.any_ionization)
     ordered = sorted(libraries, key=lambda path: predicted_by(path) is not None)  # measured ones first
     n_measured_libraries = sum(predicted_by(path) is None for path in ordered)
+    if reranker is not None and n_measured_libraries == len(ordered):
+        _LOG.warning("--reranker has no effect: no library is of predicted spectra")
     parts = [_opened(path, settings.any_ionization) for path in ordered]
     for part in parts:
         for note in RiComparison.of(asked, part.records).notes(library_name(part.path)):

@@ -37,7 +37,7 @@ from rdkit.Chem.MolStandardize import rdMolStandardize
 from spectus.errors import InputError
 from spectus.files import require_file
 from spectus.library.records import read_spectra
-from spectus.molecules.reading import read_molecules
+from spectus.molecules.reading import opened_text, read_molecules
 from spectus.structures import inchikey_of, quiet_rdkit
 
 _LOG = logging.getLogger("spectus")
@@ -50,6 +50,7 @@ MAX_TAUTOMERS = 64
 of a list for gas chromatography are changed."""
 
 _SUM = re.compile(r"[0-9a-f]{40}", re.IGNORECASE)
+_INCHIKEY = re.compile(r"\b([A-Z]{14})-[A-Z]{10}-[A-Z]\b")
 _SPECTRA = re.compile(r"^\s*(num ?peaks|number of peaks|begin ions|##\s*title|pk\$num_peak|m  end)\b", re.I | re.M)
 """Lines that only files of spectra have: MSP, MSL, MGF, JCAMP-DX, MassBank, SDF."""
 
@@ -104,9 +105,10 @@ class Exclusions:
         Parameters
         ----------
         files
-            SHA-1 sums of InChIKey first blocks, one a line; molecule lists that `read_molecules` reads; spectral
-            libraries that `read_spectra` reads, where records without a usable spectrum count too. LIBRARY:SPLIT takes
-            only the records with this value in the column `split`.
+            SHA-1 sums of InChIKey first blocks, one a line; InChIKeys, one a line, or a table with a column of them and
+            none of SMILES; molecule lists that `read_molecules` reads; spectral libraries that `read_spectra` reads,
+            where records without a usable spectrum count too. LIBRARY:SPLIT takes only the records with this value in
+            the column `split`.
         split
             The same for all libraries without a split of their own.
 
@@ -125,7 +127,8 @@ class Exclusions:
                 sums.update(dict.fromkeys(_read_sums(path), path.name))
                 continue
             n_libraries += kind == "library"
-            named = _keys_of_list(path) if kind == "list" else _keys_of_library(path, of_split or split)
+            readers = {"list": _keys_of_list, "keys": _read_keys}
+            named = readers[kind](path) if kind in readers else _keys_of_library(path, of_split or split)
             for key in named:
                 keys.setdefault(key, path.name)
         if split is not None and not n_libraries:
@@ -328,7 +331,7 @@ def _path_and_split(file: Path | str) -> tuple[Path, str | None]:
 
 
 def _content(path: Path) -> str:
-    """Return what a file holds by its content: "sums", "list" or "library"."""
+    """Return what a file holds by its content: "sums", "keys", "list" or "library"."""
     if path.is_dir():
         return "library"
     with require_file(path).open("rb") as file:
@@ -341,7 +344,13 @@ def _content(path: Path) -> str:
     words = text.split()
     if words and all(_SUM.fullmatch(word) for word in words[:-1] or words):  # the last one may be cut
         return "sums"
-    return "library" if _SPECTRA.search(text) else "list"
+    if _SPECTRA.search(text):
+        return "library"
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    if lines and _INCHIKEY.match(lines[0].strip()):
+        return "keys"
+    has_keys = len(lines) > 1 and "inchikey" in lines[0].casefold().replace("_", "").replace(" ", "")
+    return "keys" if has_keys and not re.search("smiles|structure", lines[0], re.IGNORECASE) else "list"
 
 
 def _decoded_head(path: Path) -> str:
@@ -364,12 +373,27 @@ def _read_sums(path: Path) -> list[str]:
     return [word.lower() for word in words]
 
 
+def _read_keys(path: Path) -> Iterator[str]:
+    """Yield the first blocks of the InChIKeys of a text, one a line; a table has a line with names of columns."""
+    with opened_text(path) as text:
+        lines = [line for line in text if line.strip() and not line.startswith("#")]
+    is_table = _INCHIKEY.search(lines[0]) is None
+    for line in lines[is_table:]:
+        found = _INCHIKEY.search(line)
+        if found is None:
+            raise InputError(path, f"{line.strip()[:60]!r} has no InChIKey", "write one InChIKey a line")
+        yield found[1]
+
+
 def _keys_of_list(path: Path) -> Iterator[str]:
     with quiet_rdkit():
         for listed in read_molecules(path):
             keys = _keys_of(listed.smiles or "")
             if not keys:
-                raise InputError(path, f"{listed.smiles or listed.name!r} is no molecule", "correct the SMILES")
+                raise InputError(
+                    path, f"{listed.smiles or listed.name!r} is no molecule",
+                    "correct the SMILES; compounds can also be given by InChIKeys, but not by names or CAS numbers",
+                )  # fmt: skip
             yield from keys
 
 

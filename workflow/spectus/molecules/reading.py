@@ -99,7 +99,7 @@ def read_molecules(path: Path) -> Iterator[Listed]:
 
 def _from_lines(path: Path, form: str) -> Iterator[Listed]:
     """Yield the molecules of a .smi file."""
-    with _opened(path) as lines:
+    with opened_text(path) as lines:
         for line in lines:
             if line.strip() and not line.startswith("#"):
                 smiles, *name = line.split(maxsplit=1)
@@ -134,7 +134,7 @@ def text_rows(path: Path, has_column: Callable[[Sequence[str]], bool]) -> Iterat
         It is no text, or no table.
     """
     try:
-        with _opened(path) as lines:
+        with opened_text(path) as lines:
             header = next(lines, "")
             hint = _EXCEL_HINT.match(header.strip())
             header = next(lines, "") if hint else header
@@ -183,8 +183,19 @@ def _column(header: Sequence[str], wanted: str) -> int | None:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[TextIO]:
-    """Open a text file, unpacked and decoded."""
+def opened_text(path: Path) -> Iterator[TextIO]:
+    """Open a text file, unpacked and decoded.
+
+    Parameters
+    ----------
+    path
+        The file; gzip or xz by its suffix, UTF-8, UTF-16 or Windows-1252 by its content.
+
+    Yields
+    ------
+    TextIO
+        Its lines.
+    """
     encoding = _encoding(path)
     if encoding == _FALLBACK:
         _LOG.warning("%s: is not UTF-8; it is read as Windows-1252 (Latin-1)", path)
