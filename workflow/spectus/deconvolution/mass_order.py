@@ -88,7 +88,7 @@ def _ordered(apexes: Apexes, spreads: Floats, first: Ints, second: Ints) -> bool
     position, spread = apexes.position[both] - apexes.position[first[0]], spreads[both]
     line = _line(position, apexes.row[both] / 100.0, spread)
     share = np.arange(len(both)) < len(first)
-    return line > _two_times(position, spread, share.astype(np.float64)) + _MARGIN
+    return line > _two_times(position, spread, share.astype(np.float64), line - _MARGIN) + _MARGIN
 
 
 def _line(position: Floats, mass: Floats, spread: Floats) -> float:
@@ -98,7 +98,7 @@ def _line(position: Floats, mass: Floats, spread: Floats) -> float:
     return -0.5 * float(np.sum((columns @ solution - position / spread) ** 2))
 
 
-def _two_times(position: Floats, spread: Floats, share: Floats) -> float:
+def _two_times(position: Floats, spread: Floats, share: Floats, enough: float = np.inf) -> float:
     """Return the log likelihood of apexes at two times, by expectation maximization.
 
     Parameters
@@ -109,6 +109,8 @@ def _two_times(position: Floats, spread: Floats, share: Floats) -> float:
         (n_apexes,) uncertainty, scans.
     share
         (n_apexes,) initial probability that the apex is at the first time.
+    enough
+        Log likelihood from which its exact value does not matter. It rises with every round.
 
     Returns
     -------
@@ -123,5 +125,7 @@ def _two_times(position: Floats, spread: Floats, share: Floats) -> float:
             center = float((part * weight) @ position) / total
             logs[row] = np.log(max(part.mean(), 1e-12)) - 0.5 * weight * (position - center) ** 2
         both = np.logaddexp(logs[0], logs[1])
+        if both.sum() > enough:
+            break
         share = np.exp(logs[0] - both)
     return float(both.sum())

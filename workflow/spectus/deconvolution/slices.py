@@ -53,6 +53,9 @@ quadrupole of unit mass resolution.
 _STRONG_SD = 30.0
 """Significance of the ions whose misfit is added to the area. Chosen: the misfit of weaker ions is noise."""
 
+_LEAST_FITTED = 1e-9
+"""Counts that stand for none: they prevent division by zero."""
+
 _MOST_MISSED = 0.3
 """Largest correction of an area, as a fraction of it. Chosen: a larger misfit is no matter of shape."""
 
@@ -175,12 +178,12 @@ def missed_area(models: Sequence[Model], unmixed: Unmixed, residual: Singles, st
     if not models:
         return missed
     duration = np.gradient(stretch.rt_s)
-    fitted = np.maximum(stretch.signal - residual, 1e-9)
     for k, model in enumerate(models):
         rows = np.flatnonzero(unmixed.spectra[k] > _STRONG_SD * unmixed.sd[k])
         scans = slice(model.start, model.stop)
         own = unmixed.spectra[k, rows, None] * model.profile
-        share = np.minimum(own / fitted[rows, scans], 1.0)
+        fitted = np.maximum(stretch.signal[rows, scans] - residual[rows, scans], _LEAST_FITTED)
+        share = np.minimum(own / fitted, 1.0)
         misfit = np.where(stretch.clipped[rows, scans], 0, residual[rows, scans])
         total = float((share * misfit * duration[scans]).sum())
         most = _MOST_MISSED * float(unmixed.spectra[k].sum() * (model.profile @ duration[scans]))
