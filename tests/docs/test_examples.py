@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from spectus import tables
+from spectus.cli import build_parser
 
 from .pages import DOCS, ROOT, blocks
 
@@ -34,6 +36,31 @@ def test_the_table_can_be_read_with(package: str, tmp_path: Path, monkeypatch: p
     assert len(best) == 2  # type: ignore[arg-type]
 
 
+@pytest.mark.skipif(shutil.which("Rscript") is None, reason="needs R with the package arrow")
+def test_the_table_can_be_read_with_r(tmp_path: Path) -> None:
+    if subprocess.run(["Rscript", "-e", "library(arrow)"], capture_output=True, check=False).returncode:
+        pytest.skip("needs the R package arrow")
+    folder = tmp_path / "results" / "report" / "dataset"
+    folder.mkdir(parents=True)
+    tables.write(tables.table(tables.CANDIDATES, ROWS), folder / "candidates.parquet", tables.CANDIDATES)
+    (code,) = blocks(DOCS / "reference" / "tables.md", "r")
+    script = f"{code}\nstopifnot(nrow(best) == 2)\n"
+    done = subprocess.run(["Rscript", "-e", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze (Debian: systemd)")
+def test_the_unit_of_the_service_is_valid(tmp_path: Path) -> None:
+    (text,) = blocks(DOCS / "service.md", "ini")
+    command = re.search(r"^ExecStart=(\S+) (.*)$", text, re.MULTILINE)
+    assert command
+    build_parser(command[2].split()).parse_args(command[2].split())
+    unit = tmp_path / "spectus.service"
+    unit.write_text(text.replace(command[1], sys.executable), encoding="utf-8")
+    done = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
+    assert str(unit.name) not in done.stderr, done.stderr
+
+
 def test_the_quick_start_runs(tmp_path: Path) -> None:
     script = "\n".join(blocks(DOCS / "quickstart.md", "bash")).replace(". .venv/bin/activate\n", "set -e\n")
     (tmp_path / "resources").symlink_to(ROOT / "resources")
@@ -51,8 +78,9 @@ def test_the_quick_start_runs(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     best = re.search(r"^0 +1 +(\S+)", done.stdout, re.MULTILINE)
     assert best and best[1].startswith("2-piperidone")
-    candidates = tables.read(tmp_path / "candidates.parquet", tables.CANDIDATES)
-    assert candidates["inchikey"].to_pylist()[0].startswith("XUWHAWMETYGRKB")
+    for name in ("candidates", "combined"):
+        candidates = tables.read(tmp_path / f"{name}.parquet", tables.CANDIDATES)
+        assert candidates["inchikey"].to_pylist()[0].startswith("XUWHAWMETYGRKB")
 
 
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
