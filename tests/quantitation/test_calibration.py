@@ -142,3 +142,29 @@ def test_replicates_at_one_level_give_an_interval() -> None:
     assert curve.amount(25.0) == pytest.approx(10.0)
     low, high = curve.interval(25.0, 0.95)
     assert 8.5 < low < 10.0 < high < 11.5
+
+
+@pytest.mark.parametrize("unit", [1e-15, 1e-9, 1e9])
+def test_the_unit_of_the_amounts_does_not_matter(unit: float) -> None:
+    """Amounts may be in mol/L or in g."""
+    rng = np.random.default_rng(5)
+    response = (2 * AMOUNTS - 0.004 * AMOUNTS**2) * np.exp(rng.normal(0, 0.02, len(AMOUNTS)))
+    one, other = choose_curve(AMOUNTS, response), choose_curve(unit * AMOUNTS, response)
+    assert one is not None and other is not None
+    assert (one.model, one.weighting) == (other.model, other.weighting)
+    for value in (3.0, 20.0, 60.0):
+        assert other.amount(value) == pytest.approx(unit * one.amount(value), rel=1e-9)
+        assert other.interval(value, 0.95) == pytest.approx([unit * x for x in one.interval(value, 0.95)], rel=1e-6)
+
+
+def test_a_curve_that_bends_upwards_is_inverted_on_its_rising_branch() -> None:
+    curve = fit_curve(AMOUNTS, 5 - 0.05 * AMOUNTS + 0.02 * AMOUNTS**2, "quadratic", "equal")
+    for amount in (10.0, 50.0, 150.0):
+        assert curve.inverse(float(curve.response(amount))) == pytest.approx(amount, rel=1e-9)
+
+
+def test_a_response_that_does_not_follow_the_amount_has_no_curve() -> None:
+    assert choose_curve(AMOUNTS, np.ones(len(AMOUNTS))) is None
+    rng = np.random.default_rng(6)
+    taken = sum(choose_curve(AMOUNTS, rng.normal(100, 10, len(AMOUNTS))) is not None for _ in range(40))
+    assert taken <= 4

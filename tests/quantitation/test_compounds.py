@@ -41,6 +41,7 @@ def test_a_table_of_compounds_is_read(tmp_path: Path) -> None:
         ("name\trt_s\na\tsoon\n", "line 2: rt_s 'soon' is not a number"),
         ("name\tquantifier\na\t342 313\n", "line 2: names more than one quantifier"),
         ("name\tqualifiers\na\t342 -1\n", "line 2: qualifiers '-1' is not an m/z"),
+        ("name\tquantifier\tqualifiers\na\t342\t313 342\n", "line 2: names one ion twice"),
         ("name\nPhenol\nphenol\n", "line 3: the compound 'phenol' is there twice"),
     ],
 )

@@ -121,6 +121,8 @@ def test_compounds_ions_and_standards_can_be_named(quantify: Quantify, tmp_path:
     assert list(curves.loc["etizolam", "qualifier_mz"]) == [266.0, 344.0]
     assert curves.loc["etizolam", "standard"] == "390"
     assert curves.loc["ghost", "reason"] == "no feature or ion was found for the compound"
+    flags = found["amounts"].set_index(["compound", "run"])["flag"]
+    assert set(flags["ghost"]) == {"compound not found; no curve"}
     amounts = found["amounts"].set_index(["compound", "run"])["amount"]
     assert amounts["etizolam", "s3"] == pytest.approx(140, rel=0.05)
 

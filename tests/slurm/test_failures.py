@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,7 @@ if workflow.is_main_process:
 def memory(wildcards, attempt, rulename):
     return 400 * slurm.growth(rulename, dict(wildcards.items()), attempt)[0]
 def minutes(wildcards, attempt, rulename):
-    return {{first}} * slurm.growth(rulename, dict(wildcards.items()), attempt)[1]
+    return {{first}}.get(rulename, 10) * slurm.growth(rulename, dict(wildcards.items()), attempt)[1]
 rule all:
     input: {{targets}}
 """
@@ -35,15 +35,19 @@ rule {name}:
     resources: mem_mb=memory, runtime=minutes
     shell: {command!r}
 """
+# Late on a busy machine, where the start of the job alone takes a minute.
+SLOW = "if [ ! -e tried ]; then touch tried; sleep 100; fi; touch {output}"
 HOG = f"{sys.executable} -c 'import time; held = bytearray(500_000_000); time.sleep(8)' && touch {{output}}"
 
 
-def workflow(folder: Path, first: int = 10, **commands: str) -> Path:
-    """Write a workflow of one rule for each command, whose first attempt has 400 MB and `first` minutes."""
+def workflow(folder: Path, first: Mapping[str, int] | None = None, **commands: str) -> Path:
+    """Write a workflow of one rule for each command, whose first attempt has 400 MB and 10 or `first` minutes."""
     folder.mkdir(exist_ok=True)
     rules = "".join(RULE.format(name=name, command=command) for name, command in commands.items())
     targets = ", ".join(f'"{name}.txt"' for name in commands)
-    (folder / "Snakefile").write_text(COMMON.replace("{targets}", targets).replace("{first}", str(first)) + rules)
+    (folder / "Snakefile").write_text(
+        COMMON.replace("{targets}", targets).replace("{first}", repr(dict(first or {}))) + rules
+    )
     return folder
 
 
@@ -88,14 +92,14 @@ def until(reached: object, seconds: float = 180) -> None:
 
 
 def test_memory_and_time_grow_each_for_its_own_cause(tmp_path: Path) -> None:
-    """The first attempts have 400 MB and 1 minute."""
-    folder = workflow(tmp_path / "w", first=1, hog=HOG, slow="sleep 61 && touch {output}")
+    """The first attempts have 400 MB, and the slow one has 1 minute."""
+    folder = workflow(tmp_path / "w", first={"slow": 1}, hog=HOG, slow=SLOW)
     with started() as environment:
         code, said = ended(start(folder, environment, "--retries", "1"), folder, 500)
         assert code == 0, said
         jobs = sorted((comment, memory, limit) for comment, memory, limit in asked(environment, "%k|%m|%l"))
     assert jobs == [
-        ("rule_hog", "400M", "1:00"), ("rule_hog", "800M", "1:00"),
+        ("rule_hog", "400M", "10:00"), ("rule_hog", "800M", "10:00"),
         ("rule_slow", "400M", "1:00"), ("rule_slow", "400M", "2:00"),
     ]  # fmt: skip
 

@@ -19,6 +19,9 @@ from spectus.types import Flags, Floats
 ALL_RUNS = ""
 """In place of a batch: the curve is for all runs."""
 
+_OFF_SHARE = 0.25
+"""Largest share of the calibrators that may miss their amounts (ICH M10, 2022, 3.2.5.2: 75 % must be met)."""
+
 
 @dataclass(frozen=True)
 class Quantified:
@@ -145,8 +148,12 @@ def amounts_of(
         for place in np.flatnonzero(shared).tolist():
             rows[place]["flag"] = _joined([*filter(None, [rows[place]["flag"]]), "shared peak"])
         amounts += [row | {"unit": unit} for row in rows]
-        curves += [row | {"unit": unit} for row in _curve_rows(calibrated, runs, settings)]
-        points += _point_rows(calibrated, runs, rows, settings)
+        own = list(_point_rows(calibrated, runs, rows))
+        curves += [
+            row | {"unit": unit, "reason": row.get("reason") or _unusual(row["batch"], own, settings)}
+            for row in _curve_rows(calibrated, runs, settings)
+        ]
+        points += own
     return (
         tables.table(tables.AMOUNTS, amounts),
         tables.table(tables.CALIBRATION_CURVES, curves),
@@ -282,7 +289,7 @@ def _measurement_flags(
     """Yield what is wrong with the measurement of a run."""
     measured, standard = calibrated.quantified.measured, calibrated.quantified.standard_measured
     if not np.isfinite(measured.area[place]):
-        yield "run not measured"
+        yield "run not measured" if measured.ions else "compound not found"
         return
     if standard is not None and not standard.detected[place]:
         yield "standard missing"
@@ -361,11 +368,21 @@ def _no_curve(calibrated: _Calibrated, runs: CampaignRuns, settings: QuantifySet
     if levels < fewest:
         why = f"calibrators with a response have {levels} amounts, {fewest} are needed"
         return why if settings.curve == "proportional" or not levels else f"{why} (1 for a proportional curve)"
-    return "the response does not rise with the amount"
+    return "the response does not rise with the amount, or not above its scatter"
+
+
+def _unusual(batch: str, points: Sequence[Mapping[str, Any]], settings: QuantifySettings) -> str | None:
+    """Say how many calibrators of a curve are not found again, if these are too many."""
+    errors = [row["relative_error"] for row in points if row["used"] and row["batch"] == batch]
+    judged = [abs(error) for error in errors if error is not None]
+    off = sum(error > settings.qc_tolerance for error in judged)
+    if off <= _OFF_SHARE * len(judged):
+        return None
+    return f"{off} of {len(judged)} calibrators are off by more than {settings.qc_tolerance:.0%}"
 
 
 def _point_rows(
-    calibrated: _Calibrated, runs: CampaignRuns, rows: Sequence[Mapping[str, Any]], settings: QuantifySettings
+    calibrated: _Calibrated, runs: CampaignRuns, rows: Sequence[Mapping[str, Any]]
 ) -> Iterator[dict[str, Any]]:
     known = calibrated.quantified.known
     wanted = runs.of_type("calibrator", "qc") & np.isfinite(known)

@@ -5,7 +5,6 @@ from functools import cached_property
 
 import numpy as np
 from scipy import stats
-from scipy.optimize import brentq
 from statsmodels.regression.linear_model import WLS
 
 from spectus.types import Floats
@@ -42,6 +41,10 @@ _WEIGHTING_GAIN = 0.85
 _LARGEST_ERROR = 0.5
 """Relative error that counts at most for one calibrator, so that one outlier does not decide. Chosen as above: of 0.3,
 0.5 and 1.0, all but 1.0 do equally well."""
+
+_LEAST_RISE = 1e-6
+"""Least rise of a curve from zero to the highest calibrator, as a fraction of its response there. Chosen: a smaller one
+is an error of the arithmetic, as of responses that are all equal."""
 
 _BEYOND = 100.0
 """Amounts are extrapolated up to this many times the highest calibrator. Chosen: such amounts are flagged, and a number
@@ -135,7 +138,15 @@ class Curve:
     @property
     def rises(self) -> bool:
         """Tell whether the curve rises from the lowest to the highest calibrator, so that it can be inverted."""
-        return self.slope(self.low) > 0 and self.slope(self.high) > 0
+        rise = float(self.response(self.high) - self.response(0.0))
+        enough = rise > _LEAST_RISE * abs(float(self.response(self.high)))
+        return enough and self.slope(self.low) > 0 and self.slope(self.high) > 0
+
+    @property
+    def rises_above_scatter(self) -> bool:
+        """Tell whether the curve rises, and to more than 3.3 times the scatter at the highest calibrator, if known."""
+        rise = float(self.response(self.high) - self.response(0.0))
+        return self.rises and not rise < _LOD_FACTOR * self.deviation(self.high)
 
     def amount(self, response: float) -> float:
         """Return the amount of a response: 0 below the curve, NaN above it.
@@ -155,7 +166,10 @@ class Curve:
             return 0.0
         if response > self.response(highest):
             return float("nan")
-        return float(brentq(lambda x: float(self.response(x)) - response, lowest, highest))
+        c0, c1, c2 = (float(value) for value in self.coefficients)
+        slope = np.sqrt(max(c1**2 + 4 * c2 * (response - c0), 0.0))  # of the rising branch at this response
+        # Of the two forms of the root, the one that subtracts no numbers that are nearly equal.
+        return float(2 * (response - c0) / (c1 + slope) if c1 > 0 else (slope - c1) / (2 * c2))
 
     def interval(self, response: float, confidence: float) -> tuple[float, float]:
         """Return the confidence interval of the amount of a response.
@@ -273,7 +287,8 @@ def choose_curve(amount: Floats, response: Floats, curve: str = "auto", weightin
     The error of a choice is the mean relative error of the calibrators, each calculated back from the curve through the
     others (leave-one-out). Weights of 1/x are kept unless others have less than 0.85 of their error. The straight line
     is kept unless the quadratic curve has less than 0.85 of its error. A curve that does not rise over all calibrators
-    is not taken. A proportional curve is taken only if it is asked for.
+    is not taken, nor one that rises by less than 3.3 times the scatter at the highest calibrator. A proportional curve
+    is taken only if it is asked for.
 
     Parameters
     ----------
@@ -309,7 +324,7 @@ def _best_weighting(amount: Floats, response: Floats, model: str, weightings: tu
     best: Curve | None = None
     for weighting in weightings:
         made = fit_curve(amount, response, model, weighting)
-        if made.rises and (made.freedom > 0 or model == "proportional"):
+        if made.rises_above_scatter and (made.freedom > 0 or model == "proportional"):
             made = replace(made, error=back_calculation_error(amount, response, model, weighting))
             if best is None or made.error < _WEIGHTING_GAIN * best.error:
                 best = made

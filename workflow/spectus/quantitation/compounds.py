@@ -204,13 +204,16 @@ def read_compounds(path: Path) -> list[Compound]:
         quantifiers = _masses(where, "quantifier", cells)
         if len(quantifiers) > 1:
             raise InputError(where, "names more than one quantifier", "write one m/z, and the others as qualifiers")
+        qualifiers = tuple(_masses(where, "qualifiers", cells))
+        if len({*quantifiers, *qualifiers}) < len(quantifiers) + len(qualifiers):
+            raise InputError(where, "names one ion twice", "a qualifier is another ion than the quantifier")
         found.append(
             Compound(
                 cells["name"],
                 cells.get("feature") or None,
                 rt_s if rt_s is not None else None if rt_min is None else rt_min * _S_PER_MIN,
                 quantifiers[0] if quantifiers else None,
-                tuple(_masses(where, "qualifiers", cells)),
+                qualifiers,
                 cells.get("internal_standard") or None,
             )
         )
