@@ -1,6 +1,7 @@
 # Raw GC-MS runs in, identified molecules out: one campaign from the runs of a sample sheet to a report.
 # Every rule calls one command of the package in workflow/spectus; docs/reference/configuration.md explains every setting.
 
+import atexit
 import os
 
 from snakemake.utils import min_version
@@ -41,10 +42,10 @@ if config["train"]["library"]:
     include: "workflow/rules/train.smk"
 
 
-# What the report says it found, and where it is.
+# What the report says it found, and where it is: the last lines of a run, after those of Snakemake.
 onsuccess:
     if REPORT_LOG.is_file():
-        print(REPORT_LOG.read_text(encoding="utf-8"))
+        atexit.register(print, REPORT_LOG.read_text(encoding="utf-8").rstrip())
 
 
 # `snakemake` makes the report; `snakemake convert` (deconvolve, calibrate, align, library, molecules, predict, search,
