@@ -1,7 +1,7 @@
 """A real browser for tests: Chromium over its debugging pipe, without another package.
 
-Screenshots go to build/screenshots, which CI keeps. axe-core (MPL-2.0, `npm pack axe-core`) checks the accessibility;
-the file comes from the environment variable AXE or from build/axe.min.js.
+Screenshots go to build/screenshots, which CI keeps. axe-core (MPL-2.0) checks the accessibility. The file comes from the
+environment variable AXE or from build/axe.min.js, where `scripts/axe.sh` puts it.
 """
 
 import base64
@@ -114,7 +114,7 @@ class Chromium:
         """Return what axe finds: rule, impact and the first element of each."""
         path = Path(os.environ.get("AXE", ROOT / "build" / "axe.min.js"))
         if not path.is_file():
-            pytest.skip("needs axe-core: name the file axe.min.js in AXE, or put it into build")
+            pytest.skip("needs axe-core: run scripts/axe.sh (needs npm), or name the file axe.min.js in AXE")
         self.send("Runtime.evaluate", expression=path.read_text(encoding="utf-8"))
         found = self.run("return (await axe.run(document, {resultTypes: ['violations']})).violations;")
         return [
