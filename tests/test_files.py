@@ -101,3 +101,9 @@ def test_a_time_limit_leaves_no_temporary_file(tmp_path: Path) -> None:
     writer.terminate()
     assert writer.wait(10) == 128 + signal.SIGTERM
     assert names(tmp_path) == set()
+
+
+def test_a_folder_is_named_as_such_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError) as caught, files.replacing(tmp_path):
+        pytest.fail("nothing may be written")
+    assert caught.value.filename == str(tmp_path)

@@ -35,7 +35,11 @@ def replacing(path: Path) -> Iterator[Path]:
     ------
     InputError
         The disk is full.
+    IsADirectoryError
+        There is a folder of that name.
     """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(path)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_suffix(path), dir=path.parent)

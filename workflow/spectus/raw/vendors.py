@@ -53,7 +53,7 @@ class VendorFormat:
 
 
 THERMO = VendorFormat("Thermo .raw", _MSCONVERT + " or with ThermoRawFileParser -i '{run}' -f 1", ".raw")
-# openmassspec-io 2.0 reads the m/z of a .qgd as stored in tenths, where all other sources say twentieths.
+# openmassspec-io 2.0 and openszraw 0.3 read the m/z of a .qgd as stored in tenths; all other sources say twentieths.
 SHIMADZU = VendorFormat(
     "Shimadzu .qgd",
     "export it as ANDI/netCDF or mzML from GCMSsolution, or convert it in R: chromConverter::read_chroms('{run}', "
