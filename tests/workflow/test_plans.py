@@ -28,7 +28,7 @@ def test_a_thousand_runs_are_tens_of_jobs(campaign: Campaign) -> None:
     raw = ROOT / "resources" / "example" / "blank.mzML.gz"
     campaign.write_sheet(*((f"run_{number}", raw, "sample") for number in range(1000)))
     planned = campaign.planned()
-    assert planned == {**EXAMPLE, "convert_chunk": 21, "deconvolve_chunk": 21, "denovo_chunk": 2}
+    assert planned == {**EXAMPLE, "convert_chunk": 21, "deconvolve_chunk": 21, "denovo_chunk": 8}
     assert sum(planned.values()) - planned["all"] <= 60
 
 
@@ -277,3 +277,20 @@ def test_one_switch_takes_denovo_to_the_cpu(campaign: Campaign) -> None:
     ]
     assert set(wanted[0]) - set(wanted[1]) == {"gpu", "nodes", "slurm_partition", "cpus_per_task"}
     assert "mem_mb" in wanted[1]
+
+
+def test_on_the_cpu_several_denovo_jobs_of_one_machine_run_side_by_side(campaign: Campaign) -> None:
+    """On a GPU of one machine they run one after another (profiles/default)."""
+    asked = (
+        'wanted = workflow.get_rule("denovo_chunk").resources\n'
+        'print(*(name + "=" + str(getattr(wanted[name], "value", wanted[name])) for name in ("_cores", "local_gpu")))'
+    )
+    around = campaign.folder / "around.smk"
+    around.write_text(f"include: {str(ROOT / 'Snakefile')!r}\n{asked}\n", encoding="utf-8")
+    campaign = Campaign(campaign.folder, around)
+    said = [
+        campaign.run("denovo", "--dry-run", "--quiet", "all", *more)
+        for more in ([], ["--config", "denovo={'device': 'cpu'}"])
+    ]
+    assert "_cores=8 local_gpu=1" in said[0]
+    assert "_cores=2 local_gpu=0" in said[1]

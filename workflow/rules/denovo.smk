@@ -12,10 +12,11 @@ rule denovo_chunk:
         "<results>/benchmarks/denovo/{scatteritem}.jsonl"
     conda:
         "../../envs/gpu.yaml" if config["denovo"]["device"].startswith("cuda") else "../../envs/cpu.yaml"
-    threads: 8
+    # Decoding uses all cores, editing hardly more than one, so that on CPUs several small jobs are faster than a large one.
+    threads: 2 if config["denovo"]["device"] == "cpu" else 8
     resources:
         # On one machine all jobs would take the same GPU: profiles/default lets one run at a time.
-        local_gpu=1,
+        local_gpu=0 if config["denovo"]["device"] == "cpu" else 1,
         mem_mb=memory(8000),
         runtime=minutes(480),
     params:
