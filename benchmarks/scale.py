@@ -2,6 +2,7 @@
 
     python benchmarks/scale.py                           plan 10 to 10,000 runs
     python benchmarks/scale.py --execute 10 30 100       also run these campaigns up to the features, 5 to 10 s per run
+    python benchmarks/scale.py --sizes results           time and memory of each stage of a campaign that was run
 
 The runs are copies of a simulated run of the example. The table is printed; the plot goes to build/bench/scale.svg.
 """
@@ -21,11 +22,17 @@ import matplotlib
 
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
+import pyarrow.parquet as pq
 
 ROOT = Path(__file__).parents[1]
 PLANNED = (10, 100, 1000, 10_000)
 ADDED = 10
 """Runs that are added at the end of a sheet."""
+STAGES = {
+    "convert": "run", "deconvolve": "run", "align": "run", "quantify": "run", "search": "feature",
+    "denovo": "feature", "identify": "feature", "report": "feature",
+}  # fmt: skip
+"""What the time of each stage grows with."""
 
 
 def campaign(folder: Path, runs: int) -> None:
@@ -71,6 +78,29 @@ def executed(folder: Path, runs: int) -> dict[str, Any]:
     return {"runs": runs, "cpu_s_per_run": round(seconds / runs, 2), "chunk_jobs_for_10_more": again}
 
 
+def measured_sizes(results: Path) -> list[dict[str, Any]]:
+    """Read what the stages of a finished campaign took, by run or by feature."""
+    runs = sum(pq.read_metadata(file).num_rows for file in (results / "runs").glob("*.parquet"))
+    features = pq.read_metadata(results / "features.parquet").num_rows
+    rows = []
+    for stage, unit in STAGES.items():
+        files = sorted((results / "benchmarks").glob(f"{stage}.jsonl")) + sorted(
+            (results / "benchmarks" / stage).glob("*.jsonl")
+        )
+        jobs = [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+        if jobs:
+            seconds = sum(job["cpu_time"] for job in jobs)
+            count = runs if unit == "run" else features
+            rows.append(
+                {
+                    "stage": stage, "unit": unit, "units": count, "jobs": len(jobs), "cpu_s": round(seconds, 1),
+                    "cpu_s_per_unit": round(seconds / count, 3), "units_in_10_min": int(600 * count / seconds),
+                    "memory_mb": round(max(job["max_rss"] for job in jobs)),
+                }
+            )  # fmt: skip
+    return rows
+
+
 def plot(rows: list[dict[str, Any]], path: Path) -> None:
     """Draw jobs and CPU time of the plan, and CPU time per run, over the runs."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,8 +121,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", nargs="+", type=int, default=PLANNED, help="campaigns to plan")
     parser.add_argument("--execute", nargs="*", type=int, default=[], help="campaigns to run")
+    parser.add_argument("--sizes", type=Path, metavar="RESULTS", help="only measure the stages of this campaign")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "bench" / "scale.svg")
     options = parser.parse_args()
+    if options.sizes:
+        for row in measured_sizes(options.sizes):
+            print(json.dumps(row))
+        return
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as name:
         for measure, sizes in ((planned, options.runs), (executed, options.execute)):
