@@ -9,11 +9,12 @@ from spectus.rerank.fitting import (
     fit_ranker,
     fit_scale,
     list_likelihoods,
+    scaled_scores,
     situation_lists,
 )
 from spectus.rerank.pair_features import PAIR_FEATURES, QUERY_FEATURES
 from spectus.rerank.query_lists import QueryPairs
-from spectus.rerank.ranker import query_probabilities
+from spectus.rerank.ranker import RankerWeights, query_probabilities
 
 COSINE = PAIR_FEATURES.index("cosine")
 SETTINGS = RankerSettings(networks=2, hidden=4, steps=300, lists_at_once=64)
@@ -32,10 +33,14 @@ def lists(n_lists: int, n_candidates: int, seed: int) -> CandidateLists:
     return CandidateLists(features, right.ravel(), starts, of_query, np.ones(n_lists))
 
 
+def none_scores(weights: RankerWeights, some: CandidateLists) -> np.ndarray:
+    return weights.none_scores(some.of_query, np.zeros(len(some.starts)))
+
+
 def test_the_ranker_learns_what_tells_the_right_candidate_and_none() -> None:
     weights = fit_ranker(lists(400, 6, 0), SETTINGS)
     unseen = lists(200, 6, 1)
-    pairs, none = list_likelihoods(weights.scores(unseen.features), weights.none_scores(unseen.of_query), unseen)
+    pairs, none = list_likelihoods(weights.scores(unseen.features), none_scores(weights, unseen), unseen)
     answered = np.logical_or.reduceat(unseen.right, unseen.starts)
     first = pairs.reshape(200, 6).argmax(axis=1) == unseen.right.reshape(200, 6).argmax(axis=1)
     assert first[answered].mean() > 0.9
@@ -48,17 +53,33 @@ def test_a_scale_undoes_what_was_done_to_the_scores() -> None:
     some = some._replace(right=np.where(some.group % 4 == 0, np.roll(some.right, 1), some.right))  # wrong answers
     some = some._replace(right=some.right & (np.arange(2400) % 6 > 0))
     weights = fit_ranker(lists(400, 6, 0), SETTINGS)
-    scores, none = weights.scores(some.features), weights.none_scores(some.of_query)
+    scores, none = weights.scores(some.features), none_scores(weights, some)
     first = fit_scale(scores, none, some)
     again = fit_scale(3 * scores, 2 * none + 1, some)
     assert again[0] == pytest.approx(first[0] / 3, rel=0.05)
     assert again[1] == pytest.approx(first[1] / 2, rel=0.05)
 
 
+def test_candidates_that_agree_by_chance_do_not_displace_none() -> None:
+    """The share of the summed odds makes up for many middling candidates; without it, a scale could not."""
+    some = lists(400, 6, 5)
+    scores, none = np.full(2400, 1.0), np.where(np.arange(400) % 2 == 0, 3.0, 0.0)
+    some = some._replace(right=(np.arange(2400) % 12 == 6))
+    scores[::12] = 4.0
+    scale = fit_scale(scores, none, some)
+    pairs, rest = list_likelihoods(*scaled_scores(scores, none, scale, some), some)
+    _, plain_rest = list_likelihoods(scores, none, some)
+    assert rest[::2].mean() > plain_rest[::2].mean()
+    assert np.add.reduceat(pairs, some.starts) + rest == pytest.approx(np.ones(400))
+    weights = fit_ranker(some, RankerSettings(networks=1, hidden=2, steps=5))._replace(scale=scale)
+    alone = weights.none_scores(some.of_query, np.full(400, 2.0)) - weights.none_scores(some.of_query, np.zeros(400))
+    assert alone == pytest.approx(np.full(400, 2.0 * scale[3]), rel=1e-4)
+
+
 def test_one_query_has_the_same_probabilities_as_in_a_list() -> None:
     some = lists(5, 6, 2)
     weights = fit_ranker(some, RankerSettings(networks=1, hidden=4, steps=20))
-    scores, none = weights.scores(some.features), weights.none_scores(some.of_query)
+    scores, none = weights.scores(some.features), none_scores(weights, some)
     pairs, rest = list_likelihoods(scores, none, some)
     alone, left = query_probabilities(scores[6:12], float(none[1]))
     assert alone == pytest.approx(pairs[6:12])

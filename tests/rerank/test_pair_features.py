@@ -17,7 +17,11 @@ BROMOETHANE = (2, 5, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0)
 def features_of(measured: np.ndarray, predicted: np.ndarray, **more: np.ndarray) -> dict[str, np.ndarray]:
     n = len(predicted)
     candidates = QueryCandidates(
-        predicted, [ETHANOL, BROMOETHANE, ETHANOL][:n], np.arange(n) * 10.0, predicted.any(axis=1)
+        predicted,
+        [ETHANOL, BROMOETHANE, ETHANOL][:n],
+        np.arange(n) * 10.0,
+        np.array([-0.1, -4.0, -np.inf])[:n],
+        predicted.any(axis=1),
     )
     found = pair_features(measured, candidates, Evidence.of_list(n)._replace(**more))
     assert found.shape == (n, len(PAIR_FEATURES))
@@ -42,6 +46,7 @@ def test_a_prediction_that_fits_has_the_best_cosines(measured: np.ndarray) -> No
     np.testing.assert_allclose(found["missing"], [0, 1, 0], atol=1e-6)
     assert found["unpredicted"].tolist() == [0, 0, 1]
     assert found["dual_lead"].tolist() == [-1, 0, 0]
+    np.testing.assert_allclose(found["mass"], [-0.025, -1, 0])  # the third one has no structure
 
 
 def test_predicted_peaks_below_the_scan_do_not_count(measured: np.ndarray) -> None:
@@ -59,6 +64,11 @@ def test_a_library_hit_and_its_lead_are_told(measured: np.ndarray) -> None:
     np.testing.assert_allclose(found["library"], [0.7, 0, 0.9])
     np.testing.assert_allclose(found["library_lead"], [-0.2, 0, 0])
     assert found["in_library"].tolist() == [1, 0, 1]
+
+
+def test_an_impossible_mass_is_bounded(measured: np.ndarray) -> None:
+    found = features_of(measured, np.tile(measured, (3, 1)))
+    assert found["mass"][2] == -2.5
 
 
 def test_features_of_a_query_without_candidates(measured: np.ndarray) -> None:

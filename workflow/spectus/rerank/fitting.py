@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from spectus.rerank.calibration import Judged, ProbabilityCalibration, fit_calibration
 from spectus.rerank.pair_features import PAIR_FEATURES, QUERY_FEATURES, STRUCTURE_FEATURES, query_features
 from spectus.rerank.query_lists import QueryPairs
-from spectus.rerank.ranker import RankerWeights
+from spectus.rerank.ranker import UNSCALED, RankerWeights
 from spectus.structures import hashed, quiet_rdkit
 
 _AT = PAIR_FEATURES.index
@@ -23,6 +23,13 @@ _HALF = 0.5
 _UNPREDICTED = 0.3
 """Share of compounds whose records in measured libraries are taken for records without a usable structure. Chosen: many
 libraries give the free compound for the spectrum of a derivative."""
+
+_SCALE_RIDGE = 1e-3
+"""Penalty on squared changes of the scale, in units of the mean log-likelihood. Chosen: it matters only for a few
+queries."""
+
+_SCALE_BOUNDS = ((0.05, 20.0), (0.05, 20.0), (-20.0, 20.0), (0.0, 0.9))
+"""Bounds of the four numbers of `RankerWeights.scale`. Chosen: candidates always count, and more likely ones more."""
 
 _LEADS = (("cosine_lead", "cosine"), ("dual_lead", "dual_encoder"))
 
@@ -238,7 +245,7 @@ def calibrated_ranker(
     scale = fit_scale(scores, none, lists)
     weights = fit_ranker(lists, settings)._replace(scale=scale)
     with quiet_rdkit():
-        return weights, fit_calibration(_judged(lists, members, *scaled_scores(scores, none, scale)))
+        return weights, fit_calibration(_judged(lists, members, *scaled_scores(scores, none, scale, lists)))
 
 
 def left_out_judgments(
@@ -256,7 +263,8 @@ def left_out_judgments(
         own = laboratory == name
         pairs_of_own = own[lists.group]
         scale = fit_scale(scores[~pairs_of_own], none[~own], lists.at(np.flatnonzero(~own)))
-        scaled[pairs_of_own], scaled_none[own] = scaled_scores(scores[pairs_of_own], none[own], scale)
+        left_out = lists.at(np.flatnonzero(own))
+        scaled[pairs_of_own], scaled_none[own] = scaled_scores(scores[pairs_of_own], none[own], scale, left_out)
     return _judged(lists, members, scaled, scaled_none), members
 
 
@@ -281,7 +289,7 @@ def left_out_scores(
         own = laboratory == name
         weights = fit_ranker(lists.at(np.flatnonzero(~own)), settings)
         scores[own[group]] = weights.scores(lists.features[own[group]])
-        none[own] = weights.none_scores(lists.of_query[own])
+        none[own] = weights.none_scores(lists.of_query[own], np.zeros(int(own.sum())))
     return scores, none
 
 
@@ -311,7 +319,7 @@ def fit_ranker(lists: CandidateLists, settings: RankerSettings) -> RankerWeights
     return RankerWeights(
         mean.astype(np.float32), spread.astype(np.float32), stacked("linear.weight")[:, 0],
         stacked("hidden.weight").transpose(0, 2, 1), stacked("hidden.bias"), stacked("out.weight")[:, 0],
-        query_mean.astype(np.float32), query_spread.astype(np.float32), none, np.array([1, 1, 0], np.float32),
+        query_mean.astype(np.float32), query_spread.astype(np.float32), none, UNSCALED,
     )  # fmt: skip
 
 
@@ -333,20 +341,25 @@ def fit_scale(scores: NDArray[np.float64], none: NDArray[np.float64], lists: Can
     """
 
     def loss(scale: NDArray[np.float64]) -> float:
-        pairs, rest = list_likelihoods(*scaled_scores(scores, none, scale), lists)
+        pairs, rest = list_likelihoods(*scaled_scores(scores, none, scale, lists), lists)
         likely = rest.copy()
         likely[lists.group[lists.right]] = pairs[lists.right]
-        return float(-(np.log(np.maximum(likely, 1e-12)) * lists.weight).sum())
+        far = _SCALE_RIDGE * float(((scale - UNSCALED) ** 2).sum())
+        return float(-(np.log(np.maximum(likely, 1e-12)) * lists.weight).sum() / lists.weight.sum()) + far
 
-    found = minimize(loss, np.array([1.0, 1.0, 0.0]), method="BFGS")
+    found = minimize(loss, UNSCALED.astype(np.float64), method="L-BFGS-B", bounds=_SCALE_BOUNDS)
     return np.asarray(found.x, np.float32)
 
 
 def scaled_scores(
-    scores: NDArray[np.float64], none: NDArray[np.float64], scale: NDArray[np.floating]
+    scores: NDArray[np.float64], none: NDArray[np.float64], scale: NDArray[np.floating], lists: CandidateLists
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return scores of pairs and of "none of these" on a scale, as of `RankerWeights.scale`."""
-    return float(scale[0]) * scores, float(scale[1]) * none + float(scale[2])
+    factor, of_none, constant, share = scale.tolist()
+    scaled = factor * scores
+    top = np.maximum.reduceat(scaled, lists.starts)
+    log_odds = top + np.log(np.add.reduceat(np.exp(scaled - top[lists.group]), lists.starts))
+    return scaled, of_none * none + constant + share * log_odds
 
 
 class _Network(nn.Module):

@@ -18,7 +18,7 @@ POWERS = (PREDICTED, Powers(0.5, 1.3), Powers(0.2, 0.0))
 
 PAIR_FEATURES = (
     "cosine", "cosine_heavy", "cosine_flat", "cosine_lead", "missing", "explained", "above", "at_mass",
-    "isotopes_missing", "isotopes_lost", "isotopes_extra", "dual_encoder", "dual_lead", "unpredicted",
+    "isotopes_missing", "isotopes_lost", "isotopes_extra", "dual_encoder", "dual_lead", "mass", "unpredicted",
     "library", "library_lead", "in_library",
 )  # fmt: skip
 """Columns of the pair features.
@@ -27,8 +27,9 @@ The cosines are with the predicted spectrum. A lead is the distance to the best 
 library names. `missing` is the
 share of predicted peaks that are not measured; `explained` and `above` are shares of the ion current that subformulae
 explain and that lies above the molecule; `at_mass` is the intensity at the molecular mass. `isotopes_missing` is about
-the molecular ion; `isotopes_lost` and `isotopes_extra` are about fragments. `library` is the score in a measured
-library, and `in_library` says whether one names the candidate.
+the molecular ion; `isotopes_lost` and `isotopes_extra` are about fragments. `mass` is how probable the molecular
+mass is by the spectrum alone (`denovo.editing.mass_distribution`). `library` is the score in a measured library, and
+`in_library` says whether one names the candidate.
 """
 
 STRUCTURE_FEATURES = PAIR_FEATURES[: PAIR_FEATURES.index("unpredicted")]
@@ -36,6 +37,7 @@ STRUCTURE_FEATURES = PAIR_FEATURES[: PAIR_FEATURES.index("unpredicted")]
 
 QUERY_FEATURES = (
     "best_cosine", "cosine_gap", "best_library", "best_explained", "best_dual", "crowding", "peaks", "entropy", "end",
+    "best_mass", "mass_of_best",
 )  # fmt: skip
 """Columns of the features of a query, from which the score of "none of these" is computed."""
 
@@ -47,6 +49,10 @@ _SEEN = 0.002
 
 _DUAL_SCALE = 10.0
 """Logits of the dual encoder are divided by it, so that their spread is near 1."""
+
+
+_LEAST_MASS, _MASS_SCALE = -10.0, 4.0
+"""Least logarithm of the probability of a mass, and what it is divided by, so that the spread is near 1."""
 
 
 class Evidence(NamedTuple):
@@ -102,6 +108,8 @@ class QueryCandidates(NamedTuple):
         Atoms of each element.
     dual : ndarray of float64, (n,)
         Logits of the dual encoder.
+    mass : ndarray of float64, (n,)
+        Logarithms of the probabilities of their molecular masses.
     usable : ndarray of bool, (n,)
         The candidate has a structure whose spectrum can be predicted.
     """
@@ -109,6 +117,7 @@ class QueryCandidates(NamedTuple):
     predicted: NDArray[np.float32]
     formula: list[Formula]
     dual: NDArray[np.float64]
+    mass: NDArray[np.float64]
     usable: NDArray[np.bool_]
 
 
@@ -147,6 +156,7 @@ def pair_features(
     of_structure = [
         *cosines, lead, missing, found.explained, -np.log(found.above + LEAST_SHARE) / 7, np.sqrt(found.at_mass),
         found.missing, lost, extra, dual, _lead(dual, compared, usable),
+        np.clip(candidates.mass, _LEAST_MASS, 0) / _MASS_SCALE,
     ]  # fmt: skip
     columns = [np.where(usable, column, 0.0) for column in of_structure]
     columns += [
@@ -215,10 +225,13 @@ def query_features(measured: NDArray[np.float32], features: NDArray[np.float64])
     columns = [features[:, at(name)] for name in ("library", "explained", "dual_encoder")]
     tops = [float(column.max(initial=0.0)) for column in columns[:2]]
     dual = float(columns[2].max()) if len(cosine) else 0.0
+    mass = features[:, at("mass")]
+    masses = [float(mass.max()), float(mass[features[:, at("cosine")].argmax()])] if len(mass) else [0.0, 0.0]
     return np.array(
         [
             best, gap, *tops, dual, np.log1p((cosine > best - _CLOSE).sum()) / 3, np.log1p(len(intensity)) / 5,
             float(-(share * np.log(share)).sum()) / 4, float(np.flatnonzero(measured > _SEEN).max(initial=0)) / 500,
+            *masses,
         ]
     )  # fmt: skip
 

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from spectus.rerank.pair_features import PAIR_FEATURES, QUERY_FEATURES
 
+UNSCALED = np.array([1.0, 1.0, 0.0, 0.0], np.float32)
+"""`RankerWeights.scale` that changes nothing."""
+
 
 class RankerWeights(NamedTuple):
     """Weights of m networks with h hidden units, for F pair features and G query features.
@@ -27,9 +30,10 @@ class RankerWeights(NamedTuple):
     query_mean, query_spread : ndarray of float32, (G,)
     none : ndarray of float32, (m, G + 1)
         Of "none of these"; the last column is a constant.
-    scale : ndarray of float32, (3,)
-        Factor on the scores of pairs, factor on those of "none of these", and what is added to the latter. Fitted on
-        laboratories that the networks did not learn from.
+    scale : ndarray of float32, (4,)
+        Factor on the scores of pairs, factor on those of "none of these", what is added to the latter, and how much of
+        the logarithm of the candidates' summed odds is added: with a share of 1 the candidates would say nothing about
+        whether one of them is right. Fitted on laboratories that the networks did not learn from.
     """
 
     mean: NDArray[np.float32]
@@ -51,11 +55,20 @@ class RankerWeights(NamedTuple):
         found: NDArray[np.float64] = of_network.mean(axis=0) * float(self.scale[0])
         return found
 
-    def none_scores(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the scores of "none of these", (n_queries,), from features of the queries (n_queries, G)."""
+    def none_scores(self, features: NDArray[np.float64], log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the scores of "none of these", (n_queries,).
+
+        Parameters
+        ----------
+        features
+            (n_queries, G) features of the queries.
+        log_odds
+            (n_queries,) logarithms of the sums of the exponentials of the scores of the candidates.
+        """
         x = (features - self.query_mean) / self.query_spread
         of_none = x @ self.none[:, :-1].mean(axis=0) + self.none[:, -1].mean()
-        found: NDArray[np.float64] = of_none * float(self.scale[1]) + float(self.scale[2])
+        factor, constant, share = self.scale[1:].tolist()
+        found: NDArray[np.float64] = of_none * factor + constant + share * log_odds
         return found
 
     def check(self) -> None:

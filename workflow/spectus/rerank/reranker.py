@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from rdkit import Chem
 from safetensors.numpy import load_file, save_file
 
+from spectus.denovo.editing.mass_distribution import MassModel, load_mass_model
 from spectus.errors import InputError
 from spectus.files import replacing, require_file, resource
 from spectus.learning.quantized_weights import load_weights, save_weights
@@ -39,7 +40,7 @@ OPEN = "open"
 """Name of the reranker that ships."""
 
 _SHIPPED_RERANKER = "models/reranker-open"
-_DUAL, _RANKER = "dual_encoder.safetensors", "ranker.safetensors"
+_DUAL, _RANKER, _MASS = "dual_encoder.safetensors", "ranker.safetensors", "mass.npz"
 _NO_FORMULA: Formula = (0,) * len(ELEMENTS)
 
 
@@ -87,6 +88,8 @@ class Reranker:
         The model whose predicted spectra the weights were fitted with.
     calibration : ProbabilityCalibration
         Of formulae, scaffolds and prediction sets.
+    mass_model : MassModel
+        How probable a molecular mass is; a folder without one takes the one that ships for structure editing.
     """
 
     kind: ClassVar[str] = "reranker"
@@ -95,6 +98,7 @@ class Reranker:
     weights: RankerWeights
     prediction_model: PredictionModel
     calibration: ProbabilityCalibration = field(default_factory=ProbabilityCalibration)
+    mass_model: MassModel = field(default_factory=load_mass_model)
 
     @property
     def bins(self) -> int:
@@ -143,7 +147,8 @@ class Reranker:
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise misfit(folder, error) from error
         model = _prediction_model_of(folder, config, threads)
-        return cls(folder.resolve().name, network.eval(), weights, model, calibration)
+        masses = MassModel.read(folder / _MASS) if (folder / _MASS).exists() else load_mass_model()
+        return cls(folder.resolve().name, network.eval(), weights, model, calibration, masses)
 
     def save(self, folder: Path, model: str, more: dict[str, Any] | None = None) -> None:
         """Write the folder.
@@ -161,6 +166,8 @@ class Reranker:
         save_weights(self.dual_encoder.state_dict(), folder / _DUAL)
         with replacing(folder / _RANKER) as temporary:
             save_file({name: np.ascontiguousarray(part) for name, part in self.weights._asdict().items()}, temporary)
+        if self.mass_model is not load_mass_model():
+            self.mass_model.write(folder / _MASS)
         config = {
             "kind": self.kind,
             "prediction_model": {
@@ -221,7 +228,7 @@ class Reranker:
             dual = pair_logits(spectra, (structures.embedded, structures.prior), structures.mass, pairs, rows)
             described = QueryCandidates(
                 structures.predicted[rows], [structures.formula[row] for row in rows.tolist()], dual,
-                structures.usable[rows],
+                self.mass_model.of_masses(measured[query], structures.mass[rows]), structures.usable[rows],
             )  # fmt: skip
             found.append(pair_features(measured[query], described, more))
         return found

@@ -207,9 +207,11 @@ def _ranked(
     confidence of the component: what is no compound is none of them.
     """
     spectrum, measured = query
-    scores = reranker.weights.scores(features) + priors.of(evidence)
-    compared = features[evidence.on_list] if evidence.on_list.any() else features
-    none = float(reranker.weights.none_scores(query_features(measured, compared)[None])[0])
+    scores = reranker.weights.scores(features)
+    compared = evidence.on_list if evidence.on_list.any() else np.ones(len(scores), bool)
+    log_odds = np.atleast_1d(np.logaddexp.reduce(scores[compared]) if len(scores) else 0.0)
+    none = float(reranker.weights.none_scores(query_features(measured, features[compared])[None], log_odds)[0])
+    scores = scores + priors.of(evidence)
     none -= float(np.log(max(spectrum.confidence, _LEAST_CONFIDENCE)))
     probability, rest = query_probabilities(scores, none)
     unpredicted = features[:, PAIR_FEATURES.index("unpredicted")] == 1

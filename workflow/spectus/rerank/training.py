@@ -14,12 +14,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
+from rdkit import Chem
 
+from spectus.denovo.editing.mass_distribution import MassModel
+from spectus.denovo.editing.mass_training import MassTraining, compound_weights, train_mass_model
+from spectus.denovo.editing.molecule import nominal_mass
 from spectus.errors import InputError
 from spectus.files import require_file
 from spectus.learning.fit import FitRecord, training_identity, write_log
 from spectus.learning.inputs import TrainingInputs
-from spectus.learning.measured_spectra import STANDARD_EV, MeasuredSpectra
+from spectus.learning.measured_spectra import STANDARD_EV, MeasuredSpectra, dense
 from spectus.library.records import read_spectra
 from spectus.molecules.exclusions import Exclusions
 from spectus.prediction.base import PredictionModel, set_threads
@@ -31,7 +35,7 @@ from spectus.rerank.dual_encoder import DualEncoder
 from spectus.rerank.fitting import calibrated_ranker
 from spectus.rerank.pair_features import PAIR_FEATURES, QUERY_FEATURES
 from spectus.rerank.query_lists import QueryPairs, Records, drawn_queries, query_pairs, read_records
-from spectus.rerank.ranker import RankerWeights
+from spectus.rerank.ranker import UNSCALED, RankerWeights
 from spectus.rerank.reranker import Reranker, model_spec
 from spectus.rerank.settings import RerankerSettings
 from spectus.rerank.stored_pairs import QUERIES, write_pairs
@@ -123,7 +127,13 @@ class _Trainer:
         fit = run_fit(f"dual_encoder fold {fold}", task, settings.plan, self.record, None)
         self.log += fit.log
         network: DualEncoder = task.network.eval()
-        return Reranker("", network, _no_weights(), model)
+        return Reranker("", network, _no_weights(), model, mass_model=self._mass_model(train))
+
+    def _mass_model(self, train: Records) -> MassModel:
+        """Return a perceptron that finds the molecular mass in a spectrum."""
+        intensity = dense(train.mz, train.intensity, self.settings.dual_encoder.bins)
+        masses = np.array([nominal_mass(Chem.MolFromSmiles(smiles)) for smiles in train.smiles.tolist()])
+        return train_mass_model(intensity, masses, compound_weights(train.inchikey14.tolist()), MassTraining())
 
     def _others(self, listed: pa.Table) -> tuple[SubstructureCounts, NDArray[np.str_]]:
         """Return molecules of half of the list, as wrong answers, and their InChIKey blocks."""
@@ -153,5 +163,5 @@ def _no_weights() -> RankerWeights:
     pair, query = np.zeros(len(PAIR_FEATURES), np.float32), np.zeros(len(QUERY_FEATURES), np.float32)
     return RankerWeights(
         pair, pair + 1, pair[None], pair[None, :, None], np.zeros((1, 1), np.float32), np.zeros((1, 1), np.float32),
-        query, query + 1, np.zeros((1, len(query) + 1), np.float32), np.array([1, 1, 0], np.float32),
+        query, query + 1, np.zeros((1, len(query) + 1), np.float32), UNSCALED,
     )  # fmt: skip

@@ -117,6 +117,22 @@ class MassModel:
         shifted = scores - scores.max()
         return masses, shifted - np.log(np.exp(shifted).sum())
 
+    def of_masses(self, intensity: NDArray[np.float32], masses: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Return the logarithms of the probabilities of some masses, (n,); -inf for one that is not possible.
+
+        Parameters
+        ----------
+        intensity
+            (bins,) by nominal mass, base peak 1.
+        masses
+            (n,) u.
+        """
+        possible, logarithms = self.log_probabilities(intensity)
+        place = np.asarray(masses, np.int64) - possible[0]
+        inside = (place >= 0) & (place < len(possible))
+        found: NDArray[np.float64] = np.where(inside, logarithms[np.where(inside, place, 0)], -np.inf)
+        return found
+
 
 _PARTS = tuple(field.name for field in fields(MassModel))
 
