@@ -251,6 +251,8 @@ def _amount_row(
         "qualifier_error": _or_none(calibrated.errors[place]),
     }
     flags = list(_measurement_flags(calibrated, place, bool(limits[place]), settings))
+    if not np.isfinite(measured.area[place]):
+        flags = ["compound not found" if run.mzml and not measured.ions else "run not measured"]
     if curve is None:
         return row | {"flag": _joined([*flags, "no curve"])}
     if np.isfinite(response):
@@ -289,7 +291,6 @@ def _measurement_flags(
     """Yield what is wrong with the measurement of a run."""
     measured, standard = calibrated.quantified.measured, calibrated.quantified.standard_measured
     if not np.isfinite(measured.area[place]):
-        yield "run not measured" if measured.ions else "compound not found"
         return
     if standard is not None and not standard.detected[place]:
         yield "standard missing"
