@@ -74,7 +74,8 @@ def executed(folder: Path, runs: int) -> dict[str, Any]:
     _, seconds, _ = snakemake(folder, "align", "--quiet", "all")
     campaign(folder, runs + ADDED)
     said, _, _ = snakemake(folder, "align", "--dry-run", "--quiet", "rules", "reason", "host")
-    again = sum(int(count) for count in re.findall(r"^(?:convert|deconvolve)_chunk +(\d+)$", said, re.MULTILINE))
+    first_table = said.partition("\ntotal")[0]  # a dry run prints it again at its end
+    again = sum(int(count) for count in re.findall(r"^(?:convert|deconvolve)_chunk +(\d+)$", first_table, re.MULTILINE))
     return {"runs": runs, "cpu_s_per_run": round(seconds / runs, 2), "chunk_jobs_for_10_more": again}
 
 

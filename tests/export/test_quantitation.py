@@ -42,13 +42,26 @@ def quantitation(tmp_path: Path) -> Quantitation:
 def test_the_columns_have_one_row_for_each_feature(quantitation: Quantitation) -> None:
     frame = quantitation.columns(["F0001", "F0002"], ["a", "b"])
     assert list(frame) == [
-        "blank_verdict", "blank_ratio", "contaminant", "qc_cv", "compound", "unit", "amount a", "amount b",
+        "blank_verdict", "blank_ratio", "contaminant", "qc_cv", "compound", "unit", "amount_flags", "amount a",
+        "amount b",
     ]  # fmt: skip
     first, second = frame.to_dict("records")
     assert first["blank_verdict"] == "absent in blanks" and pd.isna(first["blank_ratio"])
     assert (second["blank_verdict"], second["blank_ratio"], second["qc_cv"]) == ("like blanks", 1.5, 0.1)
     assert (second["compound"], second["amount a"]) == ("etizolam", 2.5)
     assert pd.isna(second["amount b"]) and pd.isna(first["amount a"])
+    assert second["amount_flags"] == "b: not detected" and pd.isna(first["amount_flags"])
+
+
+def test_of_two_compounds_of_a_feature_the_first_counts() -> None:
+    rows = [
+        {"compound": name, "feature": "F1", "run": run, "amount": amount, "unit": "ng", "flag": "saturated"}
+        for name, amount in (("first", 1.0), ("second", 2.0))
+        for run in ("a", "b")
+    ]
+    (found,) = Quantitation({"amounts": rows}).columns(["F1"], ["a", "b"]).to_dict("records")
+    assert (found["compound"], found["amount a"]) == ("first", 1.0)
+    assert found["amount_flags"] == "a: saturated | b: saturated"
 
 
 def test_without_tables_there_are_no_columns(tmp_path: Path) -> None:

@@ -59,7 +59,8 @@ class Quantitation:
         -------
         pandas.DataFrame
             `blank_verdict`, `blank_ratio` (the smallest of its groups), `contaminant`, `qc_cv` (coefficient of
-            variation after the drift correction), `compound`, `unit`, and "amount RUN", where the tables have them.
+            variation after the drift correction), `compound`, `unit`, `amount_flags` ("RUN: flag" for each flagged run,
+            joined by " | ") and "amount RUN", where the tables have them. Of two compounds of one feature, the first counts.
         """
         rows: dict[str, dict[str, Any]] = {feature: {} for feature in features}
         names: list[str] = []
@@ -71,11 +72,20 @@ class Quantitation:
             for row in self.rows["qc_features"]:
                 rows.get(row["feature"], {})["qc_cv"] = row["cv_corrected"]
         if self.rows.get("amounts"):
-            names += ["compound", "unit", *(f"amount {run}" for run in runs)]
-            for row in self.rows["amounts"]:
-                found = rows.get(row["feature"], {})
-                found |= {"compound": row["compound"], "unit": row["unit"], f"amount {row['run']}": row["amount"]}
+            names += ["compound", "unit", "amount_flags", *(f"amount {run}" for run in runs)]
+            self._add_amounts(rows)
         return pd.DataFrame([rows[feature] for feature in features], columns=names)
+
+    def _add_amounts(self, rows: Mapping[str, dict[str, Any]]) -> None:
+        """Add the amounts of the first compound of each feature, and their flags."""
+        for row in self.rows["amounts"]:
+            found = rows.get(row["feature"], {})
+            if found.setdefault("compound", row["compound"]) != row["compound"]:
+                continue
+            found |= {"unit": row["unit"], f"amount {row['run']}": row["amount"]}
+            if row["flag"]:
+                said = f"{row['run']}: {row['flag']}"
+                found["amount_flags"] = f"{found['amount_flags']} | {said}" if "amount_flags" in found else said
 
     def _add_blanks(self, rows: Mapping[str, dict[str, Any]]) -> None:
         """Add the verdict of the group with the smallest ratio; "absent in blanks" has none and comes last."""
