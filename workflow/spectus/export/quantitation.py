@@ -60,7 +60,8 @@ class Quantitation:
         pandas.DataFrame
             `blank_verdict`, `blank_ratio` (the smallest of its groups), `contaminant`, `qc_cv` (coefficient of
             variation after the drift correction), `compound`, `unit`, `amount_flags` ("RUN: flag" for each flagged run,
-            joined by " | ") and "amount RUN", where the tables have them. Of two compounds of one feature, the first counts.
+            joined by " | ") and "amount RUN", where the tables have them. Of two compounds of one feature, the first
+            counts.
         """
         rows: dict[str, dict[str, Any]] = {feature: {} for feature in features}
         names: list[str] = []
