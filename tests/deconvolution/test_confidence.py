@@ -54,6 +54,13 @@ def test_a_component_far_from_a_larger_one_is_not_its_tail() -> None:
     assert far > near
 
 
+def test_part_of_a_split_peak_scores_lower_than_a_neighbor_with_other_ions() -> None:
+    peak = row(100.0, DRUG, 1.2e5)
+    part, other = (confidences(peak, row(104.0, ions, 1e5, error=0.2, snr=20.0))[1] for ions in (DRUG, OTHER))
+    assert part < 0.3 < 0.8 < other
+    assert confidences(peak, row(104.0, DRUG, 1e5, error=0.2, snr=20.0))[0] == confidences(peak)[0]
+
+
 def test_no_components_and_one_without_peaks() -> None:
     assert component_evidence(tables.COMPONENTS.empty_table()).shape == (0, len(EVIDENCE))
     assert 0 <= confidences(row(50.0, {}, 0.0))[0] <= 1

@@ -7,7 +7,7 @@ from a real neighbor in two ways: it has only ions that the peak has as well, an
 peak's current. Such components are removed, and their current is returned to the peak (`missed_area`).
 
 The limits were chosen on simulated runs of the presets source, overloaded, tailing, drifting, real, dense and benchmark
-(seeds 1 to 3): of 223 false components beside larger peaks they remove 80, of 2,269 true ones 3.
+(seeds 1 to 3). On these runs 308 components are false and 3,711 true without this step, and 226 and 3,703 with it.
 """
 
 from collections.abc import Sequence
