@@ -107,6 +107,11 @@ def test_identify_takes_a_file_of_spectra_alone(query: Path, tmp_path: Path) -> 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["candidates.parquet", "query.msp"]
 
 
+def test_a_library_that_is_searched_by_default_may_be_named_as_well(query: Path, tmp_path: Path) -> None:
+    options = ["--library", "named", "--no-denovo", "--quiet", "--out", str(tmp_path / "c.parquet")]
+    assert main(["identify", str(query), *options]) == 0
+
+
 def test_identify_without_any_source_says_so(query: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = str(query.with_name("c.parquet"))
     assert main(["identify", str(query), "--predicted", "none", "--no-denovo", "--out", out]) == 2

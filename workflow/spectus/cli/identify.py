@@ -93,7 +93,7 @@ def run(options: argparse.Namespace) -> list[Path]:
     sources = Sources(
         hits=tuple(options.hits),
         denovo=None if options.no_denovo else tuple(options.denovo),
-        libraries=(*options.library, *map(library_path, predicted)),
+        libraries=tuple(dict.fromkeys((*options.library, *map(library_path, predicted)))),  # each once
         exclude=tuple(options.exclude),
         model=options.model,
         decoding=settings_of(DenovoSettings, options),
