@@ -212,3 +212,15 @@ def test_a_last_scan_with_the_null_time(tmp_path: Path, caplog: pytest.LogCaptur
     run = read_run(write_andi(tmp_path / "run.cdf", scans, variables={"scan_acquisition_time": times}))
     assert_same_scans(run, run_of(scans[:-1]))
     assert "left out: 1 of 60 scans, without a usable time" in caplog.text
+
+
+def test_empty_scans_between_full_ones_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    scans = chromatogram()
+    holed = [(time, [] if number % 3 == 1 else peaks) for number, (time, peaks) in enumerate(scans)]
+    kept = [scan for scan in holed if scan[1]]
+    assert_same_scans(read_run(write_andi(tmp_path / "run.cdf", holed)), run_of(kept))
+    assert "left out: 20 of 60 scans, which are empty and lie between full ones" in caplog.text
+    caplog.clear()
+    quiet = [(time, [] if 20 <= number < 30 else peaks) for number, (time, peaks) in enumerate(scans)]
+    assert_same_scans(read_run(write_andi(tmp_path / "quiet.cdf", quiet)), run_of(quiet))
+    assert caplog.messages == []

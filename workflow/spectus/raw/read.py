@@ -31,7 +31,7 @@ from spectus.raw.other_formats import READABLE, UNKNOWN, foreign_file, foreign_m
 from spectus.raw.remarks import Remarks
 from spectus.raw.run import Run
 from spectus.raw.scan_kinds import main_scans
-from spectus.raw.scan_times import in_time_order, rate_note
+from spectus.raw.scan_times import in_time_order, rate_note, without_dropouts
 from spectus.raw.scans import Scans, blocks_of, joined
 from spectus.raw.sim import require_full_scans
 from spectus.raw.vendors import MASSHUNTER, UNPROVEN, VendorFormat, as_mzml, vendor_of_file, vendor_of_folder
@@ -116,7 +116,7 @@ def open_run(path: Path) -> Iterator[OpenRun]:
         remarks = Remarks()
         remarks.add(scans.facts.reader_note)
         remarks.add(scans.facts.time_note)
-        scans = in_time_order(main_scans(scans, path, remarks), path, remarks)
+        scans = without_dropouts(in_time_order(main_scans(scans, path, remarks), path, remarks), remarks)
         yield OpenRun(scans.n_scans, _blocks(scans, path, remarks), remarks)
 
 

@@ -29,6 +29,9 @@ _SLOWEST_S = 20.0
 """Time between scans, s, above which times are doubted. Chosen: a chromatographic peak lasts a few seconds, so that
 no method scans so slowly; full scans take 0.01-2 s."""
 
+_FULL_POINTS = 10
+"""Points from which a scan is full. Chosen: its neighbor cannot be empty by chance."""
+
 _USUAL_S = 0.3
 """Usual time between scans, s. Chosen: quadrupoles make 2 to 10 full scans a second."""
 
@@ -147,6 +150,29 @@ def in_time_order(scans: Scans, path: Path, remarks: Remarks) -> Scans:
         number = int(repeated.sum())
         remarks.leave_out_scans(number, f"left out: {number:,} of {scans.n_scans:,} scans, with the time of another")
     return scans.subset(order[~repeated])
+
+
+def without_dropouts(scans: Scans, remarks: Remarks) -> Scans:
+    """Leave out scans without any point between two scans with many: the detector or the export failed there.
+
+    As zeros they would cut every peak in two.
+
+    Parameters
+    ----------
+    scans
+        Scans by time.
+    remarks
+        Gets a line for what is left out.
+    """
+    full = scans.n_points >= _FULL_POINTS
+    lost = np.zeros(scans.n_scans, dtype=bool)
+    lost[1:-1] = (scans.n_points[1:-1] == 0) & full[:-2] & full[2:]
+    number = int(lost.sum())
+    if not number:
+        return scans
+    note = f"left out: {number:,} of {scans.n_scans:,} scans, which are empty and lie between full ones"
+    remarks.leave_out_scans(number, note)
+    return scans.subset(np.flatnonzero(~lost))
 
 
 def _require_several(n_scans: int, path: Path) -> None:
