@@ -1,7 +1,8 @@
 """The stage `spectus denovo`: spectra of a file to ranked structures."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,14 +71,21 @@ def elucidate_queries(
         tqdm(total=len(spectra), disable=None, unit="spectrum", desc="denovo") as bar,
         tables.writing(out, tables.DENOVO_CANDIDATES, extra) as writer,
     ):
+
+        def decode(
+            some: Sequence[dict[str, Any]], targets: Sequence[Target | InputError | None], beams: int
+        ) -> list[Answer]:
+            return translate_by_mass(translator, some, replace(settings, beams=beams), targets, bar)
+
         for start in range(0, len(spectra), AT_ONCE):
             rows = spectra.slice(start, AT_ONCE).to_pylist()
             targets = query_targets(rows, settings)
-            answers = translate_by_mass(translator, rows, settings, targets, bar)
+            wanted = [_wanted(row, target, editor) for row, target in zip(rows, targets, strict=True)]
+            answers = _answers(rows, targets, [_beams(settings, editor if edit else None) for edit in wanted], decode)
             n_trimmed += sum(answer.note is not None for answer in answers)
             edited = _edited(rows, answers, targets, translator, editor)
             records = [
-                _records(row["name"], answer, translator, of_query)
+                _records(row["name"], answer, translator, of_query, settings.beams)
                 for row, answer, of_query in zip(rows, answers, edited, strict=True)
             ]
             writer.append(tables.table(tables.DENOVO_CANDIDATES, [row for some in records for row in some]))
@@ -120,6 +128,32 @@ def _own_target(row: dict[str, Any]) -> Target | InputError | None:
         return error
 
 
+Decode = Callable[[Sequence[dict[str, Any]], Sequence[Target | InputError | None], int], list[Answer]]
+"""Decodes structures of rows with their targets and a number of beams."""
+
+
+def _wanted(row: dict[str, Any], target: Target | InputError | None, editor: "Editor | None") -> bool:
+    """Say whether structures are edited for a query."""
+    return editor is not None and not isinstance(target, InputError) and editor.wants(row)
+
+
+def _beams(settings: DenovoSettings, editor: "Editor | None") -> int:
+    """Return the beams for a query, more if its structures are edited."""
+    return settings.beams if editor is None else max(settings.beams, editor.settings.beams)
+
+
+def _answers(
+    rows: Sequence[dict[str, Any]], targets: Sequence[Target | InputError | None], beams: Sequence[int], decode: Decode
+) -> list[Answer]:
+    """Decode the structures of each query, those of a number of beams together."""
+    found = dict[int, Answer]()
+    for number in sorted(set(beams)):
+        places = [place for place, one in enumerate(beams) if one == number]
+        of_number = decode([rows[place] for place in places], [targets[place] for place in places], number)
+        found |= dict(zip(places, of_number, strict=True))
+    return [found[place] for place in range(len(rows))]
+
+
 def _edited(
     rows: Sequence[dict[str, Any]], answers: Sequence[Answer], targets: Sequence[Target | InputError | None],
     translator: Translator, editor: "Editor | None",
@@ -130,14 +164,14 @@ def _edited(
     found = []
     with tqdm(total=len(rows), disable=None, unit="spectrum", desc="editing", leave=False) as bar:
         for row, answer, target in zip(rows, answers, targets, strict=True):
-            wanted = not isinstance(target, InputError) and editor.wants(row)
+            wanted = _wanted(row, target, editor)
             found.append(editor.candidates(row, answer, target, translator) if wanted else [])  # type: ignore[arg-type]
             bar.update()
     return found
 
 
 def _records(
-    query: str, answer: Answer, translator: Translator, edited: Sequence[dict[str, Any]]
+    query: str, answer: Answer, translator: Translator, edited: Sequence[dict[str, Any]], beams: int
 ) -> list[dict[str, Any]]:
     shared = {
         "query": query, "n_invalid": answer.n_invalid, "model": translator.name,

@@ -90,7 +90,7 @@ def elucidate_with_editing(
 
 
 def load_scorers(reranker: str | None) -> Scorers:
-    """Load what scores edited structures: the reranker, and NEIMS, which is faster and chooses what is scored.
+    """Load what scores edited structures: the reranker, and something faster, which chooses what is scored.
 
     Parameters
     ----------
@@ -99,14 +99,14 @@ def load_scorers(reranker: str | None) -> Scorers:
     """
     from spectus.prediction.registry import load_prediction_model
 
-    screen = CosineScorer(load_prediction_model(NEIMS), SCREEN_WEIGHT)
+    faster = load_prediction_model(NEIMS)
     if reranker is None:
-        return Scorers(CosineScorer(load_prediction_model(RASSP)), screen)
-    from spectus.rerank.editing_scorer import KinScorer, RerankerScorer
+        return Scorers(CosineScorer(load_prediction_model(RASSP)), CosineScorer(faster, SCREEN_WEIGHT))
+    from spectus.rerank.editing_scorer import KinScorer, RerankerScorer, ScreenScorer
     from spectus.rerank.reranker import load_reranker
 
     loaded = load_reranker(reranker)
-    return Scorers(RerankerScorer(loaded), screen, KinScorer(loaded))
+    return Scorers(RerankerScorer(loaded), ScreenScorer(loaded, faster), KinScorer(loaded))
 
 
 def _seeds(queries: Path, hits: list[Path], sources: EditingSources, chunk: tuple[int, int]) -> dict[str, Seeds]:

@@ -5,11 +5,18 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from spectus.denovo.editing.scoring import CANNOT
+from spectus.denovo.editing.scoring import CANNOT, cosines
+from spectus.prediction.base import PredictionModel
 from spectus.prediction.substructures import count_substructures
-from spectus.rerank.dual_encoder import DualEncoder, embed_molecules, embed_spectra
+from spectus.rerank.dual_encoder import DualEncoder, embed_molecules, embed_spectra, pair_logits
+from spectus.rerank.evidence import isotope_penalty
 from spectus.rerank.pair_features import Evidence
 from spectus.rerank.reranker import Reranker, Structures, fitting_bins
+
+_LIKENESS_WEIGHT, _AGREEMENT_WEIGHT = 13.0, 0.6
+"""Logarithms of odds for a cosine of 1 with NEIMS's spectrum, and for a unit of the dual encoder's logit, of the score
+that chooses what is scored. Fitted by a conditional logit on the edited structures of 35 compounds of a valid split:
+in five folds, the right structure is among the best 50 of 190 in 86 %; with NEIMS alone, in 71 %."""
 
 
 class RerankerScorer:
@@ -59,7 +66,56 @@ class RerankerQuery:
         rows = np.array([self.rows[text] for text in smiles], np.int64)
         evidence = Evidence.of_list(len(rows))
         features = self.reranker.features(self.intensity, self.known, [rows], [evidence])[0]
-        return np.where(self.known.usable[rows], self.reranker.weights.scores(features), CANNOT)
+        formulae = [self.known.formula[row] for row in rows.tolist()]
+        scores = self.reranker.weights.scores(features) - isotope_penalty(self.intensity[0], formulae)
+        return np.where(self.known.usable[rows], scores, CANNOT)
+
+
+class ScreenScorer:
+    """A faster score that chooses which structures the reranker scores: the dual encoder and a faster prediction model.
+
+    Both read the same counts of substructures, which take most of the time.
+
+    Parameters
+    ----------
+    reranker
+        The reranker whose dual encoder it is.
+    faster
+        Predicts spectra from substructures.
+    """
+
+    def __init__(self, reranker: Reranker, faster: PredictionModel) -> None:
+        self.network, self.faster = reranker.dual_encoder, faster
+
+    def query(self, intensity: NDArray[np.float32]) -> "ScreenQuery":
+        """Begin a query with a spectrum (bins,)."""
+        return ScreenQuery(self, fitting_bins(intensity[None], self.network.config.bins))
+
+
+class ScreenQuery:
+    """A query of a `ScreenScorer`.
+
+    Parameters
+    ----------
+    scorer
+        The scorer.
+    intensity
+        The measured spectrum, (1, bins).
+    """
+
+    def __init__(self, scorer: ScreenScorer, intensity: NDArray[np.float32]) -> None:
+        self.scorer, self.intensity = scorer, intensity
+        self.embedded = embed_spectra(scorer.network, intensity)
+
+    def scores(self, smiles: Sequence[str]) -> NDArray[np.float64]:
+        """Score structures, (n,)."""
+        network, n = self.scorer.network, len(smiles)
+        counted = count_substructures(smiles, n)
+        molecules = embed_molecules(network, counted.matrix(network.vocabulary.numpy().astype(np.uint64)))
+        rows = np.zeros(n, np.int64), np.arange(n)
+        agreement = pair_logits(self.embedded, molecules, counted.mass, *rows)
+        likeness = cosines(self.intensity[0], self.scorer.faster.predict_counted(counted))
+        return np.where(counted.usable, _LIKENESS_WEIGHT * likeness + _AGREEMENT_WEIGHT * agreement, CANNOT)
 
 
 class KinScorer:

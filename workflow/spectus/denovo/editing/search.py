@@ -138,7 +138,7 @@ class EditSearch:
         self._add_seeds(hits, model)
         self._find_masses()
         for number in range(self.settings.rounds):
-            parents = self._best_parents(self.settings.parents if number else len(self.pool))
+            parents = self._best_parents(self.settings.parents if number else self.settings.first_parents)
             if not parents:
                 break
             if not self._edited(parents):
@@ -202,7 +202,7 @@ class EditSearch:
         ]
 
     def _best_parents(self, most: int) -> list[Found]:
-        """Return the structures that are edited next: the best that were not yet, of any mass; first all seeds."""
+        """Return the structures that are edited next: the best that were not yet, of any mass; first the seeds."""
         open_ones = [found for found in self.pool.values() if found.smiles not in self._done and found.score > CANNOT]
         best = sorted(open_ones, key=lambda found: (-self._as_parent(found), found.smiles))[:most]
         self._done.update(found.smiles for found in best)
