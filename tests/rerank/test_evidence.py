@@ -3,7 +3,14 @@ import pytest
 from rdkit import Chem
 
 from spectus.molecules.suitability import survey
-from spectus.rerank.evidence import exclusion, formula_evidence, formula_masses, isotope_contradiction
+from spectus.rerank.evidence import (
+    EXCLUDED,
+    exclusion,
+    formula_evidence,
+    formula_masses,
+    isotope_contradiction,
+    isotope_penalty,
+)
 
 
 def formula(smiles: str) -> tuple[int, ...]:
@@ -67,6 +74,20 @@ def test_evidence_of_formulae_comes_in_their_order() -> None:
     assert first.explained[0] == first.explained[2] == pytest.approx(1)
     assert first.explained[1] < 0.1
     assert first.at_mass.tolist() == [0.25, 0.0, 0.25]
+
+
+def test_a_strong_molecular_ion_tells_chlorine_and_sulfur_from_two_chlorines() -> None:
+    """342 : 344 is 1 : .39 for C17H15ClN4S, and would be 1 : .66 for C16H16Cl2O4."""
+    measured = np.zeros(640, np.float32)
+    measured[[342, 343, 344, 345]] = (1.0, 0.22, 0.39, 0.07)
+    one, two = (17, 15, 4, 0, 1, 0, 0, 1, 0, 0, 0, 0), (16, 16, 0, 4, 0, 0, 0, 2, 0, 0, 0, 0)
+    assert exclusion(measured, one) is None
+    assert "m/z 344 is 39% of m/z 342" in str(exclusion(measured, two))
+    nothing = (0,) * 12
+    assert isotope_penalty(measured, [two, one, nothing, two]).tolist() == [EXCLUDED, 0.0, 0.0, EXCLUDED]
+    measured[:] *= 0.1  # beside a base peak elsewhere, the ratio of a weak ion is not certain
+    measured[100] = 1.0
+    assert isotope_penalty(measured, [two]).tolist() == [0.0]
 
 
 def test_isotopes_of_fragments_contradict() -> None:

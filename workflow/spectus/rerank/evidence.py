@@ -4,6 +4,7 @@ Everything here works on nominal masses and needs no model. A formula is a row o
 `suitability.ELEMENTS`.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -32,6 +33,18 @@ _FLOOR = 0.003
 _STRONG = 0.05
 """Intensity of a molecular ion, of the base peak, from which on a missing isotope peak excludes a structure. Chosen: an
 isotope peak of a third of it is five times the floor."""
+
+_CERTAIN, _CERTAIN_DEFICIT = 0.2, 0.7
+"""Intensity of a molecular ion, of the base peak, from which on its isotope ratios are certain, and the share of an
+expected isotope peak below which a measured one excludes a structure then. Measured on 373 such spectra of compounds
+with Cl or Br: apart from records whose intensities are off by ten, 99 % have more. Of 6,848 candidates of evaluation
+queries that this excludes, none was right."""
+
+_HALF = 0.5
+"""Share of the required isotope peaks that must be missing where the molecular ion is weaker."""
+
+EXCLUDED = 5.0
+"""Taken off the score of a structure that its isotopes exclude, logarithm of odds. Chosen: odds of 1 to 150."""
 
 _MUCH_ABOVE = 0.10
 """Share of the ion current above the molecule that excludes a structure. Chosen: coeluting compounds and noise of a
@@ -171,7 +184,7 @@ def exclusion(measured: NDArray[np.float32], formula: Formula) -> str | None:
     if above > _MUCH_ABOVE:
         return f"{above:.0%} of the ion current is above the molecule (m/z {masses.mass})"
     offset = int(np.argmax(masses.pattern[1:])) + 1
-    if at_mass >= _STRONG and missing > 0.5 and masses.pattern[2] >= _HALOGEN_RATIO:
+    if _lacks_isotopes(measured, masses, at_mass, missing):
         expected = masses.pattern[offset]
         seen = _at(measured, masses.mass + offset) / max(at_mass, 1e-12)
         return (
@@ -179,6 +192,34 @@ def exclusion(measured: NDArray[np.float32], formula: Formula) -> str | None:
             f" requires {expected:.0%}"
         )
     return None
+
+
+def isotope_penalty(measured: NDArray[np.float32], formulae: Sequence[Formula]) -> NDArray[np.float64]:
+    """Return what is taken off the scores of structures, (n,), because the isotopes of the molecular ion exclude them.
+
+    Parameters
+    ----------
+    measured
+        (bins,) intensities by nominal mass, base peak 1.
+    formulae
+        (n,) atoms of each element; all zeros where a structure is not known.
+    """
+    penalty = dict[Formula, float]()
+    for formula in set(formulae):
+        masses = formula_masses(formula, len(measured))
+        known = any(formula) and masses.pattern[2] >= _HALOGEN_RATIO
+        _, _, at_mass, missing = _evidence(measured, formula) if known else (0.0, 0.0, 0.0, 0.0)
+        penalty[formula] = EXCLUDED if known and _lacks_isotopes(measured, masses, at_mass, missing) else 0.0
+    return np.array([penalty[formula] for formula in formulae])
+
+
+def _lacks_isotopes(measured: NDArray[np.float32], masses: FormulaMasses, at_mass: float, missing: float) -> bool:
+    """Say whether a molecular ion lacks the isotope peaks of chlorine or bromine."""
+    if masses.pattern[2] < _HALOGEN_RATIO or at_mass < _STRONG:
+        return False
+    offset = int(np.argmax(masses.pattern[1:])) + 1
+    seen, expected = _at(measured, masses.mass + offset), masses.pattern[offset] * at_mass
+    return missing > _HALF or (at_mass >= _CERTAIN and seen + _FLOOR < _CERTAIN_DEFICIT * expected)
 
 
 def _evidence(measured: NDArray[np.float32], formula: Formula) -> tuple[float, float, float, float]:

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from spectus.learning.measured_spectra import dense
 from spectus.library.similarity import Hits, rank_within
-from spectus.rerank.evidence import exclusion
+from spectus.rerank.evidence import exclusion, isotope_penalty
 from spectus.rerank.pair_features import PAIR_FEATURES, Evidence, SourcePriors, query_features
 from spectus.rerank.ranker import query_probabilities
 from spectus.rerank.reranker import Reranker
@@ -207,7 +207,7 @@ def _ranked(
     confidence of the component: what is no compound is none of them.
     """
     spectrum, measured = query
-    scores = reranker.weights.scores(features)
+    scores = reranker.weights.scores(features) - isotope_penalty(measured, formulae)
     compared = evidence.on_list if evidence.on_list.any() else np.ones(len(scores), bool)
     log_odds = np.atleast_1d(np.logaddexp.reduce(scores[compared]) if len(scores) else 0.0)
     none = float(reranker.weights.none_scores(query_features(measured, features[compared])[None], log_odds)[0])
