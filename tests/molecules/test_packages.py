@@ -36,6 +36,15 @@ def test_chemicals_is_read_where_it_is_installed(tmp_path: Path, monkeypatch: py
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("common", "name"),
+    [("alcohol", "alcohol"), ("ac1l3o0l", "ethanol"), ("brn 1134289", "ethanol"), ("einecs 257-716-3", "ethanol")],
+)
+def test_a_number_of_a_catalog_is_no_name(tmp_path: Path, common: str, name: str) -> None:
+    (tmp_path / "table.tsv").write_text(row(1, "64-17-5", "CCO", "ethanol", common))
+    assert [listed.name for listed in read_package("chemicals", tmp_path / "table.tsv")] == [name]
+
+
 def test_the_list_has_the_compounds_that_every_analyst_meets() -> None:
     """Version 0.4 had no n-alkane, no biphenyl and no cumene: they are in a table of their own."""
     listed = {compound.cas for compound in read_package("chemicals")}

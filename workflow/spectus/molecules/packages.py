@@ -9,6 +9,7 @@ packages that no longer build.
 
 import csv
 import gzip
+import re
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,6 +26,13 @@ _CHEMICALS = tuple(
 other table has them, although the n-alkanes, biphenyl and cumene are among them."""
 
 _CAS, _SMILES, _IUPAC, _COMMON = 1, 4, 7, 8
+_CATALOG = re.compile(
+    r"ac1[a-z0-9]{5}"
+    r"|(?:brn|einecs|nsc|zinc|mls|smr|stk|st|sbb|surecn|s?chembl|unii|akos|lmfa|ccris|hsdb|mfcd)[ -]?\d[\d-]*",
+    re.IGNORECASE,
+)
+"""Numbers of catalogs that stand in the place of a common name. Read in the tables: these are the frequent ones."""
+
 _MOLSETS = tuple(Path("dataset") / "data" / f"{part}.csv.gz" for part in ("train", "test", "test_scaffolds"))
 _INSTALL = {"chemicals": "pip install --no-deps chemicals==1.5.2", "molsets": "pip install --no-deps molsets==0.3.1"}
 
@@ -56,7 +64,13 @@ def _chemicals(table: Path | None) -> Iterator[Listed]:
             for row in csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
                 if len(row) <= _IUPAC:
                     raise InputError(path, f"has a row of {len(row)} columns", _remedy("chemicals"))
-                yield Listed(row[_SMILES], row[_COMMON] if len(row) > _COMMON else row[_IUPAC], row[_CAS])
+                yield Listed(row[_SMILES], _name(row), row[_CAS])
+
+
+def _name(row: list[str]) -> str:
+    """Return the common name, or the systematic one where that is missing or the number of a catalog."""
+    common = row[_COMMON] if len(row) > _COMMON else ""
+    return row[_IUPAC] if row[_IUPAC] and (not common or _CATALOG.fullmatch(common)) else common
 
 
 def _molsets(table: Path | None) -> Iterator[Listed]:
