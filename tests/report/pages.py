@@ -12,6 +12,12 @@ import numpy as np
 _VOID = {"meta", "input", "br", "img", "link", "hr"}
 
 
+def rows_of(columns: dict[str, Any], place: int) -> list[list[Any]]:
+    """The rows of one feature, as the page's script reads them from the columns of a part."""
+    first = sum(columns["counts"][:place])
+    return [[column[first + k] for column in columns["columns"]] for k in range(columns["counts"][place])]
+
+
 class Page(HTMLParser):
     """The page's text, its elements with their attributes, and the JSON document; complains of unclosed elements."""
 
@@ -60,7 +66,9 @@ class Page(HTMLParser):
         found = []
         for number in range(sum(name.startswith("part-") for name in self.parts)):
             part = self.part(f"part-{number}")
-            found += [detail | {"drawings": part["drawings"], "spectra": part["spectra"]} for detail in part["details"]]
+            for place, detail in enumerate(part["details"]):
+                rows = {name: rows_of(part[name], place) for name in ("candidates", "hits")}
+                found.append(detail | rows | {"drawings": part["drawings"], "spectra": part["spectra"]})
         return found
 
     def areas(self) -> np.ndarray:

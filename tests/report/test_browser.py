@@ -134,6 +134,7 @@ def test_a_link_sets_filters(act: Act) -> None:
     count, level, first = act(
         """
         const [count, level] = ["count", "level"].map(id => document.getElementById(id));
+        for (let k = 0; count.textContent === "searching" && k < 500; k++) await pause(20);
         return [count.textContent, level.value, text(rows()[0])[0]];
         """,
         "#level=tentative&q=aspirin",

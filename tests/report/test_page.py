@@ -126,10 +126,16 @@ def test_columns_without_a_value_are_not_shown(tmp_path: Path) -> None:
     assert {"libraryScore", "logProb", "level"} <= set(shown)
 
 
-def test_the_text_filter_searches_all_candidates(page: Page) -> None:
-    text, formulas = page.part("words")[0]
-    assert "toluene" in text and "c1ccc2ccccc2c1" in text and "ufwibtonfrdias" in text
-    assert {"c7h8", "c10h8"} <= set(formulas)
+def test_the_text_filter_finds_candidates_that_are_not_listed(
+    page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert page.part("words") == {}
+    monkeypatch.setattr(details_module, "CANDIDATES_PER_FEATURE", 1)
+    words = page_of(make_rows(tmp_path, 3), tmp_path).part("words")
+    text, formulas = words["0"]
+    assert "toluene" not in text and "c1ccc2ccccc2c1" in text and "ufwibtonfrdias" in text
+    assert "none of these" not in text
+    assert "c10h8" in formulas and set(words) == {"0", "1", "2"}
 
 
 def test_reasons_are_given(page: Page) -> None:
@@ -311,7 +317,7 @@ def test_quantities_are_shown_if_the_stage_has_run(page: Page, tmp_path: Path) -
 def test_a_large_campaign_has_fewer_drawings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(details_module, "STRUCTURES_BY_FEATURES", ((2, 6),))
     shown = page_of(make_rows(tmp_path, 3), tmp_path).details[1]["candidates"]
-    assert [candidate[C["drawing"]] for candidate in shown].count(-1) == len(shown) - 2
+    assert [candidate[C["drawing"]] for candidate in shown].count(-1) == len(shown) - details_module.FEWEST_STRUCTURES
 
 
 def test_details_are_split_into_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """What the page shows of a chosen feature, in parts that it unpacks one at a time."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,13 +18,11 @@ FEATURES_PER_PART = 100
 """Features of one part of the page. Chosen: a browser unpacks a part in some milliseconds."""
 STRUCTURES_BY_FEATURES = ((2_000, 6), (5_000, 4))
 """Largest number of features, and structures drawn for each of them, 0.4 kB each. Chosen: six fit beside the spectrum,
-and the page of 10,000 features stays below 40 MB."""
-FEWEST_STRUCTURES = 2
+and the page of 10,000 features stays below 40 MB (benchmarks/large_report.py)."""
+FEWEST_STRUCTURES = 1
 """The same above these numbers of features."""
 CANDIDATES_PER_FEATURE = 20
 """Candidates listed for a feature: as many as `spectus identify` keeps by default."""
-EXPLAINED_PER_FEATURE = 6
-"""Candidates of a feature with the peaks that they explain. Chosen: as many as structures."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +63,8 @@ class _Part:
     """A part of the page: the details of some features, with the drawings and spectra that they share."""
 
     details: list[dict[str, Any]] = field(default_factory=list)
+    candidates: list[list[list[Any]]] = field(default_factory=list)
+    hits: list[list[list[Any]]] = field(default_factory=list)
     drawings: list[str] = field(default_factory=list)
     spectra: list[list[list[float]]] = field(default_factory=list)
     places: dict[Any, int | None] = field(default_factory=dict)
@@ -100,7 +100,13 @@ def detail_parts(campaign: CampaignResults, read: FeatureData) -> Iterator[dict[
             detail = _detail(campaign, read, row, part, drawn)
             part.details.append(detail | {"elution": elution, "traces": traces})
             bar.update()
-        yield {"details": part.details, "drawings": part.drawings, "spectra": part.spectra}
+        yield {
+            "details": part.details,
+            "candidates": columns_of(part.candidates),
+            "hits": columns_of(part.hits),
+            "drawings": part.drawings,
+            "spectra": part.spectra,
+        }
     bar.close()
 
 
@@ -113,16 +119,15 @@ def _detail(
     best = row["best_run"], row["best_component"]
     kept = [candidate for candidate in listed if is_candidate(candidate)][:CANDIDATES_PER_FEATURE]
     kept += [candidate for candidate in listed if not is_candidate(candidate)]
+    part.hits.append([_hit(hit, campaign, part) for hit in hits])
+    part.candidates.append(
+        [
+            candidate_row(candidate, hits, part.drawing(candidate) if number < drawn else -1, number < drawn)
+            for number, candidate in enumerate(kept)
+        ]
+    )
     detail: dict[str, Any] = {
         "spectrum": figures.rounded_spectrum(row["mz"], row["intensity"]),
-        "hits": [_hit(hit, campaign, part) for hit in hits],
-        "candidates": [
-            candidate_row(
-                candidate, hits, part.drawing(candidate) if number < drawn else -1,
-                number < EXPLAINED_PER_FEATURE,
-            )
-            for number, candidate in enumerate(kept)
-        ],
         "more": len(listed) - len(kept),
         "reasons": read.reasons(feature),
     }  # fmt: skip
@@ -142,21 +147,47 @@ def _hit(hit: Mapping[str, Any], campaign: CampaignResults, part: _Part) -> list
     return hit_row(hit, part.spectrum(key, record), None)
 
 
-def search_words(campaign: CampaignResults) -> list[list[Any]]:
-    """Return for each feature what the text filter searches: text about all candidates, and their formulas.
+def columns_of(rows: Sequence[Sequence[Sequence[Any]]]) -> dict[str, Any]:
+    """Return the rows of several features by column, which packs to three quarters of the size.
 
-    Both are in lower case; the formulas are a list of their own, because only whole formulas match.
+    Parameters
+    ----------
+    rows : sequence of sequence of sequence
+        The rows of each feature, all of one length.
+
+    Returns
+    -------
+    dict
+        `counts`: the number of rows of each feature; `columns`: the values of all rows, field by field.
+    """
+    every = [row for several in rows for row in several]
+    return {
+        "counts": [len(several) for several in rows],
+        "columns": [list(column) for column in zip(*every, strict=True)],
+    }
+
+
+def search_words(campaign: CampaignResults) -> dict[int, list[Any]]:
+    """Return what the text filter searches besides the listed candidates: text about the others, and their formulas.
+
+    The keys are places of features. Both are in lower case; the formulas are a list of their own, because only whole
+    formulas match.
     """
     texts: defaultdict[str, list[str]] = defaultdict(list)
     formulas: defaultdict[str, list[str]] = defaultdict(list)
+    seen: Counter[str] = Counter()
     for row in campaign.table("candidates").to_pylist():
+        seen[row["query"]] += is_candidate(row)
+        if not is_candidate(row) or seen[row["query"]] <= CANDIDATES_PER_FEATURE:
+            continue
         known = (row.get("name"), row.get("cas"), row["smiles"], row["inchikey"])
         texts[row["query"]] += [text.lower() for text in known if text]
         formulas[row["query"]] += [row["formula"].lower()] if row["formula"] else []
-    return [
-        ["\n".join(dict.fromkeys(texts[feature])), list(dict.fromkeys(formulas[feature]))]
-        for feature in campaign.table("features")["feature"].to_pylist()
-    ]
+    return {
+        place: ["\n".join(dict.fromkeys(texts[feature])), list(dict.fromkeys(formulas[feature]))]
+        for place, feature in enumerate(campaign.table("features")["feature"].to_pylist())
+        if feature in texts
+    }
 
 
 def rows_by_query(table: pa.Table) -> defaultdict[str, list[dict[str, Any]]]:

@@ -53,11 +53,19 @@ const filters = {
     address.write(parameters);
   },
 
-  /** Unpack the words about all candidates. */
-  load() {
-    return packed.value("words").then(found => {
-      this.words = found.map(([text, formulas], i) => ({text: `${features.id[i].toLowerCase()}\n${text}`, formulas: new Set(formulas)}));
-    });
+  /** Collect the words about all candidates from the parts of the page. */
+  async load() {
+    const more = await packed.value("words"), found = [];
+    for (let number = 0; found.length < nFeatures; number++) {
+      const {details, candidates} = await packed.once(`part-${number}`);
+      details.forEach((_, place) => {
+        const i = found.length, [text, formulas] = more[i] || ["", []];
+        const rows = rowsOf(candidates, place).filter(row => row[C.source] !== data.noneOfThese);
+        const words = rows.flatMap(row => [row[C.name], row[C.cas], row[C.smiles], row[C.inchikey]].filter(Boolean));
+        found.push({text: `${features.id[i]}\n${words.join("\n")}\n`.toLowerCase() + text, formulas: new Set([...rows.map(row => (row[C.formula] || "").toLowerCase()), ...formulas])});
+      });
+    }
+    this.words = found;
   },
 
   suspected(i, wanted) {

@@ -8,6 +8,11 @@ const parsed = new Promise(done => {
 const packed = {
   found: new Map(),
 
+  /** The value of a part, unpacked for this once. */
+  async once(id) {
+    return JSON.parse(new TextDecoder().decode(await this.bytes(id)));
+  },
+
   async bytes(id) {
     await parsed;
     const text = atob(document.getElementById(`packed-${id}`).textContent);
@@ -19,15 +24,21 @@ const packed = {
 
   /** The value of a part; unpacked once. */
   value(id) {
-    if (!this.found.has(id)) this.found.set(id, this.bytes(id).then(bytes => JSON.parse(new TextDecoder().decode(bytes))));
+    if (!this.found.has(id)) this.found.set(id, this.once(id));
     return this.found.get(id);
   },
 };
 
 /** The details of a feature with the drawings and library spectra of its part. */
 async function detailOf(i) {
-  const part = await packed.value(`part-${Math.floor(i / data.partSize)}`);
-  return {...part.details[i % data.partSize], drawings: part.drawings, spectra: part.spectra};
+  const part = await packed.value(`part-${Math.floor(i / data.partSize)}`), place = i % data.partSize;
+  return {...part.details[place], candidates: rowsOf(part.candidates, place), hits: rowsOf(part.hits, place), drawings: part.drawings, spectra: part.spectra};
+}
+
+/** The rows of a feature, which its part has by column. */
+function rowsOf({counts, columns}, place) {
+  const first = counts.slice(0, place).reduce((sum, count) => sum + count, 0);
+  return Array.from({length: counts[place]}, (_, number) => columns.map(column => column[first + number]));
 }
 
 // Areas by feature and run: 16-bit numbers on a logarithmic scale, see packing.py.

@@ -27,7 +27,7 @@ function plotSoon() {
 function plot(found) {
   const svg = at("plot");
   if (!found.mz.length) {
-    svg.innerHTML = `<path class="axis" d="M0 210H480"/>`;
+    svg.replaceChildren();
     return;
   }
   const low = Math.min(...found.mz) - 5, high = Math.max(...found.mz) + 5, base = Math.max(...found.intensity);
@@ -120,7 +120,7 @@ function runTable(run, chosen) {
   };
   const heads = ["Retention time, min", "First candidate", "Probability", "Level", "Area", "S/N", "Confidence"];
   const rows = run.components.map((each) => element("tr", {}, ...[
-    (each.rt_s / 60).toFixed(2), name(each), number(each.probability, 3), each.level || "", each.area === null ? "" : each.area.toExponential(2), number(each.snr, 0), number(each.confidence, 2),
+    (each.rt_s / 60).toFixed(2), name(each), number(each.probability, 3), each.level || "", each.area === null ? "" : each.area.toLocaleString("en", { maximumSignificantDigits: 3 }), number(each.snr, 0), number(each.confidence, 2),
   ].map((cell) => element("td", {}, cell))));
   return [...(run.note ? [element("p", { class: "note" }, run.note)] : []), element("div", { class: "scroll tall", tabindex: 0, role: "region", "aria-label": "Components of the run" },
     element("table", {}, element("thead", {}, element("tr", {}, ...heads.map((head) => element("th", { scope: "col" }, head)))), element("tbody", {}, ...rows)))];
