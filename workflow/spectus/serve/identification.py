@@ -19,8 +19,9 @@ from spectus.identify.sources import Sources, collect_sources
 from spectus.serve.jobs import Job, JobStore
 
 _LOG = logging.getLogger(__name__)
-_MOST_JOBS = 50
-"""Spectra identified together. Chosen: reading a library is paid once for them, and none waits long for the others."""
+_MOST_JOBS = 10
+"""Spectra identified together. Chosen: models and libraries load once for them, in some 3 s, and the first answers of a
+raw run come after ten spectra."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,9 @@ def identify_spectra(
             row | {"name": name, "entry": number} for number, (name, row) in enumerate(zip(names, rows, strict=True))
         ]
         tables.write(tables.table(tables.SPECTRA, named), queries, tables.SPECTRA)
-        given = Sources(libraries=sources.libraries, denovo=() if denovo else None, model=sources.model)
+        given = Sources(
+            libraries=sources.libraries, denovo=() if denovo else None, model=sources.model, reranker=sources.reranker
+        )  # fmt: skip
         notes: dict[str, str] = {}
         with collect_sources(queries, given, out.parent) as (hits, proposed):
             for path in proposed:
