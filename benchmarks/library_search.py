@@ -4,7 +4,9 @@ Of every compound with several spectra one, drawn by the seed, is the query; the
 right if the first block of its InChIKey is. The peers are the greedy cosine that matchms and others compute for one
 pair after the other, with the same weights; with --peers, matchms itself and the entropy similarity of ms_entropy's
 Flash entropy search (Li and Fiehn 2023, Nat. Methods 20, 1475), run by a Python that has them. Times are CPU time, so
-that they mean something on a busy machine too.
+that they mean something on a busy machine too. The peers get an environment of their own:
+
+    python3.11 -m venv peers && peers/bin/pip install matchms==0.30.2 ms_entropy==1.5.3      # --peers peers/bin/python
 
 With --size, a library of N spectra is written and searched by `spectus search` as a user would, in a process of its
 own whose memory is told. Its spectra are those of the library and copies of them with other intensities and some
