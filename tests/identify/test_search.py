@@ -275,3 +275,28 @@ def test_predicted_spectra_of_another_model_than_the_rerankers_are_told(
     search_libraries(tmp_path / "q.msp", libraries, tmp_path / "hits.parquet", reranker="mine")
     assert "other.parquet: its spectra were predicted by model of other" in caplog.text
     assert "same.parquet: its" not in caplog.text
+
+
+def test_a_reranker_without_predicted_spectra_has_no_effect_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.msp").write_text(msp(("toluene", TOLUENE, None)))
+    command = [
+        "search",
+        str(tmp_path / "a.msp"),
+        "--library",
+        str(tmp_path / "a.msp"),
+        "--out",
+        str(tmp_path / "h.parquet"),
+    ]
+    assert main([*command, "--reranker", "open"]) == 0
+    assert "--reranker has no effect: no library is of predicted spectra" in capsys.readouterr().err
+    assert main([*command, "--reranker", "none"]) == 0
+    assert not capsys.readouterr().err.count("no effect")
+
+
+def test_restrictions_of_de_novo_candidates_need_some(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["identify", "q.msp", "--no-denovo", "--out", str(tmp_path / "c.parquet")]
+    for option, value in (("--formula", "C7H8"), ("--mass", "92")):
+        assert main([*command, option, value]) == 2
+        assert f"{option}: restricts only de novo candidates that are made now" in capsys.readouterr().err
