@@ -22,8 +22,8 @@ from spectus.samples import Sample, read_samples
 from spectus.simulation.recovery import Recovery, recovered
 
 _HITS_BY_FEATURES = ((2_000, 10), (5_000, 5))
-"""Largest number of features, and library hits of each that the page shows with their spectra, 0.2 kB each. Chosen: the
-page of 10,000 features stays below 40 MB."""
+"""Largest number of features, and library hits of each that the page shows with their spectra, 0.2 kB each. Chosen: a
+page of 10,000 features is to have less than 40 MB (benchmarks/large_report.py)."""
 _FEWEST_HITS = 3
 """The same above these numbers of features."""
 

@@ -18,7 +18,7 @@ FEATURES_PER_PART = 100
 """Features of one part of the page. Chosen: a browser unpacks a part in some milliseconds."""
 STRUCTURES_BY_FEATURES = ((2_000, 6), (5_000, 4))
 """Largest number of features, and structures drawn for each of them, 0.4 kB each. Chosen: six fit beside the spectrum,
-and the page of 10,000 features stays below 40 MB (benchmarks/large_report.py)."""
+and benchmarks/large_report.py measures the page of 10,000 features, which is to have less than 40 MB."""
 FEWEST_STRUCTURES = 1
 """The same above these numbers of features."""
 CANDIDATES_PER_FEATURE = 20
