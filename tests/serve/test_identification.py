@@ -92,7 +92,12 @@ def test_jobs_are_answered_after_a_restart(
 
 @pytest.mark.parametrize(
     ("body", "said"),
-    [({"text": "hello"}, "the spectrum: "), ({"text": ""}, "text: "), ({}, "text: Field required")],
+    [
+        ({"text": "hello"}, "the spectrum: "),
+        ({"text": ""}, "text: "),
+        ({"text": "50 1", "denovo": 0}, "denovo: "),
+        ({}, "text: Field required"),
+    ],
 )
 def test_what_is_no_spectrum_is_refused(start: Start, body: Any, said: str) -> None:
     answer = start().post("/identifications", json=body)

@@ -18,7 +18,7 @@ _EXAMPLE = "NAME: unknown 1\nNum Peaks: 5\n50 159; 51 188; 52 195; 77 155; 78 10
 class IdentificationRequest(BaseModel):
     """One or more EI spectra to identify."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"text": _EXAMPLE, "denovo": True}]})
+    model_config = ConfigDict(strict=True, json_schema_extra={"examples": [{"text": _EXAMPLE, "denovo": True}]})
 
     text: str = Field(
         min_length=1,
