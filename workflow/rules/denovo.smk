@@ -3,6 +3,8 @@ rule denovo_chunk:
         features=rules.align.output.features,
         model=own(MODEL_FILES),
         hits=rules.search.output if config["denovo"]["editing"] else [],
+        predicted=predicted_libraries() if config["denovo"]["editing"] else [],
+        exclude=[local(path) for path in EXCLUDED_FROM_SEARCH] if config["denovo"]["editing"] else [],
         reranker=own(RERANKER_FILES) if config["denovo"]["editing"] else [],
     output:
         ensure("<results>/denovo/{scatteritem}.parquet", non_empty=True),
@@ -36,7 +38,15 @@ rule denovo_chunk:
             if config["denovo"]["editing"]
             else ["--no-editing"]
         ),
-        options=lambda wildcards, input: plan.options(hits=input.hits),
+        options=lambda wildcards, input: plan.options(hits=input.hits, exclude=input.exclude),
+        # The libraries of predicted spectra are searched for relatives of the compound.
+        library=(
+            "--library"
+            if config["denovo"]["editing"] and (NAMED_LIBRARY or config["predict"]["molecules"])
+            else ""
+        ),
+        shipped=shipped_files(NAMED_LIBRARY if config["denovo"]["editing"] else []),
+        shipped_content=shipped_content(NAMED_LIBRARY if config["denovo"]["editing"] else []),
         reranker=model_path(RERANKER or "none"),
         editing_content=shipped_content(
             [*EDITING_FILES, *RERANKER_FILES] if config["denovo"]["editing"] else []
@@ -51,6 +61,7 @@ rule denovo_chunk:
         {params.gpu} python3 -m spectus denovo {input.features:q} --chunk {wildcards.scatteritem} \
             --model {params.model:q} --beams {params.beams} --precision {params.precision} \
             --batch-size {params.batch_size} --device {params.device} --out {output:q} \
+            {params.library} {input.predicted:q} {params.shipped:q} \
             {params.editing:q} {params.options:q} --reranker {params.reranker:q} \
             >{log:q} 2>&1
         """
