@@ -21,9 +21,7 @@ def main() -> None:
     first = models[0]
     for folder, model in zip(options.models, models, strict=True):
         if model.limits != first.limits or model.bins != first.bins:
-            raise SystemExit(
-                f"{folder}: has other limits or sizes than {options.models[0]}; train it with the same"
-            )
+            raise SystemExit(f"{folder}: has other limits or sizes than {options.models[0]}; train it with the same")
     networks = tuple(network for model in models for network in model.networks)
     RasspModel("", "", first.limits, networks).save(options.out)
 

@@ -1,7 +1,7 @@
 """A real browser for tests: Chromium over its debugging pipe, without another package.
 
-Screenshots go to build/screenshots, which CI keeps. axe-core (MPL-2.0) checks the accessibility. The file comes from the
-environment variable AXE or from build/axe.min.js, where `scripts/axe.sh` puts it.
+Screenshots go to build/screenshots, which CI keeps. axe-core (MPL-2.0) checks the accessibility. The file comes from
+the environment variable AXE or from build/axe.min.js, where `scripts/axe.sh` puts it.
 """
 
 import base64

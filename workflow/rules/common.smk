@@ -41,6 +41,7 @@ try:
     PREDICTION_MODEL = plan.shipped(config["predict"]["model"], PACKAGE.parent)
     PREDICTION_FILES = plan.prediction_model_files(PREDICTION_MODEL)
     NAMED_LIBRARY = plan.named_library(config, PACKAGE.parent)
+    RELATIVES = NAMED_LIBRARY if config["denovo"]["editing"] else []
     RERANKER = plan.shipped(config["identify"]["reranker"], PACKAGE.parent)
     RERANKER_FILES = plan.reranker_files(RERANKER)
     EDITING_FILES = plan.editing_files(config["denovo"]["editing"])
@@ -101,6 +102,11 @@ def own(paths):
 def shipped_files(paths):
     """The files that ship with the workflow, as a param that reruns nothing: their place is no setting."""
     return lambda wildcards, output: plan.shipped_files(paths, PACKAGE.parent)
+
+
+def shipped_option(name, paths):
+    """The option of the files that ship with the workflow, as a param that reruns nothing."""
+    return lambda wildcards, output: plan.options(**{name: plan.shipped_files(paths, PACKAGE.parent)})
 
 
 def shipped_content(paths):

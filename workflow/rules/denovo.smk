@@ -38,15 +38,12 @@ rule denovo_chunk:
             if config["denovo"]["editing"]
             else ["--no-editing"]
         ),
-        options=lambda wildcards, input: plan.options(hits=input.hits, exclude=input.exclude),
         # The libraries of predicted spectra are searched for relatives of the compound.
-        library=(
-            "--library"
-            if config["denovo"]["editing"] and (NAMED_LIBRARY or config["predict"]["molecules"])
-            else ""
+        options=lambda wildcards, input: plan.options(
+            hits=input.hits, exclude=input.exclude, library=input.predicted
         ),
-        shipped=shipped_files(NAMED_LIBRARY if config["denovo"]["editing"] else []),
-        shipped_content=shipped_content(NAMED_LIBRARY if config["denovo"]["editing"] else []),
+        shipped_library=shipped_option("library", RELATIVES),
+        shipped_content=shipped_content(RELATIVES),
         reranker=model_path(RERANKER or "none"),
         editing_content=shipped_content(
             [*EDITING_FILES, *RERANKER_FILES] if config["denovo"]["editing"] else []
@@ -61,7 +58,6 @@ rule denovo_chunk:
         {params.gpu} python3 -m spectus denovo {input.features:q} --chunk {wildcards.scatteritem} \
             --model {params.model:q} --beams {params.beams} --precision {params.precision} \
             --batch-size {params.batch_size} --device {params.device} --out {output:q} \
-            {params.library} {input.predicted:q} {params.shipped:q} \
-            {params.editing:q} {params.options:q} --reranker {params.reranker:q} \
+            {params.editing:q} {params.options:q} {params.shipped_library:q} --reranker {params.reranker:q} \
             >{log:q} 2>&1
         """

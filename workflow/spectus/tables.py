@@ -280,7 +280,9 @@ AMOUNTS = pa.schema(
         _field("snr", pa.float64(), "height of the quantifier ion over its noise"),
         _field("standard_area", pa.float64(), "area of the internal standard's ion, counts x s"),
         _field(
-            "response", pa.float64(), "area over the standard's area, if any, and drift_factor; less the blanks if so set"
+            "response",
+            pa.float64(),
+            "area over the standard's area, if any, and drift_factor; less the blanks if so set",
         ),
         _field("drift_factor", pa.float64(), "drift of the response by pooled QC samples; null if not to be corrected"),
         _field("qualifier_error", pa.float64(), "largest relative deviation of a qualifier ratio; null without any"),
