@@ -6,6 +6,7 @@ from spectus.rerank.pair_features import (
     QUERY_FEATURES,
     Evidence,
     QueryCandidates,
+    SourcePriors,
     pair_features,
     query_features,
 )
@@ -75,3 +76,14 @@ def test_features_of_a_query_without_candidates(measured: np.ndarray) -> None:
     found = query_features(measured, np.zeros((0, len(PAIR_FEATURES))))
     assert found.shape == (len(QUERY_FEATURES),)
     assert np.isfinite(found).all()
+
+
+def test_a_listed_candidate_is_not_behind_an_unlisted_one_that_is_as_plausible() -> None:
+    yes, no = np.ones(3, bool), np.zeros(3, bool)
+    log_prob = np.array([-4.0, -40.0, np.nan])
+    shared = {"library": np.full(3, np.nan), "edited": no, "log_prob": log_prob, "retention": np.zeros(3)}
+    priors = SourcePriors()
+    listed = priors.of(Evidence(listed=yes, denovo=no, **shared))
+    unlisted = priors.of(Evidence(listed=no, denovo=yes, **shared))
+    assert listed[0] == unlisted[0] > 0
+    assert listed[1] == listed[2] == 0 > unlisted[1]  # an implausible string does not speak against a listed compound
