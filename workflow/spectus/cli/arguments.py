@@ -93,11 +93,9 @@ def add_names(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", nargs="+", metavar="NAME", help="names of the runs, in order; else the file names")
 
 
-def add_exclude(parser: argparse._ActionsContainer) -> None:
+def add_exclude(parser: argparse._ActionsContainer, text: str = EXCLUDE_HELP) -> None:
     """Add the option that names compounds to leave out; it may be given several times."""
-    parser.add_argument(
-        "--exclude", action="extend", nargs="+", default=[], type=Path, metavar="FILE", help=EXCLUDE_HELP
-    )
+    parser.add_argument("--exclude", action="extend", nargs="+", default=[], type=Path, metavar="FILE", help=text)
 
 
 def add_chunk(parser: argparse.ArgumentParser, rows: str) -> None:

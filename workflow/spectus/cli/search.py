@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from spectus.cli.arguments import (
+    EXCLUDE_HELP,
     QUERIES_HELP,
     SEARCHED_HELP,
     add_exclude,
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--any-ionization", action="store_true", help="search spectra that are not from electron ionization, too"
     )
-    add_exclude(parser)
+    add_exclude(parser, f"in measured libraries, {EXCLUDE_HELP}; predicted spectra may still find them")
 
 
 def run(options: argparse.Namespace) -> list[Path]:

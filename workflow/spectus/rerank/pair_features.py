@@ -174,10 +174,13 @@ class SourcePriors:
     """Logarithms of prior odds, which are added to the scores of the ranker.
 
     The ranker was fitted on candidates of molecule lists and measured libraries; their prior is 0. The others were
-    chosen by the likelihood of 35 spectra, 15 of them not from MassBank, whose compound was on no list. A listed candidate
-    that the de novo model or structure editing names as well gets what its log-probability adds, so that it is never
-    behind an unlisted isomer of equal fit for being listed. With 36 other spectra of the split valid, through
-    `spectus identify` with and without `--exclude` (12 are listed), this raised the mean logarithm of the probability of the right answer from -2.44 to -2.05, in the stated shares.
+    chosen by the likelihood of 35 spectra, 15 of them not from MassBank, whose compound was on no list.
+
+    A listed candidate that the de novo model or structure editing names as well gets what its log-probability adds, so
+    that an unlisted isomer of equal fit never comes before it. With 36 other spectra of the split valid (12 of listed
+    compounds), through `spectus identify` with and without the compounds, this raised the mean logarithm of the
+    probability of the right answer from -2.44 to -2.05 in the stated shares. Of the listed ones, 5 instead of 2 came
+    first, of all without their compound on a list 9 instead of 14.
 
     Attributes
     ----------
