@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import json
 from collections.abc import Callable
@@ -24,6 +25,8 @@ from spectus.files import resource
 from spectus.learning.inputs import TrainingInputs
 from spectus.structures import inchikey14
 from spectus.tables import SPECTRA
+
+from ...workflow.campaigns import ROOT
 
 SHIPPED_NEIMS = resource("models/neims-open")
 SETTINGS = """
@@ -310,3 +313,10 @@ def test_mistyped_settings_are_named(tmp_path: Path, text: str, problem: str) ->
 def test_the_shipped_settings_are_read() -> None:
     folder = Path(__file__).parents[3] / "config" / "training"
     assert [TrainingSettings.read(path).seed for path in sorted(folder.glob("spectus-*.yaml"))]
+
+
+@pytest.mark.parametrize("name", ["", "-continued", "-third", "-fourth"])
+def test_the_settings_of_the_shipped_model_have_its_sizes(name: str) -> None:
+    settings = TrainingSettings.read(ROOT / "config" / "training" / f"spectus-open{name}.yaml")
+    shipped = SpectusNetwork.from_pretrained(resource("models/spectus-open")).config
+    assert dataclasses.replace(settings.model, dropout=shipped.dropout) == shipped
