@@ -40,8 +40,8 @@ try:
     MOLECULES = plan.molecule_files(config["predict"]["molecules"], PACKAGE.parent)
     PREDICTION_MODEL = plan.shipped(config["predict"]["model"], PACKAGE.parent)
     PREDICTION_FILES = plan.prediction_model_files(PREDICTION_MODEL)
-    NAMED_LIBRARY = plan.named_library(config, PACKAGE.parent)
-    RELATIVES = NAMED_LIBRARY if config["denovo"]["editing"] else []
+    SHIPPED_PREDICTIONS = plan.shipped_predictions(config, PACKAGE.parent)
+    RELATIVES = SHIPPED_PREDICTIONS if config["denovo"]["editing"] else []
     RERANKER = plan.shipped(config["identify"]["reranker"], PACKAGE.parent)
     RERANKER_FILES = plan.reranker_files(RERANKER)
     EDITING_FILES = plan.editing_files(config["denovo"]["editing"])
@@ -201,8 +201,8 @@ def library_tables():
 
 
 def predicted_libraries():
-    """The libraries of predicted spectra, without the one that ships if it is not in the working directory."""
-    if NAMED_LIBRARY:
-        return own(NAMED_LIBRARY)
+    """The libraries of predicted spectra, without those that ship if they are not in the working directory."""
+    if SHIPPED_PREDICTIONS:
+        return own(SHIPPED_PREDICTIONS)
     predicted = "<results>/predicted/predicted-{scatteritem}.parquet"
     return gather.predict(predicted) if config["predict"]["molecules"] else []

@@ -33,8 +33,8 @@ rule report:
         settings=lambda wildcards: configuration.as_yaml(SETTINGS),
         folder=subpath(output.page, parent=True),
         title=lambda wildcards: config["report"]["title"],
-        shipped=shipped_files(NAMED_LIBRARY),
-        shipped_content=shipped_content(NAMED_LIBRARY),
+        shipped=shipped_files(SHIPPED_PREDICTIONS),
+        shipped_content=shipped_content(SHIPPED_PREDICTIONS),
         named=lambda wildcards, input: plan.options(ground_truth=input.ground_truth, curation=input.curation),
     message:
         "report: the data set and the page"

@@ -48,8 +48,8 @@ rule search:
         top_predicted=lookup("search/top_predicted", within=config),
         min_score=lookup("search/min_score", within=config),
         ri_tolerance=lookup("search/ri_tolerance", within=config),
-        shipped=shipped_files(NAMED_LIBRARY),
-        shipped_content=shipped_content(NAMED_LIBRARY),
+        shipped=shipped_files(SHIPPED_PREDICTIONS),
+        shipped_content=shipped_content(SHIPPED_PREDICTIONS),
         options=lambda wildcards, input: plan.options(exclude=input.exclude),
     message:
         "search: features against the libraries"

@@ -188,7 +188,7 @@ def denovo(
 
 
 def identify(
-    queries: Spectra, libraries: Sequence[str | Path] = ("named",), *, model: str | Path | None = "spectus-open",
+    queries: Spectra, libraries: Sequence[str | Path] = ("named", "derivatized"), *, model: str | Path | None = "spectus-open",
     reranker: str | Path | None = "open", exclude: Sequence[str | Path] = (), **settings: Any,
 ) -> pd.DataFrame:  # fmt: skip
     """Collect the candidates of all sources for spectra and rank them.
@@ -198,7 +198,7 @@ def identify(
     queries
         The spectra.
     libraries
-        Library files, measured or predicted; `named` for the predicted library that ships.
+        Library files, measured or predicted; `named` and `derivatized` for the predicted ones that ship.
     model
         De novo model; None takes no de novo candidates.
     reranker

@@ -220,18 +220,17 @@ def molecule_files(path: str | None, root: Path) -> list[str]:
     return [found] if found else []
 
 
-NAMED_LIBRARY = "resources/libraries/named.parquet"
-"""The library of predicted spectra that ships."""
+NAMED_LIBRARY, DERIVATIZED_LIBRARY = "resources/libraries/named.parquet", "resources/libraries/derivatized.parquet"
+"""The libraries of predicted spectra that ship: of compounds, and of their derivatives."""
 
-_NAMED_LIST = {
-    "sources": ["chemicals"], "derivatives": [], "partial": False, "max_mass": 500, "exclude": [], "sample": 0,
-}  # fmt: skip
+_NAMED_LIST = {"sources": ["chemicals"], "partial": False, "max_mass": 500, "exclude": [], "sample": 0}
+_SHIPPED_DERIVATIVES = ["meox", "tms"]
 _NAMED_MODEL = "rassp"
-"""What that library was made with."""
+"""What these libraries were made with."""
 
 
-def named_library(settings: Mapping[str, Any], root: Path) -> list[str]:
-    """Give the library of predicted spectra that ships, where predicting would make the same.
+def shipped_predictions(settings: Mapping[str, Any], root: Path) -> list[str]:
+    """Give the libraries of predicted spectra that ship, where predicting would make the same.
 
     Parameters
     ----------
@@ -243,16 +242,19 @@ def named_library(settings: Mapping[str, Any], root: Path) -> list[str]:
     Returns
     -------
     list of str
-        One file; none where the settings ask for another list or model, or for none.
+        One file, or two with derivatives; none where the settings ask for another list or model, or for none.
     """
-    listed = {key: settings["molecules"][key] for key in _NAMED_LIST}
-    found = shipped(NAMED_LIBRARY, root)
-    as_shipped = (
-        settings["predict"]["molecules"] == BUILT
-        and settings["predict"]["model"] == _NAMED_MODEL
-        and listed == _NAMED_LIST
-    )
-    return [found] if as_shipped and found and Path(found).is_file() else []
+    molecules = settings["molecules"]
+    if (
+        settings["predict"]["molecules"] != BUILT
+        or settings["predict"]["model"] != _NAMED_MODEL
+        or any(molecules[key] != value for key, value in _NAMED_LIST.items())
+        or molecules["derivatives"] not in ([], _SHIPPED_DERIVATIVES)
+    ):
+        return []
+    wanted = [NAMED_LIBRARY, *([DERIVATIZED_LIBRARY] if molecules["derivatives"] else [])]
+    found = [path for path in (shipped(name, root) for name in wanted) if path and Path(path).is_file()]
+    return found if len(found) == len(wanted) else []
 
 
 def named_file(key: str, path: str | None) -> list[str]:

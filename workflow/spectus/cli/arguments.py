@@ -10,7 +10,10 @@ from typing import Any, TypeVar
 RUNS_HELP = "raw run (.cdf, .mzML, .mzML.gz, .mzXML, .jdx, Agilent .D), or a table written by `spectus convert`"
 QUERIES_HELP = "spectra: a table of features, components or spectra (.parquet), .msp, .mgf or .jdx"
 LIBRARY_HELP = ".msp, .msl, .mgf, .jdx, .sdf, .cdf (ANDI), MassBank records (.txt, a folder, .zip) or .parquet"
-SEARCHED_HELP = f"{LIBRARY_HELP}; `named`: the predicted spectra of 53,800 compounds that ship"
+SEARCHED_HELP = (
+    f"{LIBRARY_HELP}; `named`: the predicted spectra of 53,800 compounds that ship; `derivatized`: those of 21,000 TMS"
+    " derivatives and methoximes of them"
+)
 EXCLUDE_HELP = (
     "leave out these compounds: a molecule list, InChIKeys, a library, or SHA-1 sums of InChIKey first blocks"
 )
@@ -30,7 +33,7 @@ def table_path(text: str) -> Path:
 
 
 def library_path(text: str) -> Path:
-    """Find a library: a file, or `named` for the predicted spectra that ship."""
+    """Find a library: a file, or the name of one that ships."""
     from spectus.errors import InputError
     from spectus.files import resource
     from spectus.prediction.settings import SHIPPED_LIBRARIES
@@ -48,6 +51,17 @@ def add_libraries(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--library", nargs="+", default=[], type=library_path, metavar="LIB",
         help=f"libraries to search: {SEARCHED_HELP}",
+    )  # fmt: skip
+
+
+def add_predicted(parser: argparse.ArgumentParser) -> None:
+    """Add the option `--predicted`, whose default is every library of predicted spectra that ships."""
+    from spectus.prediction.settings import SHIPPED_LIBRARIES
+
+    parser.add_argument(
+        "--predicted", nargs="+", default=list(SHIPPED_LIBRARIES), metavar="LIB",
+        help="libraries of predicted spectra to search too: `named` and `derivatized`, which ship, files, or `none`"
+        " (default: named derivatized)",
     )  # fmt: skip
 
 

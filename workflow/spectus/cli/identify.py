@@ -8,6 +8,7 @@ from spectus.cli.arguments import (
     add_device,
     add_exclude,
     add_libraries,
+    add_predicted,
     add_settings,
     add_table,
     library_path,
@@ -27,10 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--hits", nargs="+", default=[], type=Path, metavar="PARQUET", help="hits of an earlier `spectus search`"
     )
-    parser.add_argument(
-        "--predicted", nargs="+", default=["named"], metavar="LIB",
-        help="libraries of predicted spectra to search too: `named`, which ships, files, or `none` (default: named)",
-    )  # fmt: skip
+    add_predicted(parser)
     known = parser.add_mutually_exclusive_group()
     known.add_argument(
         "--denovo", nargs="+", default=[], type=Path, metavar="PARQUET",

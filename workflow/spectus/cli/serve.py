@@ -4,7 +4,15 @@ import argparse
 import os
 from pathlib import Path
 
-from spectus.cli.arguments import add_device, add_libraries, add_settings, finite_number, library_path, settings_of
+from spectus.cli.arguments import (
+    add_device,
+    add_libraries,
+    add_predicted,
+    add_settings,
+    finite_number,
+    library_path,
+    settings_of,
+)
 
 EXAMPLE = "spectus serve --library nist.msp --port 8000"
 _MEMORY = "memory"
@@ -16,10 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model", default="spectus-open", metavar="MODEL", help="folder of the model, or its name on the hub"
     )
     add_libraries(parser)
-    parser.add_argument(
-        "--predicted", nargs="+", default=["named"], metavar="LIB",
-        help="libraries of predicted spectra to search too: `named`, which ships, files, or `none` (default: named)",
-    )  # fmt: skip
+    add_predicted(parser)
     parser.add_argument(
         "--reranker", default="open", metavar="MODEL",
         help="gives candidates their probabilities: `open`, a folder, or `none` (default: open)",

@@ -85,7 +85,7 @@ def write_predicted_library(
 
 
 def named_library(library: str | Path) -> Path:
-    """Return the path of a library: `named` stands for the predicted spectra that ship, unless a file is called so."""
+    """Return the path of a library: the names of those that ship stand for them, unless a file is called so."""
     text = str(library)
     if text not in SHIPPED_LIBRARIES or Path(text).exists():
         return Path(library)
@@ -93,7 +93,7 @@ def named_library(library: str | Path) -> Path:
 
 
 def shipped_library() -> Path:
-    """Return the library of predicted spectra of 53,800 named compounds that ships.
+    """Return the library `named` of predicted spectra of 53,800 compounds that ships.
 
     `scripts/named_library.py` makes it.
 

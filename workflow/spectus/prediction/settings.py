@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-SHIPPED_LIBRARIES = {"named": "libraries/named.parquet"}
-"""Names of the libraries of predicted spectra that ship, and their places among the resources."""
+SHIPPED_LIBRARIES = {"named": "libraries/named.parquet", "derivatized": "libraries/derivatized.parquet"}
+"""Names of the libraries of predicted spectra that ship, and their places among the resources: compounds with names,
+and their trimethylsilyl derivatives and methoximes."""
 
 
 @dataclass(frozen=True)
