@@ -98,6 +98,13 @@ def test_the_library_that_ships_is_searched_in_place_of_the_same_predictions(cam
     assert campaign.planned() == PLAIN
     plan = campaign.run("--dry-run", "--printshellcmds")
     assert plan.count(" resources/libraries/named.parquet") >= 2  # search and report
+    assert "derivatized.parquet" not in plan
+    before = (campaign.folder / "config" / "config.yaml").read_text()
+    campaign.change({"molecules": {"derivatives": ["meox", "tms"]}})
+    assert campaign.planned() == PLAIN
+    both = " resources/libraries/named.parquet resources/libraries/derivatized.parquet"
+    assert campaign.run("--dry-run", "--printshellcmds").count(both) >= 2
+    (campaign.folder / "config" / "config.yaml").write_text(before)
     for changes in (
         {"predict": {"model": "neims"}}, {"molecules": {"max_mass": 400}}, {"molecules": {"derivatives": ["tms"]}},
         {"molecules": {"sample": 10}}, {"molecules": {"exclude": ["config/samples.tsv"]}},
