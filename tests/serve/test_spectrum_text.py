@@ -39,6 +39,11 @@ def test_a_decimal_comma_is_understood() -> None:
     assert row["mz"] == [50.5, 51.5, 78.0] and row["intensity"][1] == pytest.approx(0.1885)
 
 
+def test_half_a_character_in_a_name_does_no_harm() -> None:
+    (row,) = spectra_of('{"name": "a\\ud800", "mz": [50, 51], "intensity": [1, 2]}')
+    assert row["name"] == "a?" and row["mz"] == [50.0, 51.0]
+
+
 def test_several_records_are_several_spectra() -> None:
     rows = spectra_of("NAME: a\nNum Peaks: 1\n50 1\n\nNAME: b\nRETENTIONINDEX: 1100\nNum Peaks: 1\n51 1\n")
     assert [(row["name"], row["ri"]) for row in rows] == [("a", None), ("b", 1100.0)]
@@ -59,6 +64,9 @@ def test_several_records_are_several_spectra() -> None:
         "null",
         "mz,intensity\n50,x\n",
         "mz,intensity\n50\n",
+        "[" * 100_000,
+        '{"mz": [1' + "0" * 400 + '], "intensity": [1]}',
+        "[1" + "0" * 5000 + "]",
     ],
 )
 def test_a_text_without_a_spectrum_is_refused(text: str) -> None:

@@ -46,8 +46,10 @@ def spectra_of(text: str) -> list[dict[str, Any]]:
     if text.lstrip()[0] in "[{":
         try:
             return _read(_msp_of_json(json.loads(text)))
-        except json.JSONDecodeError:
+        except ValueError:
             pass  # pairs in brackets
+        except RecursionError as error:
+            raise InputError(_WHERE, "is JSON of too many levels", _REMEDY) from error
     pairs = _pairs(text) or _columns(text)
     return _read(_msp(pairs) if pairs else text)
 
@@ -55,7 +57,7 @@ def spectra_of(text: str) -> list[dict[str, Any]]:
 def _read(text: str) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="spectus-") as folder:
         path = Path(folder) / "spectrum"
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8", errors="replace")  # JSON may hold halves of characters
         try:
             rows: list[dict[str, Any]] = read_spectra(path).to_pylist()
         except InputError as error:
@@ -123,7 +125,7 @@ def _msp_of_record(record: Any) -> str:
 def _msp_of_pairs(pairs: Any, record: dict[str, Any]) -> str:
     try:
         numbers = [(float(one), float(other)) for one, other in pairs]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(_WHERE, "has a pair that is not two numbers", _REMEDY) from error
     name, index = record.get("name"), record.get("ri")
     return _msp(numbers, str(name) if name else "spectrum", index if isinstance(index, int | float) else None)
