@@ -7,6 +7,7 @@ from spectus.rerank.pair_features import (
     Evidence,
     QueryCandidates,
     SourcePriors,
+    log_odds_of_unlisted,
     pair_features,
     query_features,
 )
@@ -87,3 +88,12 @@ def test_a_listed_candidate_is_not_behind_an_unlisted_one_that_is_as_plausible()
     unlisted = priors.of(Evidence(listed=no, denovo=yes, **shared))
     assert listed[0] == unlisted[0] > 0
     assert listed[1] == listed[2] == 0 > unlisted[1]  # an implausible string does not speak against a listed compound
+
+
+def test_a_light_compound_is_rarely_on_no_list() -> None:
+    masses = np.array([78, 150, 300])
+    for place, expected in ((0, -0.016 * 122), (1, -0.016 * 50), (2, 0.0)):
+        sure = np.where(np.arange(3) == place, 0.0, -np.inf)
+        assert log_odds_of_unlisted(masses, sure) == pytest.approx(expected)
+    either = np.log([0.5, 1e-12, 0.5])
+    assert log_odds_of_unlisted(masses, either) == pytest.approx(np.log(0.5 * np.exp(-0.016 * 122) + 0.5))

@@ -165,6 +165,26 @@ def pair_features(
     return np.stack(columns, axis=1).astype(np.float64)
 
 
+_COMPLETE_BELOW, _COMPLETENESS = 200.0, 0.016
+"""A list of named compounds holds the more of all compounds, the lighter they are: below so many u, the odds of being
+on none rise by so much (logarithm) with each u. Measured on the 6,524 compounds of the training library without silicon
+and the library `named`: 98 % of those up to 80 u are on it, 84 % at 100, 70 % at 150, 55 % at 190, 30 to 40 % above."""
+
+
+def log_odds_of_unlisted(masses: NDArray[np.integer], log_probabilities: NDArray[np.float64]) -> float:
+    """Return by how much the mass of a compound changes the odds that no list holds it, at most 0, a logarithm.
+
+    Parameters
+    ----------
+    masses
+        (n,) nominal masses that the compound may have, u.
+    log_probabilities
+        (n,) logarithms of their probabilities.
+    """
+    change = -_COMPLETENESS * np.maximum(_COMPLETE_BELOW - masses, 0.0)
+    return float(np.logaddexp.reduce(log_probabilities + change))
+
+
 _MOST_OF_PLAUSIBILITY = (-6.0, 2.0)
 """Bounds of what plausibility changes, logarithms of odds. Chosen with the priors."""
 

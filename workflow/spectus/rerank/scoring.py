@@ -11,7 +11,13 @@ from tqdm import tqdm
 from spectus.learning.measured_spectra import dense
 from spectus.library.similarity import Hits, rank_within
 from spectus.rerank.evidence import exclusion, isotope_penalty
-from spectus.rerank.pair_features import PAIR_FEATURES, Evidence, SourcePriors, query_features
+from spectus.rerank.pair_features import (
+    PAIR_FEATURES,
+    Evidence,
+    SourcePriors,
+    log_odds_of_unlisted,
+    query_features,
+)
 from spectus.rerank.ranker import query_probabilities
 from spectus.rerank.reranker import Reranker
 
@@ -203,8 +209,9 @@ def _ranked(
 ) -> Ranked:  # fmt: skip
     """Return the probabilities of one query.
 
-    The score of "none of these" depends on the candidates on a list, as in the fit. Its odds are divided by the
-    confidence of the component: what is no compound is none of them.
+    The score of "none of these" depends on the candidates on a list, as in the fit. Lists are more complete for light
+    compounds than the stated shares say, so its odds fall with the mass. They are divided by the confidence of the
+    component: what is no compound is none of them.
     """
     spectrum, measured = query
     scores = reranker.weights.scores(features) - isotope_penalty(measured, formulae)
@@ -212,6 +219,7 @@ def _ranked(
     log_odds = np.atleast_1d(np.logaddexp.reduce(scores[compared]) if len(scores) else 0.0)
     none = float(reranker.weights.none_scores(query_features(measured, features[compared])[None], log_odds)[0])
     scores = scores + priors.of(evidence)
+    none += log_odds_of_unlisted(*reranker.mass_model.log_probabilities(measured)) if measured.any() else 0.0
     none -= float(np.log(max(spectrum.confidence, _LEAST_CONFIDENCE)))
     probability, rest = query_probabilities(scores, none)
     unpredicted = features[:, PAIR_FEATURES.index("unpredicted")] == 1
