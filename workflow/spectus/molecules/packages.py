@@ -27,11 +27,12 @@ other table has them, although the n-alkanes, biphenyl and cumene are among them
 
 _CAS, _SMILES, _IUPAC, _COMMON = 1, 4, 7, 8
 _CATALOG = re.compile(
-    r"ac1[a-z0-9]{5}"
+    r"ac1[a-z0-9]{5}|\d{2,7}-\d\d-\d"
     r"|(?:brn|einecs|nsc|zinc|mls|smr|stk|st|sbb|surecn|s?chembl|unii|akos|lmfa|ccris|hsdb|mfcd)[ -]?\d[\d-]*",
     re.IGNORECASE,
 )
-"""Numbers of catalogs that stand in the place of a common name. Read in the tables: these are the frequent ones."""
+"""Numbers of catalogs, and CAS numbers, that stand in the place of a common name. Read in the tables: these are the
+frequent ones."""
 
 _MOLSETS = tuple(Path("dataset") / "data" / f"{part}.csv.gz" for part in ("train", "test", "test_scaffolds"))
 _INSTALL = {"chemicals": "pip install --no-deps chemicals==1.5.2", "molsets": "pip install --no-deps molsets==0.3.1"}
