@@ -44,7 +44,7 @@ def test_chemicals_is_read_where_it_is_installed(tmp_path: Path, monkeypatch: py
         ("brn 1134289", "ethanol"),
         ("einecs 257-716-3", "ethanol"),
         ("616-55-7", "ethanol"),
-    ],  # fmt: skip
+    ],
 )
 def test_a_number_of_a_catalog_is_no_name(tmp_path: Path, common: str, name: str) -> None:
     (tmp_path / "table.tsv").write_text(row(1, "64-17-5", "CCO", "ethanol", common))
