@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 
-from spectus.library.hybrid import MassSpectra, hybrid_top, modified_cosines
+from spectus.library import hybrid, similarity
+from spectus.library.hybrid import MassSpectra, hybrid_top
 
 Peaks = dict[int, float]
 
@@ -65,26 +66,56 @@ def test_the_best_are_those_of_comparing_every_pair_by_the_definition(ties: bool
         assert len(set(hits.entry[of_query])) == of_query.sum()
 
 
-def test_the_pairs_left_out_could_not_have_been_among_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Most pairs are ruled out unassigned; nothing changes if all are assigned, or in blocks of a few."""
+@pytest.fixture
+def n_assigned(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Numbers of pairs that were assigned, one for each time."""
+    numbers: list[int] = []
+    assigned = hybrid._Matches.assigned
+
+    def counted(matches: hybrid._Matches) -> NDArray[np.float64]:
+        scores = assigned(matches)
+        numbers.append(len(scores))
+        return scores
+
+    monkeypatch.setattr(hybrid._Matches, "assigned", counted)
+    return numbers
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("_PART", 37), ("_PENDING", 5), ("_PAIRS_AT_ONCE", 3), ("_BINS", 1), ("_BINS", 10**6), ("_FIRST", 50)],
+)
+def test_the_sizes_of_blocks_and_bins_do_not_change_a_bit(
+    name: str, value: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     random = np.random.default_rng(9)
     spectra = matrix(*random_spectra(random, 400, False))
     queries = MassSpectra(spectra.peaks[:30], spectra.mass[:30])
-    assigned: list[NDArray[np.int64]] = []
-
-    def counted(*arguments: NDArray[np.int64]) -> NDArray[np.float64]:
-        assigned.append(arguments[-1])
-        return modified_cosines(*arguments)  # type: ignore[arg-type]
-
-    monkeypatch.setattr("spectus.library.hybrid.modified_cosines", counted)
     usual = hybrid_top(queries, spectra, 3)
-    n_usual = sum(map(len, assigned))
-    monkeypatch.setattr("spectus.library.hybrid._FIRST", 400)
-    monkeypatch.setattr("spectus.library.hybrid._BOUNDS_AT_ONCE", 2000)
-    monkeypatch.setattr("spectus.library.hybrid._CELLS_AT_ONCE", 300)
-    every = hybrid_top(queries, spectra, 3)
-    assert n_usual < 30 * 400 / 2
-    assert all(np.array_equal(a, b) for a, b in zip(usual, every, strict=True))
+    monkeypatch.setattr(hybrid, name, value)
+    monkeypatch.setattr(hybrid, "QUERIES_AT_ONCE", 7)
+    monkeypatch.setattr(similarity, "LIBRARY_AT_ONCE", 11)
+    assert all(np.array_equal(a, b) for a, b in zip(usual, hybrid_top(queries, spectra, 3), strict=True))
+
+
+def test_most_pairs_are_ruled_out_unassigned(n_assigned: list[int]) -> None:
+    spectra = matrix(*random_spectra(np.random.default_rng(9), 2000, False))
+    queries = MassSpectra(spectra.peaks[:30], spectra.mass[:30])
+    hybrid_top(queries, spectra, 3)
+    assert 0 < sum(n_assigned) < 30 * 2000 / 10
+
+
+@pytest.mark.parametrize("size", [1, 60, 149, 150])
+def test_a_library_in_parts_gives_the_hits_of_the_whole(size: int) -> None:
+    """The parts differ in their numbers of columns, and some of their peaks lie beyond those of all queries."""
+    random = np.random.default_rng(size)
+    queries, spectra = matrix(*random_spectra(random, 20, True)), matrix(*random_spectra(random, 150, True))
+    heavy = matrix([{900 + row: 1.0, 20: 0.5} for row in range(50)], [700] * 50)
+    parts = [MassSpectra(spectra.peaks[at : at + size], spectra.mass[at : at + size]) for at in range(0, 150, size)]
+    wide = csr_array((spectra.peaks.data, spectra.peaks.indices, spectra.peaks.indptr), shape=(150, 950))
+    whole = MassSpectra(vstack([wide, heavy.peaks]).tocsr(), np.concatenate([spectra.mass, heavy.mass]))
+    found = hybrid_top(queries, iter([*parts, heavy]), 4)
+    assert all(np.array_equal(a, b) for a, b in zip(found, hybrid_top(queries, whole, 4), strict=True))
 
 
 def test_a_spectrum_is_its_own_best_match() -> None:
@@ -123,3 +154,13 @@ def test_masses_far_apart_and_beyond_the_spectra() -> None:
 def test_a_library_without_rows() -> None:
     empty = MassSpectra(csr_array((0, 10), dtype=np.float32), np.zeros(0, np.int64))
     assert len(hybrid_top(matrix([{3: 1.0}], [4]), empty, 5).query) == 0
+    assert len(hybrid_top(matrix([{3: 1.0}], [4]), iter([]), 5).query) == 0
+
+
+def test_spectra_without_peaks_have_no_hits_and_are_none() -> None:
+    blank = MassSpectra(csr_array((2, 10), dtype=np.float32), np.array([4, 5]))
+    some = matrix([{3: 1.0}], [4])
+    assert len(hybrid_top(blank, some, 5).query) == 0
+    assert len(hybrid_top(some, blank, 5).query) == 0
+    mixed = MassSpectra(csr_array(np.array([[0, 0, 0, 0], [0, 0, 0, 1.0]], np.float32)), np.array([4, 4]))
+    assert hybrid_top(mixed, mixed, 5)[:2] == (pytest.approx([1]), pytest.approx([1]))

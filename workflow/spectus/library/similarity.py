@@ -43,7 +43,7 @@ _SAMPLE = 512
 """Rows of a part of the library that are compared first; chosen: they raise the limits, so that few pairs of the other
 rows are computed again."""
 
-_SLACK = 1e-4
+SLACK = 1e-4
 """More than the rounding error of float32 products of unit vectors: pairs this near to a limit are computed again."""
 
 Factor = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]
@@ -156,12 +156,12 @@ def cosine_top(
     """
     highest = _highest_masses(queries)
     order = np.argsort(highest, kind="stable")
-    best = [_Best(queries, order[at], k, min_score) for at in _blocks(queries.shape[0], QUERIES_AT_ONCE)]
+    best = [_BestCosines(queries, order[at], k, min_score) for at in blocks(queries.shape[0], QUERIES_AT_ONCE)]
     first = 0
     with tqdm(desc="search", unit=" spectra", disable=None, leave=False, delay=1) as bar:
         for part in [library] if isinstance(library, csr_array) else library:
             masses = _highest_masses(part)
-            for rows in _row_blocks(masses):
+            for rows in row_blocks(masses):
                 block = dense_rows(part, rows, int(masses[rows].max(initial=0)) + 1)
                 for of_block in best:
                     of_block.add(block, rows + first, factor)
@@ -171,8 +171,36 @@ def cosine_top(
     return hits.at(np.argsort(hits.query, kind="stable"))
 
 
-class _Best:
+class Best:
     """The best pairs so far for a block of queries, and the score that a new pair of each must reach.
+
+    Parameters
+    ----------
+    rows
+        The queries of the block.
+    k, min_score
+        As of `cosine_top`.
+    """
+
+    def __init__(self, rows: Ints, k: int, min_score: float = 0.0) -> None:
+        self.rows, self.k, self.min_score = rows, k, min_score
+        self.limit = np.full(len(rows), min_score)
+        self.hits = joined([])
+        self._place = np.zeros(int(rows.max(initial=-1)) + 1, np.int64)
+        self._place[rows] = np.arange(len(rows))
+
+    def keep(self, found: Hits) -> None:
+        """Keep the best of the pairs so far and of `found`, in any order."""
+        found = joined([self.hits, found])
+        ranked = found.at(np.lexsort((found.entry, -found.score, found.query)))
+        rank = rank_within(ranked.query)
+        self.hits = ranked.at((rank < self.k) & (ranked.score >= self.min_score) & (ranked.score > 0))
+        last = rank == self.k - 1
+        self.limit[self._place[ranked.query[last]]] = np.maximum(ranked.score[last], self.min_score)
+
+
+class _BestCosines(Best):
+    """The best pairs by cosine for a block of queries.
 
     Parameters
     ----------
@@ -185,18 +213,14 @@ class _Best:
     """
 
     def __init__(self, queries: csr_array, rows: Ints, k: int, min_score: float) -> None:
-        self.rows, self.k, self.min_score = rows, k, min_score
-        self.limit = np.full(len(rows), min_score)
-        self.hits = joined([])
+        super().__init__(rows, k, min_score)
         self.spectra = dense_rows(queries, rows, int(_highest_masses(queries)[rows].max(initial=0)) + 1)
         self._length = np.sqrt(np.cumsum(self.spectra.astype(np.float64) ** 2, axis=1)).astype(np.float32)
-        self._place = np.zeros(queries.shape[0], np.int64)
-        self._place[rows] = np.arange(len(rows))
 
     def add(self, library: NDArray[np.float32], entries: Ints, factor: Factor | None) -> None:
         """Compare the queries with rows of the library, (n_rows, n_masses), which are its rows `entries`."""
         width = min(library.shape[1], self.spectra.shape[1])
-        compared = np.flatnonzero(self._length[:, width - 1] >= self.limit - _SLACK)
+        compared = np.flatnonzero(self._length[:, width - 1] >= self.limit - SLACK)
         if not len(compared):
             return
         queries, held = self.spectra[compared, :width], library[:, :width]
@@ -205,12 +229,7 @@ class _Best:
         weight = np.ones(len(query)) if factor is None else factor(query, entry)
         likely = _likely(row, cosine * weight, self.k)
         exact = _exact(queries, held, row[likely], column[likely])
-        found = joined([self.hits, Hits(query[likely], entry[likely], exact * weight[likely], exact)])
-        ranked = found.at(np.lexsort((found.entry, -found.score, found.query)))
-        rank = rank_within(ranked.query)
-        self.hits = ranked.at((rank < self.k) & (ranked.score >= self.min_score) & (ranked.score > 0))
-        last = rank == self.k - 1
-        self.limit[self._place[ranked.query[last]]] = np.maximum(ranked.score[last], self.min_score)
+        self.keep(Hits(query[likely], entry[likely], exact * weight[likely], exact))
 
 
 def joined(parts: Sequence[Hits]) -> Hits:
@@ -225,17 +244,18 @@ def joined(parts: Sequence[Hits]) -> Hits:
     )
 
 
-def _blocks(n: int, size: int) -> Iterator[slice]:
+def blocks(n: int, size: int) -> Iterator[slice]:
+    """Yield slices of `size`, the last of fewer, of `n` rows."""
     return (slice(start, min(start + size, n)) for start in range(0, n, size))
 
 
-def _row_blocks(highest: Ints) -> Iterator[Ints]:
+def row_blocks(highest: Ints) -> Iterator[Ints]:
     """Yield the rows of a part of the library in blocks: a sample, then the others by ascending highest mass."""
     order = np.argsort(highest, kind="stable")
     is_sample = np.zeros(len(order), bool)
     is_sample[:: max(1, len(order) // _SAMPLE)] = True
     for rows in (order[is_sample], order[~is_sample]):
-        for at in _blocks(len(rows), LIBRARY_AT_ONCE):
+        for at in blocks(len(rows), LIBRARY_AT_ONCE):
             yield rows[at]
 
 
@@ -249,19 +269,24 @@ def _highest_masses(matrix: csr_array) -> Ints:
 
 def dense_rows(matrix: csr_array, rows: Ints, width: int) -> NDArray[np.float32]:
     """Return some rows of a matrix, the masses below `width`: (n_rows, width) float32."""
-    start, lengths = matrix.indptr[rows].astype(np.int64), np.diff(matrix.indptr)[rows]
-    first = np.concatenate([[0], np.cumsum(lengths)])
-    peaks = np.repeat(start - first[:-1], lengths) + np.arange(first[-1])
+    peaks, lengths = peaks_of_rows(matrix, rows)
     dense = np.zeros((len(rows), width), np.float32)
     dense[np.repeat(np.arange(len(rows)), lengths), matrix.indices[peaks]] = matrix.data[peaks]
     return dense
+
+
+def peaks_of_rows(matrix: csr_array, rows: Ints) -> tuple[Ints, Ints]:
+    """Return where the peaks of some rows are in the matrix's `indices` and `data`, and how many each row has."""
+    start, lengths = matrix.indptr[rows].astype(np.int64), np.diff(matrix.indptr)[rows].astype(np.int64)
+    first = np.cumsum(lengths) - lengths
+    return np.repeat(start - first, lengths) + np.arange(lengths.sum()), lengths
 
 
 def _above(
     cosine: NDArray[np.float32], limit: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
     """Return row, column and value of the entries that may reach their row's limit."""
-    lowest = np.maximum(limit - _SLACK, 0).astype(np.float32)[:, None]
+    lowest = np.maximum(limit - SLACK, 0).astype(np.float32)[:, None]
     at = np.flatnonzero(cosine > lowest)
     row, column = np.divmod(at, cosine.shape[1])
     return row, column, cosine.ravel()[at]
@@ -274,7 +299,7 @@ def _likely(row: NDArray[np.int64], score: NDArray[np.float64], k: int) -> NDArr
     last = np.flatnonzero(rank_within(row) == k - 1)
     limit = np.full(int(row.max(initial=-1)) + 1, -np.inf)
     limit[row[last]] = score[last]
-    return order[score >= limit[row] - 2 * _SLACK]
+    return order[score >= limit[row] - 2 * SLACK]
 
 
 def _exact(
@@ -282,7 +307,7 @@ def _exact(
 ) -> NDArray[np.float64]:
     """Compute the cosines of pairs in float64, rounded to what no order of summation changes."""
     cosine = np.empty(len(row))
-    for at in _blocks(len(row), _PAIRS_AT_ONCE):
+    for at in blocks(len(row), _PAIRS_AT_ONCE):
         cosine[at] = np.einsum("ij,ij->i", queries[row[at]], library[column[at]], dtype=np.float64)
     return np.minimum(np.round(cosine, 9), 1.0)
 
