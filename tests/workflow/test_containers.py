@@ -44,6 +44,40 @@ def test_the_image_has_the_versions_of_the_lock() -> None:
     assert profile["container-image"].endswith(f":{version[1]}")
 
 
+# The Debian packages of what the wheel of RDKit needs of the system.
+PACKAGES = {"libexpat.so.1": "libexpat1", "libXext.so.6": "libxext6", "libXrender.so.1": "libxrender1"}
+# These come with libxext6.
+PACKAGES |= {"libX11.so.6": "libxext6", "libxcb.so.1": "libxext6"}
+
+
+def test_the_image_has_the_libraries_that_draw_structures() -> None:
+    """The wheel of RDKit has its own cairo, but not what that needs of X11."""
+    folder = Path(find_spec("rdkit").origin).parents[1] / "rdkit.libs"  # type: ignore[union-attr, arg-type]
+    files = [path for path in folder.glob("*.so*") if re.match(r"lib(cairo|fontconfig|freetype)", path.name)]
+    if not files:
+        pytest.skip("RDKit is no wheel for Linux here")
+    of_the_system = re.compile(rb"\0(lib(?:X\w*|xcb\w*|expat|SM|ICE|GL\w*)\.so\.\d+)(?=\0)")
+    needed = {name.decode() for path in files for name in of_the_system.findall(path.read_bytes())}
+    assert "libXrender.so.1" in needed
+    recipe = (ROOT / "envs" / "Containerfile").read_text(encoding="utf-8")
+    for name in needed:
+        assert PACKAGES[name] in recipe, name
+
+
+def test_the_image_gets_every_file_of_the_repository_and_nothing_else() -> None:
+    """What `.dockerignore` leaves out is not tracked."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("needs a clone")
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    tracked = {part for path in map(Path, listed.splitlines()) for part in [path, *path.parents]}
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    ignored = [line for line in lines if line and not line.startswith("#")]
+    assert {".git", ".venv", "results", "build"} <= set(ignored)
+    for pattern in ignored:
+        name = pattern.removeprefix("**/")
+        assert not [path for path in tracked if (path.match(name) if name != pattern else str(path) == pattern)]
+
+
 @pytest.mark.skipif(any(find_spec(name) is None for name in PLUGINS), reason="needs the plugins kubernetes and s3")
 def test_the_kubernetes_profile_plans_the_example(campaign: Campaign, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
