@@ -1,5 +1,6 @@
 """The summary of a campaign as CSV and as an Excel workbook: one row per feature, the areas of all runs beside it."""
 
+import io
 import re
 from pathlib import Path
 from typing import Any
@@ -83,13 +84,16 @@ def write_xlsx(results: ExportedResults, path: Path) -> None:
         "runs": pd.DataFrame(results.runs),
         **results.quantitation.frames(),
     }
-    with replacing(path) as temporary, pd.ExcelWriter(temporary, engine="openpyxl") as writer:
+    workbook = io.BytesIO()  # written to a full disk, the archive would complain once more when it is deleted
+    with pd.ExcelWriter(workbook, engine="openpyxl") as writer:
         for name, frame in sheets.items():
             frame.map(_cell_value).to_excel(writer, sheet_name=name, index=False, freeze_panes=(1, 1))
             for cells in writer.sheets[name].iter_rows():
                 for cell in cells:
                     if cell.data_type == "f":
                         cell.data_type = "s"
+    with replacing(path) as temporary:
+        temporary.write_bytes(workbook.getbuffer())
 
 
 def _cell_value(value: Any) -> Any:
