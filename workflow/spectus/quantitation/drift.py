@@ -7,7 +7,6 @@ The method is QC-RLSC without its robust iterations (Dunn et al. 2011, Nat. Prot
 from dataclasses import dataclass
 
 import numpy as np
-from statsmodels.nonparametric.smoothers_lowess import lowess
 
 from spectus.types import Flags, Floats, Ints
 
@@ -28,6 +27,10 @@ quarter of their scatter; of the drifts that a share of 0.5 misses, it finds a t
 _LEAST_SHARE = 0.8
 """Least share of the QC samples in which a feature must have an area. Chosen: the "80 % rule" of Bijlsma et al. 2006,
 Anal. Chem. 78, 567."""
+
+
+_LEAST_SQUARE = 1e-12
+"""Least weighted variance of the places in a local fit, injections squared: that of statsmodels."""
 
 
 @dataclass(frozen=True)
@@ -143,17 +146,18 @@ def _correct(found: Drift, rows: Ints, pattern: Flags, logs: Floats, runs: tuple
     flat = found.residual[np.ix_(rows, pattern)]
     least = _GAIN * (flat**2).mean(axis=1)
     best = np.full(len(rows), -1)
-    smoothers = [_smoother(at, injection, span) for span in _SPANS if span * len(at) >= _FEWEST_IN_FIT]
     spans = [span for span in _SPANS if span * len(at) >= _FEWEST_IN_FIT]
     residuals = []
-    for number, (of_qc, _) in enumerate(smoothers):
+    for number, span in enumerate(spans):
+        of_qc = _smoother(at, at, span)
         residual = (values - values @ of_qc.T) / np.maximum(1 - np.diag(of_qc), 1e-6)
         residuals.append(residual)
         error = (residual**2).mean(axis=1)
         better = error < least
         best[better], least[better] = number, error[better]
-    for number, (_, of_runs) in enumerate(smoothers):
+    for number in np.unique(best[best >= 0]):
         chosen = best == number
+        of_runs = _smoother(at, injection.astype(np.float64).clip(at.min(), at.max()), spans[number])
         curve = values[chosen] @ of_runs.T
         found.factor[rows[chosen]] = np.exp(curve - np.median(curve, axis=1, keepdims=True))
         found.span[rows[chosen]] = spans[number]
@@ -162,13 +166,33 @@ def _correct(found: Drift, rows: Ints, pattern: Flags, logs: Floats, runs: tuple
         found.reason[row] = "no drift beyond the scatter of the QC samples"
 
 
-def _smoother(at: Floats, injection: Ints, span: float) -> tuple[Floats, Floats]:
-    """Return the matrices (n_qc, n_qc) and (n_runs, n_qc) of the LOESS curve at the QC samples and at all runs.
+def _smoother(at: Floats, places: Floats, span: float) -> Floats:
+    """Return the matrix (n_places, n_qc) of the LOESS curve through QC samples, at some places.
 
-    A LOESS curve without robust iterations is a linear function of the values. Its matrix is found from unit vectors
-    once, and serves all features.
+    A LOESS curve without robust iterations is a linear function of the values, so that its matrix serves all features.
+    It is that of `statsmodels.nonparametric.smoothers_lowess.lowess`, which gives one curve at a time: the matrix of a
+    campaign of 1,000 runs with 100 QC samples would take seconds, and each pattern of missing areas needs its own.
+
+    Parameters
+    ----------
+    at
+        (n_qc,) places of the QC samples, all different.
+    places
+        (n_places,) where the curve is wanted.
+    span
+        Share of the QC samples in each local fit.
     """
-    places = np.concatenate([at, injection.astype(np.float64).clip(at.min(), at.max())])
-    columns = [lowess(unit, at, frac=span, it=0, xvals=places) for unit in np.eye(len(at))]
-    matrix = np.array(columns).T
-    return matrix[: len(at)], matrix[len(at) :]
+    order = np.argsort(at)
+    x, size = at[order], int(span * len(at) + 1e-10)
+    first = np.searchsorted((x[:-size] + x[size:]) / 2, places)  # the nearest QC samples are neighbors
+    near = first[:, None] + np.arange(size)
+    distance = np.abs(x[near] - places[:, None])
+    weight = (1 - (distance / distance.max(axis=1, keepdims=True)) ** 3) ** 3
+    weight /= weight.sum(axis=1, keepdims=True)
+    center = (weight * x[near]).sum(axis=1, keepdims=True)
+    deviation = x[near] - center
+    square = (weight * deviation**2).sum(axis=1, keepdims=True)
+    matrix = np.zeros((len(places), len(at)))
+    fit = weight * (1 + (places[:, None] - center) * deviation / np.maximum(square, _LEAST_SQUARE))
+    np.put_along_axis(matrix, order[near], fit, axis=1)
+    return matrix
