@@ -1,10 +1,11 @@
 """How `spectus identify` does on spectra whose compound is on a list, and on the same spectra when it is on none.
 
 Queries are spectra of a library with structures, such as a split that no model learned from, one of each compound.
-They are identified twice: with `--exclude`, which leaves their compounds out of every list, and without. The second time only
-compounds count that the lists hold. It prints, for both and by source, the shares of compounds that are first and among
-ten ("none of these" takes no place), the mean logarithm of the probability of the right answer (that of "none of these"
-where the right structure is no candidate), and the calibration error of the most probable answer in ten bins.
+They are identified twice: with `--exclude`, which leaves their compounds out of every list, and without. The second
+time only compounds count that the lists hold. It prints, for both and by source, the shares of compounds that are
+first and among ten ("none of these" takes no place), the mean logarithm of the probability of the right answer (that
+of "none of these" where the right structure is no candidate), and the calibration error of the most probable answer
+in ten bins.
 
     python benchmarks/blind_identification.py LIBRARY [--split valid] [--n 140] [--seed 1]
         [--predicted named derivatized] [--out TSV]

@@ -194,14 +194,15 @@ class SourcePriors:
     """Logarithms of prior odds, which are added to the scores of the ranker.
 
     The ranker was fitted on candidates of molecule lists and measured libraries; their prior is 0. The others were
-    fitted by the likelihood of the right answers of `spectus identify` on spectra of the split valid: 141 whose compound
-    was left out of every list, 30 of them not from MassBank, and 40 whose compound was on a list. The two kinds weigh as
-    in the stated shares. The mean logarithm rose from -1.78, with the values before, to -1.68. With each of three groups
-    of laboratories (the largest one, the others of MassBank, other sources) left out of the fit, it rose for the left-out
-    one, too: from -1.81, -1.77 and -1.83 to -1.78, -1.65 and -1.70.
+    fitted by the likelihood of the right answers of `spectus identify` on spectra of the split valid: 141 whose
+    compound was left out of every list, 30 of them not from MassBank, and 40 whose compound was on a list. The two
+    kinds weigh as in the stated shares. The mean logarithm rose from -1.78, with the values before, to -1.68. With
+    each of three groups of laboratories (the largest one, the others of MassBank, other sources) left out of the fit,
+    it rose for the left-out one, too: from -1.81, -1.77 and -1.83 to -1.78, -1.65 and -1.70.
 
-    A listed candidate that the de novo model or structure editing names as well gets what its log-probability adds, so
-    that an unlisted isomer of equal fit never comes before it. Reading every listed candidate changes nothing: -1.69.
+    A listed candidate that the de novo model or structure editing names as well gets what its log-probability adds,
+    so that an unlisted isomer of equal fit never comes before it. Reading every listed candidate changes nothing:
+    -1.69.
 
     Attributes
     ----------
@@ -215,8 +216,8 @@ class SourcePriors:
         Log-probability of a right structure.
     """
 
-    model: float = 0.2
-    edit: float = -0.8
+    model: float = 0.0
+    edit: float = -0.9
     log_prob: float = 0.4
     typical: float = -8.0
 
