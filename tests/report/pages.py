@@ -1,13 +1,13 @@
 """Reading a page back the way a browser would."""
 
-import base64
 import json
-import zlib
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from spectus.report.packing import unpacked_bytes
 
 _VOID = {"meta", "input", "br", "img", "link", "hr"}
 
@@ -47,9 +47,7 @@ class Page(HTMLParser):
         if self.open and self.open[-1] == "script" and self.elements[-1][1].get("type") == "application/json":
             self.document = json.loads(data)
         if self.open and self.open[-1] == "script" and self.elements[-1][1].get("type") == "application/octet-stream":
-            self.parts[(self.elements[-1][1]["id"] or "").removeprefix("packed-")] = zlib.decompress(
-                base64.b64decode(data)
-            )
+            self.parts[(self.elements[-1][1]["id"] or "").removeprefix("packed-")] = unpacked_bytes(data)
 
     @property
     def text(self) -> str:
@@ -73,18 +71,27 @@ class Page(HTMLParser):
 
     def areas(self) -> np.ndarray:
         """The areas as the script reads them, shape (n_features, n_runs); NaN where there is none."""
-        codes = np.frombuffer(self.parts["areas"], "<u2").reshape(-1, len(self.document["axis"])) >> 1
-        scale = self.document["areas"]
-        return np.where(
-            codes == 0,
-            np.nan,
-            np.where(codes == 32767, 0, np.exp(scale["low"] + (codes.astype(float) - 1) * scale["step"])),
-        )
+        return self._unpacked()[0]
 
     def gap_filled(self) -> np.ndarray:
         """Which areas are gap-filled."""
-        codes = np.frombuffer(self.parts["areas"], "<u2").reshape(-1, len(self.document["axis"]))
-        return (codes & 1).astype(bool)
+        return self._unpacked()[1]
+
+    def _unpacked(self) -> tuple[np.ndarray, np.ndarray]:
+        shape = len(self.document["features"]["id"]), len(self.document["axis"])
+        return unpacked_areas(self.document["areas"], self.parts["areas"], shape)
+
+
+def unpacked_areas(scale: dict[str, Any], content: bytes, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Areas, and which of them are gap-filled, from what `packed_areas` packed, as the script reads them."""
+    middles = np.frombuffer(content, "<u2", 2 * shape[0]).reshape(-1, 2).astype(int)
+    octets = np.frombuffer(content, np.uint8, offset=4 * shape[0]).reshape(2, *shape).astype(int)
+    filled = octets[0] & 1
+    number = octets[1] << 7 | octets[0] >> 1
+    middle = np.take_along_axis(middles, filled, axis=1)
+    code = middle + np.where(number % 2, -(number // 2), number // 2 - 1)
+    area = np.where(number > 1, np.exp(scale["low"] + np.where(number > 1, code, 0) * scale["step"]), 0)
+    return np.where(number == 0, np.nan, area), filled.astype(bool)
 
 
 def read_page(out: Path) -> Page:

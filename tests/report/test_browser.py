@@ -286,7 +286,7 @@ def test_the_prediction_set_and_none_of_these_are_shown(act: Act) -> None:
         "#feature=F0004",
     )
     assert sentence == (
-        "Prediction set with 80 % coverage: 1 candidate (1); with 90 %: 1 candidate (1) and “none of these”."
+        "Prediction set with 80 % coverage: 1 candidate (rank 1); with 90 %: 1 candidate (rank 1) and “none of these”."
     )
     assert last[1] == "none of these" and "0.100" in last
     assert "none of these" in name

@@ -41,14 +41,27 @@ def test_apexes_know_their_feature(made: Made) -> None:
         tables.table(tables.PEAK_AREAS, rows.peak_areas), [row["feature"] for row in rows.features], RUNS
     )
     assert amounts.runs == MEASURED
-    found = apexes(components, amounts, RUNS, {})
+    found = apexes(components, amounts, RUNS, {}, RUNS)
     assert list(found) == RUNS
-    assert found["ladder"]["f"] == [-1] * 9 and found["broken"] == {"t": [], "f": []}
-    assert found["river_up"]["f"] == list(range(len(rows.features)))
-    in_blank = [i if i % 2 == 0 else -1 for i in range(len(rows.features))]
+    assert found["ladder"]["f"] == [None] * 9 and found["broken"] == {"t": [], "f": []}
+    assert found["river_up"]["f"] == [0, *[1] * (len(rows.features) - 1)]
+    in_blank = [(0 if i == 0 else 2) if i % 2 == 0 else None for i in range(len(rows.features))]
     assert found["blank"]["f"] == in_blank
     own = [row["rt_s"] for row in rows.components if row["run"] == "river_down"]
     assert np.cumsum(found["river_down"]["t"]) / 100 == pytest.approx(own, abs=0.006)
+
+
+def test_a_run_without_a_chromatogram_keeps_components_for_its_drift(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "DRIFT_POINTS", 4)
+    names = [f"F{number}" for number in range(10)]
+    found = [{"run": "a", "component": number, "rt_s": 100.0 + number, "height": 1.0} for number in range(12)]
+    areas = [{"feature": name, "run": "a", "component": number + 2, "area": 1.0} for number, name in enumerate(names)]
+    matrix = PeakAreaMatrix.of(tables.table(tables.PEAK_AREAS, areas), names, ["a"])
+    components = tables.table(tables.COMPONENTS, found)
+    thinned = apexes(components, matrix, ["a"], {}, [])["a"]
+    assert np.cumsum(thinned["f"]).tolist() == [0, 3, 6, 9]
+    assert (np.cumsum(thinned["t"]) / 100).tolist() == [102.0, 105.0, 108.0, 111.0]
+    assert len(apexes(components, matrix, ["a"], {}, ["a"])["a"]["t"]) == 12
 
 
 def test_model_peaks_are_those_of_their_components(tmp_path: Path) -> None:
@@ -69,7 +82,7 @@ def test_model_peaks_are_those_of_their_components(tmp_path: Path) -> None:
     assert at[0] == 100.0 and at[-1] == pytest.approx(112, abs=0.3)
     assert np.array(hundredths) / 100 == pytest.approx(np.exp(-(((at - 105) / 2) ** 2)), abs=0.02)
     nothing = PeakAreaMatrix.of(tables.table(tables.PEAK_AREAS, []), [], ["a", "b"])
-    found = apexes(components, nothing, ["a", "b"], models)
+    found = apexes(components, nothing, ["a", "b"], models, ["a", "b"])
     assert found["a"]["m"] == [models["a"][1], None] and found["a"]["h"] == [1230, 1230]
     assert "m" not in found["b"]
 

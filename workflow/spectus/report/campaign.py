@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,12 @@ class CampaignResults:
         """Return the rows of one table of the data set; no rows if the campaign has no such table."""
         return self.parts[name].rows
 
+    @cached_property
+    def candidates(self) -> list[dict[str, Any]]:
+        """The rows of the table of candidates; made once, as this takes seconds in a large campaign."""
+        rows: list[dict[str, Any]] = self.table("candidates").to_pylist()
+        return rows
+
     def curated(self, path: Path) -> "CampaignResults":
         """Return the results with the decisions of a file: in the table of features, and in what counts as identified.
 
@@ -204,7 +211,7 @@ def first_candidates(campaign: CampaignResults) -> list[dict[str, Any]]:
     decisions = campaign.curation.decisions
     first: dict[str, dict[str, Any]] = {}
     accepted: dict[str, dict[str, Any]] = {}
-    for row in campaign.table("candidates").to_pylist():
+    for row in campaign.candidates:
         query = row["query"]
         first.setdefault(query, row)
         decision = decisions.get(query)
@@ -231,11 +238,14 @@ def _shown_hits(parts: Mapping[str, CampaignTable]) -> dict[str, list[dict[str, 
     for query, inchikey in zip(*(column.to_pylist() for column in candidates), strict=True):
         if inchikey:
             order[query].setdefault(inchikey[:14], len(order[query]))
+    table = parts["library_hits"].rows.filter(pc.is_valid(parts["library_hits"].rows["library"]))
     of_query: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in parts["library_hits"].rows.to_pylist():
-        if row["library"]:
-            of_query[row["query"]].append(row)
-    return {query: best_candidates_first(rows, order[query])[:shown] for query, rows in of_query.items()}
+    for place, row in enumerate(table.select(["query", "inchikey", "predicted"]).to_pylist()):
+        of_query[row["query"]].append(row | {"place": place})
+    chosen = {query: best_candidates_first(rows, order[query])[:shown] for query, rows in of_query.items()}
+    places = [row["place"] for rows in chosen.values() for row in rows]
+    found = iter(table.take(pa.array(places, pa.int64())).to_pylist())  # all columns of those that are shown only
+    return {query: [next(found) for _ in rows] for query, rows in chosen.items()}
 
 
 def best_candidates_first(hits: Sequence[dict[str, Any]], order: Mapping[str, int]) -> list[dict[str, Any]]:

@@ -87,7 +87,7 @@ function setSentence(shown) {
   const words = most => {
     const listed = inside(most), others = listed.filter(candidate => candidate[C.source] !== data.noneOfThese);
     const none = listed.length > others.length ? (others.length ? " and \u201cnone of these\u201d" : "\u201cnone of these\u201d") : "";
-    const ranks = others.length > 6 ? `ranks ${others[0][C.rank]} to ${others.at(-1)[C.rank]}` : others.map(candidate => candidate[C.rank]).join(", ");
+    const ranks = others.length > 6 ? `ranks ${others[0][C.rank]} to ${others.at(-1)[C.rank]}` : `rank${others.length > 1 ? "s" : ""} ${others.map(candidate => candidate[C.rank]).join(", ")}`;
     return listed.length ? `${others.length ? plural(others.length, "candidate") + ` (${ranks})` : ""}${none}` : "empty";
   };
   return el("p", {class: "reading"}, `Prediction set with 80 % coverage: ${words(80)}; with 90 %: ${words(90)}.`);

@@ -36,7 +36,10 @@ const chromatograms = {
     this.loaded = this.loaded || packed.value("tic").then(found => found.forEach((part, place) => {
       const run = data.runs[place];
       Object.assign(run, part);
-      if (run.apexes) run.apexTime = times(run.apexes.t);
+      if (run.apexes) {
+        run.apexTime = times(run.apexes.t);
+        run.apexes.f = places(run.apexes.f);
+      }
       if (run.drawn) run.time = times(run.tic.t);
     }));
     return this.loaded;

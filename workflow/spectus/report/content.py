@@ -79,7 +79,7 @@ def page_content(campaign: CampaignResults) -> PageContent:
     best = list(zip(table["best_run"].to_pylist(), table["best_component"].to_pylist(), strict=True))
     read = FeatureData(
         hits=campaign.hits,
-        candidates=rows_by_query(campaign.table("candidates")),
+        candidates=rows_by_query(campaign.candidates),
         denovo_reasons=reason_of_query(campaign.table("denovo_candidates")),
         accurate=figures.accurate_masses(
             campaign.parts["components"].files, [pair for pair in best if None not in pair]
@@ -206,7 +206,7 @@ def _tic_part(
     runs = table.filter(pc.equal(table["status"], "ok"))["run"].to_pylist()
     drawn = [run for run in runs if "y" in chromatograms.tic.get(run, {})]
     models = figures.model_peaks(campaign.parts["components"].files, drawn[:MOST_MODELLED])
-    marks = figures.apexes(campaign.table("components"), areas, runs, models)
+    marks = figures.apexes(campaign.table("components"), areas, runs, models, set(drawn))
     return [{"tic": chromatograms.tic.get(run), "apexes": marks.get(run)} for run in table["run"].to_pylist()]
 
 
@@ -273,7 +273,7 @@ def _sets_and_suspects(campaign: CampaignResults) -> tuple[dict[str, int], dict[
     """Return for each feature the size of its 90 % prediction set, and the suspect lists that name a candidate."""
     sets: dict[str, int] = {}
     suspects: defaultdict[str, dict[str, None]] = defaultdict(dict)
-    for row in campaign.table("candidates").to_pylist():
+    for row in campaign.candidates:
         if row.get("in_set_90"):
             sets[row["query"]] = sets.get(row["query"], 0) + 1
         for name in suspect_lists(row):
@@ -283,7 +283,7 @@ def _sets_and_suspects(campaign: CampaignResults) -> tuple[dict[str, int], dict[
 
 def _used_fields(campaign: CampaignResults) -> list[str]:
     """Return the fields of candidates that have a value anywhere, so that no column of the page is always empty."""
-    rows = campaign.table("candidates").to_pylist()
+    rows = campaign.candidates
     columns = {key: [key] for key in ("formula", "source", "level", "derivative", "excluded", "suspects")}
     columns |= {"set": ["in_set_80", "in_set_90"], "probability": ["probability"], "explained": ["explained"]}
     for name in ("formula_probability", "scaffold_probability", "library_score", "predicted_score", "log_prob",

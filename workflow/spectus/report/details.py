@@ -176,7 +176,7 @@ def search_words(campaign: CampaignResults) -> dict[int, list[Any]]:
     texts: defaultdict[str, list[str]] = defaultdict(list)
     formulas: defaultdict[str, list[str]] = defaultdict(list)
     seen: Counter[str] = Counter()
-    for row in campaign.table("candidates").to_pylist():
+    for row in campaign.candidates:
         seen[row["query"]] += is_candidate(row)
         if not is_candidate(row) or seen[row["query"]] <= CANDIDATES_PER_FEATURE:
             continue
@@ -190,12 +190,12 @@ def search_words(campaign: CampaignResults) -> dict[int, list[Any]]:
     }
 
 
-def rows_by_query(table: pa.Table) -> defaultdict[str, list[dict[str, Any]]]:
-    """Return the rows of a table by query."""
-    rows: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in table.to_pylist():
-        rows[row["query"]].append(row)
-    return rows
+def rows_by_query(rows: Sequence[dict[str, Any]]) -> defaultdict[str, list[dict[str, Any]]]:
+    """Return rows of a table by query."""
+    found: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        found[row["query"]].append(row)
+    return found
 
 
 def reason_of_query(table: pa.Table) -> dict[str, str]:

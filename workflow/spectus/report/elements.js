@@ -68,13 +68,20 @@ function times(steps) {
   return steps.map(step => (sum += step) / 6000);
 }
 
-function ticks(low, high, most) {
-  const rough = (high - low) / Math.max(most, 1);
+/** Places from differences to the last place; null gives -1. */
+function places(steps) {
+  let last = 0;
+  return steps.map(step => known(step) ? (last += step) : -1);
+}
+
+/** Places and texts of the ticks of an axis; those of a count are whole numbers. */
+function ticks(low, high, most, whole = false) {
+  const rough = Math.max((high - low) / Math.max(most, 1), whole ? 1 : 0);
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map(factor => factor * power).find(size => size >= rough) || rough;
   const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   const found = [];
-  for (let at = Math.ceil(low / step - 1e-9) * step; at <= high + step * 1e-6; at += step) found.push([at, at.toFixed(digits)]);
+  for (let at = Math.ceil(low / step - 1e-9) * step; at <= high + step * 1e-6; at += step) found.push([at, fixed(at, digits)]);
   return found;
 }
 
@@ -88,9 +95,9 @@ function figure(host, height, margin, label, attributes = {}) {
   return {root, width, box};
 }
 
-function axisX(root, box, x, low, high, name) {
+function axisX(root, box, x, low, high, name, whole = false) {
   root.append(el("path", {class: "axis", d: `M${box.left} ${box.bottom}H${box.right}`}));
-  for (const [at, text] of ticks(low, high, (box.right - box.left) / 80)) {
+  for (const [at, text] of ticks(low, high, (box.right - box.left) / 80, whole)) {
     root.append(el("path", {class: "axis", d: `M${x(at)} ${box.bottom}v4`}));
     root.append(el("text", {x: x(at), y: box.bottom + 16, "text-anchor": "middle"}, text));
   }

@@ -155,14 +155,14 @@ const detail = {
     const notes = [candidate[C.derivative] ? `as ${candidate[C.derivative]}` : null, candidate[C.excluded] ? `excluded: ${candidate[C.excluded]}` : null].filter(Boolean);
     return el("figure", {class: [candidate[C.excluded] ? "excluded" : "", place === this.candidate ? "chosen" : ""].join(" ").trim() || null, "data-candidate": place, click: () => this.choose(place)}, picture,
       el("figcaption", {}, el("b", {}, `${rank} `), name || candidate[C.formula] || "", " ", levelMark(candidate[C.level]),
-        known(candidate[C.probability]) ? ` p ${fixed(candidate[C.probability], 2)}` : "",
+        known(candidate[C.probability]) ? ` p\u00a0${fixed(candidate[C.probability], 2)}` : "",
         notes.length ? el("span", {class: "notes"}, `; ${notes.join("; ")}`) : null, " ",
         known(candidate[C.drawing]) ? saveButtons(() => picture.querySelector("svg"), () => `${features.id[chosen]} structure ${rank}`) : null));
   },
 
   bars(i) {
     const host = this.parts.bars, shown = {areas: areas.of(i), gapFilled: areas.filled(i)};
-    host.append(el("div", {class: "figure-head"}, el("h3", {}, "Area by run"), saveButtons(() => host.querySelector("div:last-of-type svg, svg"), () => `${features.id[i]} areas`),
+    host.append(el("div", {class: "figure-head"}, el("h3", {}, "Area by run, counts \u00d7 s"), saveButtons(() => host.querySelector("div:last-of-type svg, svg"), () => `${features.id[i]} areas`),
       csvButton(() => [["Run", "Type", "Area", term("gapFilled")], ...shown.areas.map((area, run) => [runName(data.axis[run]), data.runs[data.axis[run]].type, known(area) ? Number(area.toPrecision(4)) : null, known(area) ? Number(shown.gapFilled[run]) : null])], () => `${features.id[i]} areas`)));
     if (!shown.areas.some(known)) {
       host.append(el("p", {class: "empty"}, "No area was measured."));

@@ -3,7 +3,7 @@
 The page draws the figures, so that a reader can zoom. The data set has the full numbers.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ PROFILES_PER_FEATURE = 6
 """Elution profiles of a feature, one per run. Chosen: more lines cannot be told apart."""
 MODEL_POINTS = 24
 """Points of a model peak. Chosen: a Gaussian over six standard deviations keeps its shape within 1 % of the apex."""
+DRIFT_POINTS = 150
+"""Components of a run without a chromatogram, 1 kB. Only the figure of the drift needs them. Chosen: the drift of a run
+is smooth, and a running median of nine of them still follows a twentieth of the run."""
 _LEAST_ION = 0.0005
 """Least intensity of an ion of accurate mass, share of the largest: it rounds to one thousandth, as in spectra."""
 _PLACE_BITS = 32
@@ -54,8 +57,9 @@ def decimate(
 
 
 def apexes(
-    components: pa.Table, areas: "PeakAreaMatrix", runs: Sequence[str], models: Mapping[str, Mapping[int, list[int]]]
-) -> dict[str, Any]:
+    components: pa.Table, areas: "PeakAreaMatrix", runs: Sequence[str], models: Mapping[str, Mapping[int, list[int]]],
+    drawn: Collection[str],
+) -> dict[str, Any]:  # fmt: skip
     """Return the apexes of the components of each run.
 
     Parameters
@@ -68,12 +72,14 @@ def apexes(
         The runs.
     models : mapping of str to mapping
         Model peaks of some of the runs, from `model_peaks`.
+    drawn : collection of str
+        The runs with a chromatogram. The others get at most DRIFT_POINTS of the components that belong to a feature.
 
     Returns
     -------
     dict
-        By run: `t`, apex times in steps of 0.01 s; `f`, the place of the feature of each component, or -1; for runs
-        with model peaks also `h`, heights in counts, and `m`, the model peaks.
+        By run: `t`, apex times in steps of 0.01 s; `f`, the place of the feature of each component, less the last such
+        place, or null; for runs with model peaks also `h`, heights in counts, and `m`, the model peaks.
     """
     place = _places(components["run"], runs)
     key = place << _PLACE_BITS | components["component"].to_numpy().astype(np.int64)
@@ -88,12 +94,24 @@ def apexes(
     edges = np.searchsorted(place[by_time], np.arange(len(runs) + 1))
     for number, run in enumerate(runs):
         group = by_time[edges[number] : edges[number + 1]]
-        found[run] = {"t": steps(times[group]), "f": features[group].tolist()}
+        if run not in drawn:
+            group = group[features[group] >= 0]
+            group = group[:: max(1, -(-len(group) // DRIFT_POINTS))]
+        found[run] = {"t": steps(times[group]), "f": _place_steps(features[group])}
         if run in models:
             numbers, heights = (components[name].to_numpy()[group] for name in ("component", "height"))
             found[run]["h"] = [significant(height, 3) for height in heights.tolist()]
             found[run]["m"] = [models[run].get(number) for number in numbers.tolist()]
     return found
+
+
+def _place_steps(places: NDArray[np.int64]) -> list[int | None]:
+    """Return places as differences to the last place that is not -1, which pack to half the size; None for -1."""
+    known = places >= 0
+    found = np.full(len(places), None)
+    found[known] = np.diff(places[known], prepend=0)
+    listed: list[int | None] = found.tolist()
+    return listed
 
 
 def model_peaks(files: Iterable[Path], runs: Sequence[str]) -> dict[str, dict[int, list[int]]]:

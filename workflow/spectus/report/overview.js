@@ -110,8 +110,8 @@ const heatMap = {
   /** One pixel for each run and feature, or for the largest of several features. */
   picture(shown, columns) {
     const runs = data.axis.length, canvas = el("canvas", {width: columns, height: runs});
-    const context = canvas.getContext("2d"), pixels = context.createImageData(columns, runs), {low, step} = data.areas;
-    const most = low + 32765 * step, floor = most - Math.log(1e5);
+    const context = canvas.getContext("2d"), pixels = context.createImageData(columns, runs), most = data.areas.high;
+    const floor = most - Math.log(1e5);
     const [r, g, b] = getComputedStyle(document.body).getPropertyValue("--accent").trim().match(/[0-9a-f]{2}/gi).map(part => parseInt(part, 16));
     const best = new Float32Array(columns * runs).fill(-1);
     shown.forEach((i, place) => {

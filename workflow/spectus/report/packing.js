@@ -15,11 +15,26 @@ const packed = {
 
   async bytes(id) {
     await parsed;
-    const text = atob(document.getElementById(`packed-${id}`).textContent);
-    const bytes = new Uint8Array(text.length);
-    for (let place = 0; place < text.length; place++) bytes[place] = text.charCodeAt(place);
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-    return new Response(stream).arrayBuffer();
+    const stream = new Blob([this.octets(document.getElementById(`packed-${id}`).textContent)]).stream();
+    return new Response(stream.pipeThrough(new DecompressionStream("deflate"))).arrayBuffer();
+  },
+
+  /** Values of the 91 characters of packing.py by their codes. */
+  values: Uint8Array.from({length: 128}, (_, code) => code - 33 - (code > 38) - (code > 60) - (code > 92)),
+
+  /** The bytes of a text of which two characters hold 13 bits, and one last character 6. */
+  octets(text) {
+    const {values} = this, even = text.length & ~1, found = new Uint8Array((even / 2 * 13 + (text.length & 1) * 6) >> 3);
+    let bits = 0, number = 0, place = 0;
+    for (let at = 0; at < text.length; at += 2) {
+      const pair = at < even, code = pair ? values[text.charCodeAt(at)] * 91 + values[text.charCodeAt(at + 1)] : values[text.charCodeAt(at)];
+      const width = pair ? 13 : 6;
+      bits = bits << width | code;
+      number += width;
+      for (; number > 7; number -= 8) found[place++] = bits >> (number - 8);
+      bits &= (1 << number) - 1;
+    }
+    return found;
   },
 
   /** The value of a part; unpacked once. */
@@ -41,14 +56,25 @@ function rowsOf({counts, columns}, place) {
   return Array.from({length: counts[place]}, (_, number) => columns.map(column => column[first + number]));
 }
 
-// Areas by feature and run: 16-bit numbers on a logarithmic scale, see packing.py.
+// Areas by feature and run: 16-bit numbers on a logarithmic scale, see packing.py. Here 2 x code + gap-filled, where
+// code 0 means no area, 1 the smallest one, and 32767 one that is not above 0.
 const areas = {
   codes: null,
   ready: null,
 
   load() {
-    this.ready = this.ready || packed.bytes("areas").then(bytes => { this.codes = new Uint16Array(bytes); });
+    this.ready = this.ready || packed.bytes("areas").then(bytes => { this.codes = this.unpack(bytes); });
     return this.ready;
+  },
+
+  unpack(bytes) {
+    const n = data.axis.length, middles = new Uint16Array(bytes, 0, 2 * nFeatures), start = middles.byteLength;
+    const lower = new Uint8Array(bytes, start, n * nFeatures), higher = new Uint8Array(bytes, start + n * nFeatures);
+    return Uint16Array.from(lower, (byte, place) => {
+      const number = higher[place] << 7 | byte >> 1, gap = byte & 1, middle = middles[2 * Math.floor(place / n) + gap];
+      const code = number === 0 ? 0 : number === 1 ? 32767 : middle + 1 + (number & 1 ? (1 - number) / 2 : number / 2 - 1);
+      return code << 1 | gap;
+    });
   },
 
   /** The areas of a feature in the runs of `data.axis`; null where there is none. */

@@ -292,6 +292,7 @@ def _one_ladder(place: int, run: str, series: str, ri_standards: list[dict[str, 
     head = f"{escape(run)}: {escape(words)}"
     body = (
         f"<p>{head}; {escape(said)}.</p>"
-        f'<div class="columns"><div class="figure" data-ladder="{place}"></div>{listing}</div>'
+        f'<div class="columns"><div class="figure" data-ladder="{place}"></div><div>{listing}'
+        '<p class="reading">Fit: how well the spectrum fits the series, 0 to 1.</p></div></div>'
     )
     return head, body

@@ -33,18 +33,18 @@ const quantities = {
   },
 
   curve(host, curve, name) {
-    const unit = curve.unit ? ` ${curve.unit}` : "", points = curve.points, left = el("div"), right = el("div");
+    const unit = curve.unit ? ` ${curve.unit}` : "", of = curve.unit ? `, ${curve.unit}` : "", points = curve.points, left = el("div"), right = el("div");
     const facts = [curve.equation, `${curve.model}, weights ${curve.weighting}`, known(curve.r2) ? `R\u00b2 ${curve.r2.toFixed(4)}` : null, known(curve.quantifier) ? `quantifier m/z ${Number(curve.quantifier.toFixed(2))}` : null,
       curve.standard ? `internal standard ${curve.standard}` : "no internal standard", known(curve.lod) ? `limit of detection ${amount(curve.lod)}${unit}` : null, known(curve.loq) ? `limit of quantitation ${amount(curve.loq)}${unit}` : null].filter(Boolean);
     host.append(el("p", {}, `${name}: ${facts.join("; ")}.`), el("div", {class: "columns even"}, left, right));
     left.append(el("div", {class: "figure-head"}, el("h3", {}, "Curve"), saveButtons(() => left.querySelector("svg"), `calibration ${name}`)));
-    this.curveFigure(left, curve, name, unit);
-    left.append(el("p", {class: "reading"}, "Band: where a single response is expected with the confidence of the settings. Filled: calibrators of the fit. Open: calibrators that were left out. Diamonds: QC samples."));
+    this.curveFigure(left, curve, name, of);
+    left.append(el("p", {class: "reading"}, `Response: area of the quantifier${curve.standard ? " over that of the internal standard" : ", counts \u00d7 s"}. ` + "Band: where a single response is expected with the confidence of the settings. Filled: calibrators of the fit. Open: calibrators that were left out. Diamonds: QC samples."));
     right.append(el("div", {class: "figure-head"}, el("h3", {}, "Residuals"), saveButtons(() => right.querySelector("svg"), `residuals ${name}`)));
-    this.residualFigure(right, points, name, unit);
+    this.residualFigure(right, points, name, of);
     const rows = curve.samples.run.map((run, place) => [run, curve.samples.amount[place], curve.samples.low[place], curve.samples.high[place], curve.samples.flag[place]]);
-    if (rows.length) host.append(this.table(`Amounts of ${name}`, ["Run", `Amount${unit}`, "Lower limit", "Upper limit", "Flag"], rows, [1, 2, 3]));
-    host.append(this.table(`Calibrators and QC samples of ${name}`, ["Run", "Type", `Known${unit}`, "Response", "Relative error, %", "In the fit", "Flag"],
+    if (rows.length) host.append(this.table(`Amounts of ${name}`, ["Run", `Amount${of}`, `Lower limit${of}`, `Upper limit${of}`, "Flag"], rows, [1, 2, 3]));
+    host.append(this.table(`Calibrators and QC samples of ${name}`, ["Run", "Type", `Known amount${of}`, "Response", "Relative error, %", "In the fit", "Flag"],
       points.run.map((run, place) => [run, points.type[place], points.known[place], points.response[place], known(points.error[place]) ? 100 * points.error[place] : null, points.used[place] ? "yes" : "no", points.flag[place]]), [2, 3, 4]));
   },
 
@@ -55,12 +55,12 @@ const quantities = {
       : el("circle", {class: points.used[place] ? "standard" : "standard missing", cx: x, cy: y, r: 4}, said);
   },
 
-  curveFigure(host, curve, name, unit) {
+  curveFigure(host, curve, name, of) {
     const {amount: at, response, low, high} = curve.curve, points = curve.points;
     const values = [...high, ...points.response].filter(known);
     const {root, box} = figure(host, 280, [24, 10, 40, 56], `Calibration curve of ${name}`);
     const x = scale(0, at.at(-1), box.left, box.right), y = scale(Math.min(0, ...low), Math.max(...values), box.bottom, box.top);
-    axisX(root, box, x, 0, at.at(-1), `Amount${unit}`);
+    axisX(root, box, x, 0, at.at(-1), `Amount${of}`);
     axisY(root, box, y, Math.min(0, ...low), Math.max(...values), null);
     root.append(el("text", {x: box.left - 52, y: 12}, "Response"));
     const path = list => list.map((value, k) => `${x(at[k]).toFixed(1)} ${y(value).toFixed(1)}`);
@@ -69,7 +69,7 @@ const quantities = {
     host.append(root);
   },
 
-  residualFigure(host, points, name, unit) {
+  residualFigure(host, points, name, of) {
     const shown = points.known.map((value, place) => place).filter(place => known(points.residual[place]));
     if (!shown.length) {
       host.append(el("p", {class: "empty"}, "There is no residual."));
@@ -78,7 +78,7 @@ const quantities = {
     const reach = 1.1 * Math.max(0.05, ...shown.map(place => Math.abs(points.residual[place]))), most = Math.max(...points.known) * 1.05;
     const {root, box} = figure(host, 280, [24, 10, 40, 56], `Residuals of ${name}, at most ${(100 * reach / 1.1).toFixed(0)} %`);
     const x = scale(0, most, box.left, box.right), y = scale(-100 * reach, 100 * reach, box.bottom, box.top);
-    axisX(root, box, x, 0, most, `Amount${unit}`);
+    axisX(root, box, x, 0, most, `Amount${of}`);
     axisY(root, box, y, -100 * reach, 100 * reach, null);
     root.append(el("text", {x: box.left - 52, y: 12}, "Response over curve, %"), el("path", {class: "axis", d: `M${box.left} ${y(0)}H${box.right}`}));
     for (const place of shown) root.append(this.mark(points, place, x(points.known[place]), y(100 * points.residual[place])));
@@ -133,7 +133,7 @@ const quantities = {
     const pairs = [...document.querySelectorAll("#quantities .chart-host")];
     pairs.forEach((holder, k) => this.chartFigure(holder, runs, ...charts[k]));
     const rows = runs.run.map((run, place) => [run, runs.type[place], runs.batch[place], runs.injection[place], runs.standard_ratio[place], runs.standard_shift_s[place], runs.shift_s[place], runs.median_ratio[place], runs.flag[place]]);
-    this.host.append(this.table("Quality control of the runs", ["Run", "Type", "Batch", "Injection", "Standard ratio", "Standard shift, s", "Shift, s", "Median ratio", "Flag"], rows, [3, 4, 5, 6, 7]));
+    this.host.append(this.table("Quality control of the runs", ["Run", "Type", "Batch", "Injection", "Internal standard: area over the median", "Internal standard: shift, s", "All features: shift, s", "All features: area over their median", "Flag"], rows, [3, 4, 5, 6, 7]));
   },
 
   chart(runs, key, name) {
@@ -146,7 +146,7 @@ const quantities = {
     const low = Math.min(middle, ...values), high = Math.max(middle, ...values), margin = 0.08 * (high - low) || 0.1, last = Math.max(...runs.injection);
     const {root, box} = figure(host, 190, [12, 8, 36, 50], name);
     const x = scale(0.5, last + 0.5, box.left, box.right), y = scale(low - margin, high + margin, box.bottom, box.top);
-    axisX(root, box, x, 1, last, "order of injection");
+    axisX(root, box, x, 1, last, "order of injection", true);
     axisY(root, box, y, low - margin, high + margin, null);
     root.append(el("path", {class: "axis", d: `M${box.left} ${y(middle)}H${box.right}`}));
     for (const place of places) root.append(el("circle", {class: runs.flag[place] ? "standard missing" : "standard", cx: x(runs.injection[place]), cy: y(runs[key][place]), r: 4, style: runs.flag[place] ? null : `fill:${typeColor(runs.type[place])}`},
