@@ -52,7 +52,7 @@ def blank_groups(runs: CampaignRuns, chunk_runs: int) -> list[BlankComparison]:
     """Divide the runs into groups that share blanks.
 
     The runs of a batch share its blanks. Without batches, the runs of a chunk do: so many neighbors in the order of the
-    sheet as one job converts. A batch or chunk with fewer than two blanks is compared with all blanks of the campaign.
+    sheet. A batch or chunk with fewer than two blanks is compared with all blanks of the campaign.
 
     Parameters
     ----------
@@ -107,25 +107,28 @@ def blank_rows(
     tested = np.isfinite(p_values)
     if tested.any():
         q_values[tested] = stats.false_discovery_control(p_values[tested])
-    above = exceeds_blanks(areas.area, level, limit, settings.min_blank_ratio) & samples
+    # Only the columns of this group: a campaign has a group for each batch, so that all columns would be read as often.
+    of_samples, perceived = areas.area[:, samples], areas.perceived[:, samples]
+    of_blanks = areas.area[:, group.blanks]
+    in_any_blank = np.asarray(areas.perceived[:, group.blanks].any(axis=1))
+    n_above = exceeds_blanks(of_samples, level, limit, settings.min_blank_ratio).sum(axis=1)
     for place, feature in enumerate(areas.features):
-        of_samples = areas.area[place, samples & areas.perceived[place]]
-        in_samples = float(np.median(of_samples)) if len(of_samples) else float("nan")
-        in_blanks, n_above = float(level[place]), int(above[place].sum())
-        in_any_blank = bool(areas.perceived[place, group.blanks].any())
+        known = of_samples[place, perceived[place]]
+        in_samples = float(np.median(known)) if len(known) else float("nan")
+        in_blanks = float(level[place])
         yield {
             "feature": feature,
             "n_samples": n_samples,
             "n_blanks": n_blanks,
             "sample_area": _or_none(in_samples),
             "blank_area": _or_none(in_blanks),
-            "blank_sd": _or_none(_deviation(areas.area[place, group.blanks])),
+            "blank_sd": _or_none(_deviation(of_blanks[place])),
             "blank_limit": _or_none(float(limit[place])),
             "ratio": _or_none(in_samples / in_blanks) if in_blanks > 0 else None,
             "p_value": _or_none(p_values[place]),
             "q_value": _or_none(q_values[place]),
-            "n_above": n_above,
-            "verdict": _verdict(len(of_samples) > 0, in_any_blank, n_above > 0),
+            "n_above": int(n_above[place]),
+            "verdict": _verdict(len(known) > 0, bool(in_any_blank[place]), bool(n_above[place])),
         }
 
 

@@ -62,7 +62,7 @@ class QuantifyInputs:
     hits
         Tables of library hits or candidates, by which compounds and standards are found by name.
     chunk_runs
-        Runs of a chunk, which share blanks if the sheet has no batches. 20 is the default of the workflow.
+        Neighbors in the sheet that share blanks if it has no batches. The workflow uses 20, which is chosen.
     """
 
     features: Path
@@ -266,8 +266,7 @@ def _compared_with_blanks(
             own = group.runs & ~runs.of_type("blank")
             with np.errstate(divide="ignore", invalid="ignore"):
                 ratio[:, own] = np.where(level[:, None] > 0, corrected.area[:, own] / level[:, None], np.nan)
-            exceeds = blanks.exceeds_blanks(corrected.area, level, limit, settings.min_blank_ratio)
-            above[:, own] = exceeds[:, own]
+            above[:, own] = blanks.exceeds_blanks(corrected.area[:, own], level, limit, settings.min_blank_ratio)
             if settings.blanks == "subtract":
                 final[:, own] = np.maximum(final[:, own] - np.nan_to_num(level)[:, None], 0.0)
     return tables.table(tables.BLANK_VERDICTS, rows), _corrected_table(campaign, final, drift.factor, (ratio, above))
