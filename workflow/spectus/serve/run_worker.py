@@ -97,7 +97,9 @@ class RunWorker(threading.Thread):
             log.seek(0)
             said = [line.strip().replace(str(raw), run.name) for line in log if line.strip()]
         if process.returncode:
-            raise InputError(run.name, said[-1] if said else "the deconvolution ended without a word", "check the file")
+            problem = said[-1] if said else "the deconvolution ended without a word"
+            problem = problem.removeprefix("spectus deconvolve: ").removeprefix(f"{run.name}: ")
+            raise InputError(run.name, problem, "check the file")
         return "; ".join(said)
 
 
