@@ -58,8 +58,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def elucidated(folder: Path, model: Path, sources: EditingSources | None) -> list[dict[str, Any]]:
     (folder / "q.msp").write_text(ETHYLPHENOL)
     decoding = DenovoSettings(beams=2, device="cpu")
-    elucidate_with_editing(folder / "q.msp", str(model), folder / "out.parquet", decoding, sources)
-    rows: list[dict[str, Any]] = tables.read(folder / "out.parquet", DENOVO_CANDIDATES).to_pylist()
+    elucidate_with_editing(folder / "q.msp", str(model), folder / "new" / "out.parquet", decoding, sources)
+    rows: list[dict[str, Any]] = tables.read(folder / "new" / "out.parquet", DENOVO_CANDIDATES).to_pylist()
     return rows
 
 

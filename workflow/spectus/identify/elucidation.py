@@ -81,7 +81,7 @@ def elucidate_with_editing(
         return
     if sources.settings.substructure is not None:
         substructure_of(sources.settings.substructure)
-    with tempfile.TemporaryDirectory(prefix=".denovo.", dir=out.parent) as folder:
+    with tempfile.TemporaryDirectory(prefix="spectus-") as folder:
         hits = list(sources.hits)
         if sources.libraries and not hits:
             hits.append(_searched(queries, sources, Path(folder)))
