@@ -10,9 +10,10 @@ that they mean something on a busy machine too. The peers get an environment of 
 
 With --size, a library of N spectra is written and searched by `spectus search` as a user would, in a process of its
 own whose memory is told. Its spectra are those of the library and copies of them with other intensities and some
-peaks missing, so that each query has near and far hits as in a large library.
+some peaks missing, so that each query has near and far hits as in a large library. With --hybrid, the library is also
+searched by modified cosine, part by part from disk, given the masses of all molecules.
 
-    python benchmarks/library_search.py LIBRARY [--split train] [--weights] [--size 350000] [--peers PYTHON]
+    python benchmarks/library_search.py LIBRARY [--split train] [--weights] [--size 350000] [--hybrid] [--peers PYTHON]
 """
 
 import argparse
@@ -28,6 +29,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from rdkit import Chem
+from rdkit.Chem.rdMolDescriptors import CalcExactMolWt
 from scipy.sparse import csr_array, vstack
 
 from spectus import tables
@@ -91,6 +94,30 @@ print(time.process_time() - started, resource.getrusage(resource.RUSAGE_SELF).ru
 """
 
 
+HYBRID = """
+import resource, sys, time
+from pathlib import Path
+import numpy as np
+from spectus.library.hybrid import MassSpectra, hybrid_top
+from spectus.library.similarity import Powers
+from spectus.library.stored import StoredLibrary
+queries, library, masses, out = map(Path, sys.argv[1:])
+asked_mass, mass = np.load(masses).values()
+plain = Powers(1.0, 0.0)
+started = time.process_time()
+def parts():
+    first = 0
+    for peaks in StoredLibrary.open(library).matrices(plain):
+        yield MassSpectra(peaks, mass[first : first + peaks.shape[0]])
+        first += peaks.shape[0]
+asked = next(StoredLibrary.open(queries).matrices(plain))
+hits = hybrid_top(MassSpectra(asked, asked_mass), parts(), 10)
+seconds = time.process_time() - started
+np.savez(out, *hits)
+print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
 def main() -> None:
     options = _options()
     started = time.process_time()
@@ -127,6 +154,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--peer-queries", type=int, default=10, help="queries given to the peers")
     parser.add_argument("--peers", type=Path, metavar="PYTHON", help="an interpreter that has matchms and ms_entropy")
     parser.add_argument("--size", type=int, default=0, metavar="N", help="also search a library of N spectra")
+    parser.add_argument("--hybrid", action="store_true", help="search that library by modified cosine, too")
     parser.add_argument("--predicted", action="store_true", help="search that library as one of predicted spectra")
     return parser.parse_args()
 
@@ -216,16 +244,10 @@ def _large(spectra: pa.Table, matrix: csr_array, queries: NDArray[np.int64], opt
         with tables.writing(library, tables.SPECTRA, said) as writer:
             for start in range(0, options.size, len(spectra)):
                 writer.append(_varied(spectra, start).slice(0, options.size - start))
-        for some in (queries[:512], queries[:1]):
-            asked = Path(folder) / "queries.parquet"
-            tables.write(spectra.take(pa.array(some)), asked, tables.SPECTRA)
-            done = subprocess.run(
-                [sys.executable, "-c", SEARCH, asked, library, out], check=True, capture_output=True, text=True
-            )
-            seconds, memory = map(float, done.stdout.split())
-            print(
-                f"{options.size:,} spectra, {len(some)} queries: {seconds:.1f} CPU s, "
-                f"{_per_query(seconds, some)} with reading, {memory / 1024:,.0f} MB"
+        _timed(SEARCH, "cosine", library, spectra, queries, out)
+        if options.hybrid:
+            _timed(
+                HYBRID, "hybrid", library, spectra, queries, Path(folder) / "hits.npz", _masses(spectra, options.size)
             )
     repeats = options.size // matrix.shape[0] + 1
     powers, k, least = (PREDICTED, 100, 0.0) if options.predicted else (MEASURED, 10, 0.5)
@@ -236,6 +258,36 @@ def _large(spectra: pa.Table, matrix: csr_array, queries: NDArray[np.int64], opt
     started = time.process_time()
     cosine_top(asked_matrix, held, k, min_score=least)
     print(f"of these the comparison alone: {_per_query(time.process_time() - started, queries[:512])}")
+
+
+def _timed(
+    code: str, name: str, library: Path, spectra: pa.Table, queries: NDArray[np.int64], out: Path,
+    masses: NDArray[np.int64] | None = None,
+) -> None:  # fmt: skip
+    """Search for 512 and for 1 of the queries in processes of their own, and tell what a further query costs."""
+    size = pq.read_metadata(library).num_rows
+    seconds = []
+    for some in (queries[:512], queries[:1]):
+        asked, given = out.with_name("queries.parquet"), out.with_name("masses.npz")
+        tables.write(spectra.take(pa.array(some)), asked, tables.SPECTRA)
+        if masses is not None:
+            np.savez(given, masses[some], masses)
+        inputs = [asked, library, *([] if masses is None else [given]), out]
+        done = subprocess.run([sys.executable, "-c", code, *inputs], check=True, capture_output=True, text=True)
+        took, memory = map(float, done.stdout.split())
+        seconds.append(took)
+        print(
+            f"{name}, {size:,} spectra, {len(some)} queries: {took:.1f} CPU s, "
+            f"{_per_query(took, some)} with reading, {memory / 1024:,.0f} MB"
+        )
+    further = (seconds[0] - seconds[1]) / (len(queries[:512]) - 1)
+    print(f"{name}, a further query: {further * 1e3:.2f} ms")
+
+
+def _masses(spectra: pa.Table, size: int) -> NDArray[np.int64]:
+    """The nominal masses of the molecules of a library of `size` copies."""
+    known = {smiles: round(CalcExactMolWt(Chem.MolFromSmiles(smiles))) for smiles in set(spectra["smiles"].to_pylist())}
+    return np.resize([known[smiles] for smiles in spectra["smiles"].to_pylist()], size)
 
 
 def _matrix_of(spectra: pa.Table, powers: Powers, width: int) -> csr_array:

@@ -21,7 +21,7 @@ from spectus.library.records import not_electron_ionization, read_spectra, reaso
 from spectus.library.similarity import MEASURED, PREDICTED, Hits, cosine_top, joined, rank_within, weighted_matrix
 from spectus.library.stored import StoredLibrary
 from spectus.molecules.exclusions import Exclusions, leave_out_records
-from spectus.molecules.measured_form import excluded_by_ions, with_measured_forms
+from spectus.molecules.measured_form import excluded_by_ions, peak_arrays, with_measured_forms
 from spectus.tables import LIBRARY_HITS, SPECTRA
 from spectus.types import Floats, Ints
 
@@ -205,7 +205,7 @@ def _hit_rows(queries: pa.Table, held: _Held, hits: Hits, posterior: Floats, min
     without = np.setdiff1d(np.arange(len(queries)), hits.query)
     query = np.concatenate([hits.query, without])
     is_hit = np.arange(len(query)) < len(hits.query)
-    asked = queries.take(pa.array(query))
+    asked = queries.select(["name", "reason"]).take(pa.array(query))
     reasons = pc.fill_null(asked["reason"], f"no record with a score of {min_score:g} or more")
 
     def of_hits(values: NDArray[np.generic]) -> pa.Array:
@@ -228,7 +228,7 @@ def _hit_rows(queries: pa.Table, held: _Held, hits: Hits, posterior: Floats, min
         "contradiction": found["contradiction"],
         "derivative": found["derivative"],
         "smiles_measured": found["smiles_measured"],
-        "excluded": pc.coalesce(found["excluded"], _excluded(asked, found)),
+        "excluded": pc.coalesce(found["excluded"], _excluded(queries, query, found)),
         "source": found["source"],
         "license": found["license"],
         "posterior": pa.array([*posterior, *[np.nan] * len(without)], pa.float64(), from_pandas=True),
@@ -246,16 +246,28 @@ def _with_forms(held: _Held, hits: Hits) -> pa.Table:
     return pa.concat_tables([measured, predicted]).take(pa.array(place))
 
 
-def _excluded(queries: pa.Table, records: pa.Table) -> pa.Array:
-    """Tell why the query's ions exclude the molecule that each record was measured of, (n_rows,); null where not."""
+def _excluded(queries: pa.Table, query: Ints, records: pa.Table) -> pa.Array:
+    """Tell why the ions of a query exclude the molecule that each record was measured of, (n_rows,); null where not.
+
+    Parameters
+    ----------
+    queries
+        All queries.
+    query
+        Row of the query of each record.
+    records
+        The records, (n_rows,).
+    """
     molecules = pc.coalesce(records["smiles_measured"], records["smiles"]).to_pylist()
     is_known = pc.or_(pc.is_null(records["derivative"]), pc.is_valid(records["smiles_measured"])).to_pylist()
-    reasons = []
-    for molecule, known, mz, intensity in zip(
-        molecules, is_known, queries["mz"].to_pylist(), queries["intensity"].to_pylist(), strict=True
-    ):
-        reasons.append(excluded_by_ions(molecule, mz, intensity) if molecule and known and mz else None)
-    return pa.array(reasons, pa.string())
+    peaks = peak_arrays(queries)
+    return pa.array(
+        [
+            excluded_by_ions(molecule, *peaks[row]) if molecule and known else None
+            for molecule, known, row in zip(molecules, is_known, query.tolist(), strict=True)
+        ],
+        pa.string(),
+    )
 
 
 def _check(libraries: Sequence[Path], settings: SearchSettings) -> None:

@@ -12,6 +12,7 @@ from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from tqdm import tqdm
 
 from spectus.errors import InputError
@@ -119,13 +120,14 @@ def not_electron_ionization(spectra: pa.Table) -> tuple[pa.Array, str | None]:
     line : str or None
         How many of how many, and of which kinds; None if there are none.
     """
-    kinds = [None if is_electron_ionization(kind) else kind for kind in spectra["ionization"].to_pylist()]
-    counted = Counter(kind for kind in kinds if kind)
-    mask = pa.array([kind is not None for kind in kinds], pa.bool_())
+    kinds = spectra["ionization"].combine_chunks().dictionary_encode()
+    foreign = [not is_electron_ionization(kind) for kind in kinds.dictionary.to_pylist()]
+    mask = pc.fill_null(pa.array(foreign, pa.bool_()).take(kinds.indices), False)
+    counted = Counter(kind for kind in spectra["ionization"].filter(mask).to_pylist() if kind)
     if not counted:
         return mask, None
     told = ", ".join(f"{kind}: {n:,}" for kind, n in counted.most_common())
-    return mask, f"{counted.total():,} of {len(kinds):,} records are not from electron ionization ({told})"
+    return mask, f"{counted.total():,} of {len(spectra):,} records are not from electron ionization ({told})"
 
 
 @cache

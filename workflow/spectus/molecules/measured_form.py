@@ -13,20 +13,23 @@ The constants were chosen on 438 spectra of MassBank and 348 of HMDB whose recor
 import math
 import re
 from collections.abc import Sequence
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from rdkit import Chem
 from rdkit.Chem.MolStandardize import rdMolStandardize
 from rdkit.Chem.rdMolDescriptors import CalcMolFormula
 
 from spectus.molecules.derivatives import Groups, derivative_with, reactive_groups
-from spectus.molecules.suitability import survey
+from spectus.molecules.suitability import nominal_mass
 from spectus.nominal_mass import to_nominal_mass
 from spectus.structures import quiet_rdkit, structure
+from spectus.types import Singles
 
 TMS_MASS = 72
 """Da by which a TMS group raises the nominal mass: Si(CH3)3 for H."""
@@ -134,13 +137,18 @@ class MeasuredForm(NamedTuple):
 AS_GIVEN = MeasuredForm()
 
 
-class _Parent(NamedTuple):
-    """A structure before derivatization: neutral molecule, nominal mass (Da), groups, Da of its isotope peaks."""
+@dataclass
+class _Parent:
+    """A structure before derivatization: neutral molecule, nominal mass (Da), Da of its isotope peaks, groups."""
 
     molecule: Chem.Mol
     mass: int
-    groups: Groups
     isotopes: int
+
+    @cached_property
+    def groups(self) -> Groups:
+        """Most records do not need them."""
+        return reactive_groups(self.molecule)
 
 
 class _Hypothesis(NamedTuple):
@@ -171,7 +179,7 @@ def derivative_of(record: SpectrumRecord) -> MeasuredForm:
     parent = _parent(record.smiles)
     if record.smiles and parent is None:
         return AS_GIVEN
-    named = _named(record.derivative) or _named(record.name) or _by_formula(parent, record.formula)
+    named = _named(record.derivative) or _named(record.name) or _by_formula(record.smiles, record.formula)
     if parent is None:
         return MeasuredForm(_label(named.groups) if named else None)
     if named is None or _has_groups(parent.molecule):
@@ -186,6 +194,8 @@ def derivative_of(record: SpectrumRecord) -> MeasuredForm:
 
 def _by_masses(record: SpectrumRecord, parent: _Parent) -> MeasuredForm:
     """Tell the derivative by the masses of the ions alone."""
+    if not len(record.mz) or record.mz.max() < parent.mass + parent.isotopes:  # most records, and quickly told
+        return AS_GIVEN
     spectrum = _spectrum(record)
     if not (spectrum[parent.mass + parent.isotopes + 1 :] >= _TALL).any():
         return AS_GIVEN
@@ -208,15 +218,14 @@ def with_measured_forms(spectra: pa.Table) -> pa.Table:
     spectra
         Table with the columns of `tables.SPECTRA`.
     """
-    columns = ["name", "smiles", "formula", "mz", "intensity", "derivative", "smiles_measured", "excluded"]
+    columns = ["name", "smiles", "formula", "derivative", "smiles_measured", "excluded"]
     forms = []
     with quiet_rdkit():
-        for row in spectra.select(columns).to_pylist():
+        for row, peaks in zip(spectra.select(columns).to_pylist(), peak_arrays(spectra), strict=True):
             said, measured, excluded = row["derivative"], row["smiles_measured"], row["excluded"]
-            if measured or excluded or not row["mz"]:
+            if measured or excluded or not len(peaks[0]):
                 forms.append(MeasuredForm(said, measured, excluded))
                 continue
-            peaks = np.array(row["mz"]), np.array(row["intensity"])
             form = derivative_of(SpectrumRecord(row["smiles"], *peaks, row["name"], row["formula"], said))
             forms.append(form if form.derivative or form.excluded else form._replace(derivative=said))
     for place, name in enumerate(MeasuredForm._fields):
@@ -267,7 +276,17 @@ _COLUMNS = {"derivative": "derivative", "smiles": "smiles_measured", "excluded":
 """Columns of the attributes of `MeasuredForm`."""
 
 
-def excluded_by_ions(smiles: str, mz: Sequence[float], intensity: Sequence[float]) -> str | None:
+def peak_arrays(spectra: pa.Table) -> list[tuple[Singles, Singles]]:
+    """Return m/z and intensities of each row of a table with these two columns; no peaks where they are null."""
+    lengths = pc.fill_null(pc.list_value_length(spectra["mz"]), 0).to_numpy()
+    ends = np.cumsum(lengths)[:-1]
+    mz, intensity = (pc.list_flatten(spectra[name]).to_numpy() for name in ("mz", "intensity"))
+    return list(zip(np.split(mz, ends), np.split(intensity, ends), strict=True)) if len(lengths) else []
+
+
+def excluded_by_ions(
+    smiles: str, mz: Sequence[float] | NDArray[np.floating], intensity: Sequence[float] | NDArray[np.floating]
+) -> str | None:
     """Tell why a spectrum is not of a molecule: too much of its ion current lies above the molecule's mass.
 
     Parameters
@@ -283,7 +302,7 @@ def excluded_by_ions(smiles: str, mz: Sequence[float], intensity: Sequence[float
         None if the spectrum may be of the molecule, or the SMILES cannot be read.
     """
     parent = _parent(smiles)
-    if parent is None or not len(mz) or max(mz) < parent.mass + parent.isotopes:
+    if parent is None or not len(mz) or np.max(mz) < parent.mass + parent.isotopes:
         return None
     spectrum = _spectrum(SpectrumRecord(None, np.asarray(mz), np.asarray(intensity)))
     return _excluded(spectrum, parent.mass, parent.isotopes)
@@ -296,12 +315,13 @@ def _parent(smiles: str | None) -> _Parent | None:
     if molecule is None:
         return None
     Chem.RemoveStereochemistry(molecule)
-    if any(atom.GetFormalCharge() for atom in molecule.GetAtoms()):
+    atoms = [molecule.GetAtomWithIdx(at) for at in range(molecule.GetNumAtoms())]  # faster than GetAtoms
+    n_halogens = sum(atom.GetAtomicNum() in (17, 35) for atom in atoms)
+    if any(atom.GetFormalCharge() for atom in atoms):
         molecule = rdMolStandardize.Uncharger().uncharge(molecule)
-    _, mass, _ = survey(molecule)
-    n_halogens = sum(atom.GetAtomicNum() in (17, 35) for atom in molecule.GetAtoms())
+    mass = nominal_mass(molecule)
     isotopes = max(ISOTOPES, 2 * n_halogens + 1)
-    return _Parent(molecule, mass, reactive_groups(molecule), isotopes) if mass else None
+    return _Parent(molecule, mass, isotopes) if mass else None
 
 
 @lru_cache(maxsize=2**14)
@@ -341,8 +361,10 @@ def _named(text: str | None) -> _Named | None:
     return _Named(found, is_counted) if found else None
 
 
-def _by_formula(parent: _Parent | None, formula: str | None) -> _Named | None:
+@lru_cache(maxsize=2**14)
+def _by_formula(smiles: str | None, formula: str | None) -> _Named | None:
     """Return the groups by which a record's formula exceeds its structure; None if it does not, or otherwise."""
+    parent = _parent(smiles)
     if parent is None or not formula:
         return None
     theirs, ours = _atoms(formula), _atoms(CalcMolFormula(parent.molecule))
@@ -366,8 +388,7 @@ def _label(groups: dict[str, int]) -> str:
 def _spectrum(record: SpectrumRecord) -> NDArray[np.float64]:
     """Return the intensity of every nominal mass, base peak 1.0, with room for the heaviest hypothesis."""
     masses = to_nominal_mass(record.mz).astype(np.int64)
-    spectrum = np.zeros(max(int(masses.max(initial=0)), _HEAVIEST) + _ROOM)
-    np.add.at(spectrum, masses, record.intensity)
+    spectrum = np.bincount(masses, record.intensity, max(int(masses.max(initial=0)), _HEAVIEST) + _ROOM)
     scaled: NDArray[np.float64] = spectrum / max(float(spectrum.max()), 1e-30)
     return scaled
 
@@ -405,6 +426,7 @@ def _hypotheses(parent: _Parent, spectrum: NDArray[np.float64]) -> list[_Hypothe
     return found
 
 
+@lru_cache(maxsize=2**14)
 def _prior(groups: Groups, n_meox: int, n_tms: int) -> float:
     """Return the logarithm of the unscaled prior probability; TMS goes to the readiest groups first."""
     left, taken = n_tms, []

@@ -78,6 +78,13 @@ def unsuitability(
     return "too heavy" if _mass(elements, borne) > MAX_MASS else None
 
 
+def nominal_mass(molecule: Chem.Mol) -> int:
+    """Return the nominal mass of a molecule, Da; 0 where an element is not known."""
+    atoms = [molecule.GetAtomWithIdx(at) for at in range(molecule.GetNumAtoms())]  # faster than GetAtoms
+    elements = [atom.GetAtomicNum() for atom in atoms]
+    return _mass(elements, [atom.GetTotalNumHs() for atom in atoms]) if _KNOWN.issuperset(elements) else 0
+
+
 def _mass(elements: Sequence[int], borne: Sequence[int]) -> int:
     """Return the nominal mass of atoms and the hydrogens that they bear, Da."""
     return sum(map(NOMINAL_MASS.__getitem__, elements)) + NOMINAL_MASS[1] * sum(borne)
