@@ -39,6 +39,10 @@ def _report(inputs: Path, out: Path) -> list[object]:
     ]  # fmt: skip
 
 
+def _export(kind: str) -> Words:
+    return lambda inputs, out: ["export", inputs, "--out", out / "exports", "--format", kind]
+
+
 STAGES: dict[str, Words] = {
     "convert": lambda inputs, out: [
         "convert", *sorted(inputs.glob("raw/*.mzML")), "--out", out / "mzml", "--runs-table", out / "runs.parquet",
@@ -71,12 +75,7 @@ STAGES: dict[str, Words] = {
         inputs / "denovo.parquet", "--reranker", "none", "--out", out / "candidates.parquet",
     ],
     "report": _report,
-    **{
-        f"export {kind}": lambda inputs, out, kind=kind: [
-            "export", inputs, "--out", out / "exports", "--format", kind,
-        ]
-        for kind in ("csv", "xlsx", "msp", "mgf", "sdf", "mztab")
-    },
+    **{f"export {kind}": _export(kind) for kind in ("csv", "xlsx", "msp", "mgf", "sdf", "mztab")},
 }  # fmt: skip
 """The stages in their order. The outputs of each are inputs of those after it, in one folder."""
 
