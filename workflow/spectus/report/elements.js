@@ -39,10 +39,10 @@ const runTitle = place => {
   const {name, type} = data.runs[place];
   return type && type !== "sample" && !name.toLowerCase().includes(type) ? `${name} (${type.replace("_", " ")})` : name;
 };
+const mostColors = 8;  // --series-0 to --series-7 of page.css
 /** Runs are told apart by color and, in print and for the color-blind, by dashes. */
-const palette = ["#0a6b78", "#c2571a", "#6a4fb3", "#3c7d2c", "#b0285d", "#7a6a00", "#2f6fb5", "#8a4b2a"];
 const dashes = ["none", "7 3", "2 3", "9 3 2 3", "none", "7 3", "2 3", "9 3 2 3"];
-const lineStyle = number => ({stroke: palette[number % palette.length], "stroke-dasharray": dashes[number % dashes.length]});
+const lineStyle = number => ({style: `stroke:var(--series-${number % mostColors})`, "stroke-dasharray": dashes[number % dashes.length]});
 const cut = (text, most) => text.length > most ? text.slice(0, most - 1) + "\u2026" : text;
 
 /** Nominal mass of a molecular formula by the most abundant isotopes; null if it has another element. */

@@ -93,7 +93,7 @@ const heatMap = {
       leave: () => this.say(""),
       click: value => table.choose(feature(value), true),
     });
-    this.body.append(root, typeLegend(data.axis.map(run => data.runs[run].type), this.absolute.checked ? "darker: larger area (logarithmic scale for all features)" : "darker: larger area (each feature relative to its largest area)"));
+    this.body.append(root, typeLegend(data.axis.map(run => data.runs[run].type), this.absolute.checked ? "stronger color: larger area (logarithmic scale for all features)" : "stronger color: larger area (each feature relative to its largest area)"));
     this.say("");
     this.mark();
   },
@@ -171,7 +171,7 @@ const drift = {
     axisY(root, box, y, -reach, reach, null);
     root.append(el("text", {x: box.left - 44, y: 12}, "Deviation, s"), el("path", {class: "axis", d: `M${box.left} ${y(0)}H${box.right}`}));
     const ticked = new Set(chromatograms.boxes.filter(box => box.checked).map(box => Number(box.dataset.run)));
-    const colored = this.lines.filter(line => ticked.has(line.run)).slice(0, palette.length);
+    const colored = this.lines.filter(line => ticked.has(line.run)).slice(0, mostColors);
     const path = line => "M" + line.points.map(([t, delta]) => `${x(t).toFixed(1)} ${y(delta).toFixed(1)}`).join("L");
     root.append(el("path", {class: "line other", d: this.lines.filter(line => !colored.includes(line)).map(path).join("")}));
     colored.forEach((line, number) => root.append(el("path", {class: "trace", ...lineStyle(number), d: path(line)})));
