@@ -32,8 +32,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         # The profile waits half a minute for each job, which on a real cluster is little.
         hurry = ["--slurm-init-seconds-before-status-checks", "10"]
         environment = {name: value for name, value in environment.items() if name != "PYTHONPATH"}
+        # Half an hour was too little on two cores at a load of 12: structure editing alone takes minutes of CPU.
         done = subprocess.run(
-            [*command, *hurry], cwd=folder, env=environment, capture_output=True, text=True, timeout=1800, check=False
+            [*command, *hurry], cwd=folder, env=environment, capture_output=True, text=True, timeout=5400, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
         asked = ["squeue", "-h", "-t", "all", "-o", "%k|%P|%N|%C|%m|%T|%l|%M"]

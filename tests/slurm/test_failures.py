@@ -144,15 +144,32 @@ def test_jobs_of_a_killed_snakemake_are_not_submitted_twice(tmp_path: Path) -> N
         assert code == 0, said
 
 
-def test_a_job_whose_node_dies_runs_again(tmp_path: Path) -> None:
-    """The node is taken away under the job; SLURM puts the job back into the queue."""
-    folder = workflow(tmp_path / "w", one="echo started >>started && sleep 15 && touch {output}")
+SLOW_AT_FIRST = "echo started >>started; if [ $(wc -l <started) = 1 ]; then sleep 300; fi; touch {output}"
+
+
+@contextlib.contextmanager
+def running(folder: Path) -> Iterator[tuple[dict[str, str], "subprocess.Popen[str]"]]:
+    """A job that runs, and goes on for minutes unless it is started again."""
     with started() as environment:
-        process = start(folder, environment, "--slurm-requeue")
+        process = start(workflow(folder, one=SLOW_AT_FIRST), environment, "--slurm-requeue")
         until((folder / "started").exists)
-        number = asked(environment, "%i")[0][0]
-        subprocess.run(["scontrol", "requeue", number], env=environment, check=True)
-        code, said = ended(process, folder, 400)
+        yield environment, process
+        code, said = ended(process, folder, 280)
     assert code == 0, said
     assert (folder / "one.txt").exists()
     assert (folder / "started").read_text() == "started\n" * 2
+
+
+def test_a_job_that_is_put_back_runs_again(tmp_path: Path) -> None:
+    with running(tmp_path / "w") as (environment, _):
+        number = asked(environment, "%i")[0][0]
+        subprocess.run(["scontrol", "requeue", number], env=environment, check=True)
+
+
+def test_a_job_whose_node_fails_runs_again(tmp_path: Path) -> None:
+    """The node is down under the job, and comes back."""
+    with running(tmp_path / "w") as (environment, _):
+        update = ["scontrol", "update", "nodename=c1"]
+        subprocess.run([*update, "state=down", "reason=test"], env=environment, check=True)
+        until(lambda: ["R"] not in asked(environment, "%t"))
+        subprocess.run([*update, "state=resume"], env=environment, check=True)
