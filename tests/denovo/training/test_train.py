@@ -315,7 +315,7 @@ def test_the_shipped_settings_are_read() -> None:
     assert [TrainingSettings.read(path).seed for path in sorted(folder.glob("spectus-*.yaml"))]
 
 
-@pytest.mark.parametrize("name", ["", "-continued", "-third", "-fourth"])
+@pytest.mark.parametrize("name", ["", "-continued", "-third", "-fourth", "-sixth"])
 def test_the_settings_of_the_shipped_model_have_its_sizes(name: str) -> None:
     settings = TrainingSettings.read(ROOT / "config" / "training" / f"spectus-open{name}.yaml")
     shipped = SpectusNetwork.from_pretrained(resource("models/spectus-open")).config
