@@ -98,6 +98,10 @@ def test_example_in_resources_is_what_its_command_makes(library: pa.Table) -> No
         assert np.array_equal(shipped.offsets, made.run.offsets), made.name
         assert np.allclose(shipped.intensity, made.run.intensity, atol=1.0), made.name
         of_run = ground_truth.filter(pc.equal(ground_truth["run"], made.name))
-        assert of_run.drop(["area"]).equals(made.ground_truth.drop(["area"]))
-        assert np.allclose(of_run["area"].to_numpy(), made.ground_truth["area"].to_numpy())
+        for column in of_run.schema:  # types of CPU differ in the last bits of numbers
+            ours, theirs = of_run[column.name], made.ground_truth[column.name]
+            if pa.types.is_floating(column.type):
+                assert np.allclose(ours.to_numpy(), theirs.to_numpy(), equal_nan=True), column.name
+            else:
+                assert ours.equals(theirs), column.name
     assert sum(path.stat().st_size for path in example.glob("*.mzML.gz")) < 4_000_000
