@@ -38,7 +38,7 @@ def silylation_notice(campaign: CampaignResults) -> str | None:
     first, second = SILYL_IONS
     return (
         f"Most spectra have the ions m/z {first} and {second} of trimethylsilyl groups, so the samples were probably "
-        "silylated. Set molecules.derivatives to [meox, tms] in the configuration to predict spectra of derivatives."
+        "silylated. Set molecules.derivatives to [meox, tms] in the configuration. The predicted spectra ship."
     )
 
 
