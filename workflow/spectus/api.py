@@ -188,8 +188,9 @@ def denovo(
 
 
 def identify(
-    queries: Spectra, libraries: Sequence[str | Path] = ("named", "derivatized"), *, model: str | Path | None = "spectus-open",
-    reranker: str | Path | None = "open", exclude: Sequence[str | Path] = (), **settings: Any,
+    queries: Spectra, libraries: Sequence[str | Path] = ("named", "derivatized"), *,
+    model: str | Path | None = "spectus-open", reranker: str | Path | None = "open",
+    exclude: Sequence[str | Path] = (), **settings: Any,
 ) -> pd.DataFrame:  # fmt: skip
     """Collect the candidates of all sources for spectra and rank them.
 
