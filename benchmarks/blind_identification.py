@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from spectus import cli
+from spectus.evaluation.identification import expected_calibration_error
 from spectus.identify.candidates import NONE_OF_THESE
 from spectus.prediction.library import named_library
 from spectus.prediction.settings import SHIPPED_LIBRARIES
@@ -47,18 +48,12 @@ def main() -> None:
     for (situation, source), some in found.assign(every="all").melt(
         [name for name in found.columns if name != "source"], ["source", "every"], value_name="of"
     ).groupby(["situation", "of"]):  # fmt: skip
-        error = calibration_error(some["top"].to_numpy(), some["top_right"].to_numpy())
+        weight = np.ones(len(some))
+        error = expected_calibration_error(some["top"].to_numpy(), some["top_right"].to_numpy(), weight)
         shares = some[["first", "ten", "candidate"]].mean().mul(100).round(1).to_dict()
         print(f"{situation:8s} {source}: {len(some)} {shares} ll {some['log_likelihood'].mean():.2f} error {error:.3f}")
     if options.out:
         found.to_csv(options.out, sep="\t", index=False)
-
-
-def calibration_error(probability: np.ndarray, right: np.ndarray) -> float:
-    """Return the expected calibration error in ten bins of equal width."""
-    bins = np.clip((probability * 10).astype(int), 0, 9)
-    gaps = [abs(probability[bins == at].sum() - right[bins == at].sum()) for at in range(10)]
-    return float(sum(gaps) / max(len(probability), 1))
 
 
 def _queries(options: argparse.Namespace) -> pd.DataFrame:
@@ -101,7 +96,7 @@ def _places(key: str, answers: pd.DataFrame) -> dict[str, float]:
     return {
         "candidate": float(right.any()), "first": float(rank == 0), "ten": float(rank < 10),
         "log_likelihood": float(np.log(max(probability[answer].sum(), _LEAST))),
-        "top": float(probability[top]), "top_right": float(answer[top]),
+        "top": float(probability[top]), "top_right": bool(answer[top]),
     }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ that they mean something on a busy machine too. The peers get an environment of 
     python3.11 -m venv peers && peers/bin/pip install matchms==0.30.2 ms_entropy==1.5.3      # --peers peers/bin/python
 
 With --size, a library of N spectra is written and searched by `spectus search` as a user would, in a process of its
-own whose memory is told. Its spectra are those of the library and copies of them with other intensities and some
+own whose memory is told. Its spectra are those of the library and copies of them with other intensities and
 some peaks missing, so that each query has near and far hits as in a large library. With --hybrid, the library is also
 searched by modified cosine, part by part from disk, given the masses of all molecules.
 

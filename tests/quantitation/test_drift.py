@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 from statsmodels.nonparametric.smoothers_lowess import lowess
@@ -72,17 +70,6 @@ def test_the_drift_of_the_responses_of_a_compound_is_said() -> None:
         response_drift(response, INJECTION, QC & (INJECTION < 5)).note
         == "not corrected: 1 pooled QC samples, 5 are needed"
     )
-
-
-def test_a_thousand_runs_with_many_patterns_of_missing_areas_take_little_time() -> None:
-    """Each pattern of QC samples without an area has a curve of its own."""
-    rng = np.random.default_rng(4)
-    injection = np.arange(1, 1001)
-    area = np.exp(rng.normal(10, 0.1, (60, 1000)))
-    area[rng.random(area.shape) < 0.05] = 0
-    before = time.process_time()
-    drift_of(area, injection, injection % 10 == 1)
-    assert time.process_time() - before < 5
 
 
 def test_the_order_of_the_runs_in_the_sheet_does_not_matter() -> None:

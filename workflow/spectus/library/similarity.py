@@ -269,17 +269,12 @@ def _highest_masses(matrix: csr_array) -> Ints:
 
 def dense_rows(matrix: csr_array, rows: Ints, width: int) -> NDArray[np.float32]:
     """Return some rows of a matrix, the masses below `width`: (n_rows, width) float32."""
-    peaks, lengths = peaks_of_rows(matrix, rows)
+    start, lengths = matrix.indptr[rows].astype(np.int64), np.diff(matrix.indptr)[rows]
+    first = np.concatenate([[0], np.cumsum(lengths)])
+    peaks = np.repeat(start - first[:-1], lengths) + np.arange(first[-1])
     dense = np.zeros((len(rows), width), np.float32)
     dense[np.repeat(np.arange(len(rows)), lengths), matrix.indices[peaks]] = matrix.data[peaks]
     return dense
-
-
-def peaks_of_rows(matrix: csr_array, rows: Ints) -> tuple[Ints, Ints]:
-    """Return where the peaks of some rows are in the matrix's `indices` and `data`, and how many each row has."""
-    start, lengths = matrix.indptr[rows].astype(np.int64), np.diff(matrix.indptr)[rows].astype(np.int64)
-    first = np.cumsum(lengths) - lengths
-    return np.repeat(start - first, lengths) + np.arange(lengths.sum()), lengths
 
 
 def _above(
