@@ -167,9 +167,9 @@ def pair_features(
 
 _COMPLETE_BELOW, _COMPLETENESS = 200.0, 0.016
 """Nominal mass, u, below which the odds that no list holds a compound fall, and by how much for each u (logarithm).
-Nearly every light compound has a name and is on a list. `benchmarks/list_coverage.py` counted it for the library `named` and
-the 6,635 compounds of the training library that have no silicon: 98 % of those up to 80 u are on the list, 84 % from 100 to
-120 u, 70 % from 140 to 160, 55 % from 180 to 200, and 26 to 39 % above."""
+Nearly every light compound has a name and is on a list. `benchmarks/list_coverage.py` counted it for the library
+`named` and the 6,635 compounds of the training library that have no silicon: 98 % of those up to 80 u are on the list,
+84 % from 100 to 120 u, 70 % from 140 to 160, 55 % from 180 to 200, and 26 to 39 % above."""
 
 
 def log_odds_of_unlisted(masses: NDArray[np.integer], log_probabilities: NDArray[np.float64]) -> float:
