@@ -170,8 +170,8 @@ def _smoother(at: Floats, places: Floats, span: float) -> Floats:
     """Return the matrix (n_places, n_qc) of the LOESS curve through QC samples, at some places.
 
     A LOESS curve without robust iterations is a linear function of the values, so that its matrix serves all features.
-    It is that of `statsmodels.nonparametric.smoothers_lowess.lowess`, which gives one curve at a time: the matrix of a
-    campaign of 1,000 runs with 100 QC samples would take seconds, and each pattern of missing areas needs its own.
+    It is that of `statsmodels.nonparametric.smoothers_lowess.lowess`, which gives one curve at a time: the matrix would
+    take as many calls as there are QC samples, for each pattern of missing areas. A test compares both.
 
     Parameters
     ----------
