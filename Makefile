@@ -85,4 +85,5 @@ $(INSTALLED): pyproject.toml requirements.lock
 		"$$(grep '^torch==' requirements.lock)"
 	python -m pip install --quiet --requirement requirements.lock
 	python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	python -m compileall -q workflow/spectus # pip does so for other packages; without it every start may compile
 	touch $@

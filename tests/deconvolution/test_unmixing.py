@@ -10,7 +10,7 @@ from spectus.deconvolution.model_peaks import Model
 from spectus.deconvolution.noise import estimate_noise
 from spectus.deconvolution.peak_width import strongest_widths, width_profile
 from spectus.deconvolution.settings import DeconvolutionSettings
-from spectus.deconvolution.unmixing import hat_functions, normal_matrices, solve_nonnegative, unmix
+from spectus.deconvolution.unmixing import equations, hat_functions, normal_matrices, solve_nonnegative, solve_windows
 from spectus.deconvolution.windows import Unmixer
 from tests.deconvolution.made_runs import FWHM_S, Eluting, made_run, spectrum
 
@@ -41,7 +41,7 @@ def test_standard_errors_are_those_of_the_noise() -> None:
     random = np.random.default_rng(2)
     columns, noise = peaks(2, 0.4), 30.0
     traces = np.array([5e3, 2e3]) @ columns + noise * random.standard_normal((2000, 60))
-    solution = unmix(traces, np.full(traces.shape, noise**-2), columns, hat_functions(60, 60))
+    (solution,) = solve_windows([equations(traces, np.full(traces.shape, noise**-2), columns, hat_functions(60, 60))])
     scatter = solution.spectra.std(axis=1)
     assert np.allclose(scatter, solution.sd.mean(axis=1), rtol=0.1)
 
@@ -51,7 +51,7 @@ def test_points_of_no_weight_do_not_count() -> None:
     traces = 1e4 * columns
     weights = np.ones_like(traces)
     weights[traces > 6e3], traces[traces > 6e3] = 0, 6e3
-    solution = unmix(traces, weights, columns, hat_functions(60, 60))
+    (solution,) = solve_windows([equations(traces, weights, columns, hat_functions(60, 60))])
     assert solution.spectra[0, 0] == pytest.approx(1e4, rel=1e-3)
 
 

@@ -120,3 +120,23 @@ def plain_values(column: pa.Array | pa.ChunkedArray) -> np.ndarray[Any, Any]:
     """
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     return np.from_dlpack(whole)
+
+
+def plain_lists(column: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray[Any, Any], NDArray[np.int64]]:
+    """Return the items of list arrays, without the import of pyarrow.compute that `flatten` and `value_lengths` make.
+
+    Parameters
+    ----------
+    column
+        (n,) lists of numbers, without nulls.
+
+    Returns
+    -------
+    items : ndarray
+        (n_items,) the numbers of all lists, one list after another.
+    ends : NDArray
+        (n,) number of the item after the last of each list.
+    """
+    whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    offsets = np.from_dlpack(whole.offsets).astype(np.int64)
+    return np.from_dlpack(whole.values)[offsets[0] : offsets[-1]], np.asarray(offsets[1:] - offsets[0])

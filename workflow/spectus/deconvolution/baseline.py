@@ -43,8 +43,11 @@ def baseline(traces: Singles, fwhm: float, window_fwhm: float) -> Singles:
     smooth = rolling_mean(coarse, max(3, round(fwhm / step)))
     size = max(3, round(window_fwhm * fwhm / step))
     opened = rolling_maximum(rolling_minimum(smooth, size), size)
-    rounded = np.minimum(rolling_mean(opened, size), smooth)
-    return _interpolate_blocks(np.maximum(rounded, 0), step, n_scans)
+    some = opened.any(axis=1)
+    rounded = np.maximum(np.minimum(rolling_mean(opened[some], size), smooth[some]), 0)
+    slow = np.zeros_like(traces)
+    slow[some] = _interpolate_blocks(rounded, step, n_scans)
+    return slow
 
 
 def _block_means(traces: Singles, step: int) -> Singles:
@@ -59,6 +62,6 @@ def _interpolate_blocks(coarse: Singles, step: int, n_scans: int) -> Singles:
     drawn = np.empty((len(coarse), n_scans), dtype=np.float32)
     first = step // 2
     last = first + (coarse.shape[1] - 1) * step
-    drawn[:, first:last] = (left + (right - left) * share).reshape(len(coarse), -1)
+    drawn[:, first:last] = (left + (right - left) * share).reshape(len(coarse), last - first)
     drawn[:, :first], drawn[:, last:] = coarse[:, :1], coarse[:, -1:]
     return drawn

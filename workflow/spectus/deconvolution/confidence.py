@@ -13,7 +13,7 @@ replicates were used for the calibration.
 import numpy as np
 import pyarrow as pa
 
-from spectus.arrays import plain_values
+from spectus.arrays import plain_lists, plain_values
 from spectus.nominal_mass import to_nominal_mass
 from spectus.types import Floats, Ints
 
@@ -130,11 +130,11 @@ def _certainty(components: pa.Table) -> tuple[Floats, Floats]:
 
 def _root_spectra(components: pa.Table) -> Floats:
     """Return square-root spectra (n, n_masses) of length 1."""
-    lengths = plain_values(components["mz"].combine_chunks().value_lengths())
-    mass: Ints = to_nominal_mass(plain_values(components["mz"].combine_chunks().flatten()))
+    mz, ends = plain_lists(components["mz"])
+    mass: Ints = to_nominal_mass(mz)
     roots = np.zeros((components.num_rows, int(mass.max(initial=0)) + 1))
-    row = np.repeat(np.arange(components.num_rows), lengths)
-    roots[row, mass] = np.sqrt(plain_values(components["intensity"].combine_chunks().flatten()))
+    row = np.repeat(np.arange(components.num_rows), np.diff(ends, prepend=0))
+    roots[row, mass] = np.sqrt(plain_lists(components["intensity"])[0])
     return np.asarray(roots / np.maximum(np.linalg.norm(roots, axis=1, keepdims=True), 1e-12))
 
 
@@ -161,7 +161,6 @@ def _lists(components: pa.Table, *names: str) -> list[list[Floats]]:
     """Return list columns as lists of arrays."""
     columns = []
     for name in names:
-        column = components[name].combine_chunks()
-        ends = np.cumsum(plain_values(column.value_lengths()))
-        columns.append(np.split(plain_values(column.flatten()).astype(np.float64), ends[:-1]))
+        items, ends = plain_lists(components[name])
+        columns.append(np.split(items.astype(np.float64), ends[:-1]))
     return columns

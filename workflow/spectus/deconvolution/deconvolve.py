@@ -34,7 +34,7 @@ from spectus import tables
 from spectus.arrays import array
 from spectus.deconvolution.confidence import component_confidence
 from spectus.deconvolution.description import describe, signal_to_noise
-from spectus.deconvolution.filters import rolling_maximum
+from spectus.deconvolution.filters import rolling_maximum, row_blocks
 from spectus.deconvolution.ion_traces import IonTraces
 from spectus.deconvolution.mass_traces import extract_traces
 from spectus.deconvolution.model_peaks import Model, make_models
@@ -92,7 +92,9 @@ def deconvolve(run: Run, name: str, settings: DeconvolutionSettings = _DEFAULTS)
             folded = replace(folded, traces=remove_spikes(folded.traces, noise))
         fwhm = width_profile(strongest_widths(folded.traces, folded.saturated, noise), folded.n_scans)
         if len(fwhm):
-            for stretch in stretches(folded, noise, fwhm, settings):
+            parts = stretches(folded, noise, fwhm, settings)
+            folded = replace(folded, traces=folded.traces[:, :0], saturated=folded.saturated[:, :0])  # frees memory
+            for stretch in parts:
                 rows += _rows(*components(stretch, settings), stretch, folded, settings)
     for number, row in enumerate(rows, start=1):
         row["run"], row["component"] = name, number
@@ -176,7 +178,7 @@ def components(stretch: Stretch, settings: DeconvolutionSettings) -> tuple[list[
     models, unmixed = _pruned(models, unmixer, stretch, settings)
     fitted, residual = unmixer.reconstruct(models, unmixed.spectra)
     smoothed = smooth(residual, stretch.fwhm)
-    sd = np.hypot(stretch.sd, settings.misfit * _spread_out(fitted, stretch.fwhm))
+    sd = _residual_sd(stretch, fitted, settings.misfit)
     traces = PeakTraces(residual, smoothed, sd, stretch.fwhm, stretch.clipped)
     found = _perceived(traces, stretch.by_mass, settings, _RESIDUAL_FACTOR * settings.min_snr)
     late, _ = make_models(smoothed, stretch, *found, number=2, flanks=flanks)
@@ -219,9 +221,17 @@ def _perceived(
     return [apexes.take(order[first:stop]) for first, stop in itertools.pairwise(bounds)], positions
 
 
-def _spread_out(fitted: Singles, fwhm: Floats) -> Singles:
-    """Return the largest value within half a peak width: a misfit is large on the flanks, where the model is small."""
-    return rolling_maximum(fitted, round(float(np.max(fwhm))) | 1)
+def _residual_sd(stretch: Stretch, fitted: Singles, misfit: float) -> Singles:
+    """Turn the fitted components into the standard deviation of the residual, in place, to save memory.
+
+    It consists of noise and a fraction `misfit` of the largest fitted value within half a peak width, because a misfit
+    is large on the flanks, where the model is small.
+    """
+    size = round(float(np.max(stretch.fwhm))) | 1
+    for rows in row_blocks(fitted):
+        spread = rolling_maximum(fitted[rows], size)
+        fitted[rows] = np.sqrt(stretch.sd[rows] ** 2 + (misfit * spread) ** 2)
+    return fitted
 
 
 def _pruned(

@@ -107,9 +107,7 @@ def _times(model: Model, stretch: Stretch) -> tuple[float, float, float]:
 
 def _integral(model: Model, stretch: Stretch) -> float:
     """Return the area under the profile, s. Each point counts for half the way to its neighbors (trapezoidal rule)."""
-    begin, stop = max(0, model.start - 1), min(stretch.n_scans, model.stop + 1)
-    steps = np.gradient(stretch.rt_s[begin:stop])[model.start - begin : model.stop - begin]
-    return float(model.profile @ steps)
+    return float(model.profile @ stretch.duration_s[model.start : model.stop])
 
 
 def signal_to_noise(model: Model, spectrum: Floats, stretch: Stretch) -> float:
@@ -130,19 +128,21 @@ def signal_to_noise(model: Model, spectrum: Floats, stretch: Stretch) -> float:
         Ratio without unit.
     """
     apex = min(max(round(model.position), 0), stretch.n_scans - 1)
-    return float(spectrum[model.ions].sum() / np.linalg.norm(stretch.sd[model.ions, apex]))
+    noise = stretch.sd[model.ions, apex]
+    return float(spectrum[model.ions].sum() / np.sqrt(noise @ noise))
 
 
 def _purity(model: Model, spectrum: Floats, stretch: Stretch) -> float:
     """Return the component's fraction of all ion current, background included, under the upper half of the peak."""
     upper = model.profile >= _TOP
-    scans = np.arange(model.start, model.stop)[upper]
-    everything = float(stretch.level[:, scans].sum())
-    return float(np.clip(spectrum.sum() * model.profile[upper].sum() / max(everything, 1e-30), 0, 1))
+    everything = float(stretch.current[model.start : model.stop][upper].sum())
+    return min(float(spectrum.sum() * model.profile[upper].sum()) / max(everything, 1e-30), 1.0)
 
 
 def _saturated(model: Model, spectrum: Floats, stretch: Stretch) -> bool:
     """Return whether an ion reached the detector's ceiling where the component makes up most of that ion's current."""
+    if not stretch.clipped_scans[model.start : model.stop].any():
+        return False
     clipped = stretch.clipped[:, model.start : model.stop]
     rows = np.flatnonzero(clipped.any(axis=1) & (spectrum > 0))
     share = np.outer(spectrum[rows], model.profile) / np.maximum(stretch.level[rows, model.start : model.stop], 1e-9)

@@ -36,7 +36,7 @@ def correlate(traces: Singles, kernel: Floats) -> Singles:
     half = len(kernel) // 2
     weights = kernel.astype(traces.dtype)
     out = np.empty_like(traces)
-    for rows in _row_blocks(traces):
+    for rows in row_blocks(traces):
         padded = _padded(traces[rows], half, half)
         n = traces.shape[1]
         total = padded[:, half : half + n] * weights[half]
@@ -61,7 +61,7 @@ def rolling_maximum(traces: Singles, size: int) -> Singles:
 def rolling_mean(traces: Singles, size: int) -> Singles:
     """Return the mean of `size` points around each point, one more before than after it if `size` is even."""
     out = np.empty_like(traces)
-    for rows in _row_blocks(traces):
+    for rows in row_blocks(traces):
         sums = _padded(traces[rows], size // 2 + 1, (size - 1) // 2).cumsum(axis=1, dtype=np.float64)
         out[rows] = (sums[:, size:] - sums[:, :-size]) / size
     return out
@@ -91,7 +91,7 @@ def gaussian(counts: NDArray[np.number], sd: float) -> Floats:
 def _rolling(traces: Singles, size: int, extreme: np.ufunc) -> Singles:
     """Return the extreme of a sliding window. Windows double in width until two shifted ones cover `size` points."""
     out = np.empty_like(traces)
-    for rows in _row_blocks(traces):
+    for rows in row_blocks(traces):
         found, width = _padded(traces[rows], size // 2, (size - 1) // 2), 1
         while 2 * width <= size:
             found = extreme(found[:, :-width], found[:, width:])
@@ -109,6 +109,7 @@ def _padded(rows: Singles, before: int, after: int) -> Singles:
     return padded
 
 
-def _row_blocks(traces: Singles) -> Iterator[slice]:
+def row_blocks(traces: Singles) -> Iterator[slice]:
+    """Yield slices of rows (n_rows, n_points) that are processed together."""
     n_rows = max(1, _POINTS_AT_ONCE // max(traces.shape[1], 1))
     return (slice(start, start + n_rows) for start in range(0, len(traces), n_rows))

@@ -200,9 +200,15 @@ def fold_to_nominal_mass(
         One trace per nominal mass.
     """
     present = run.intensity > 0
-    mass, row = np.unique(nominal(run.mz[present]), return_inverse=True)
+    mass, row = _distinct(nominal(run.mz[present]))
     intensity = run.intensity[present]
     return traces_from_cells(mass, row * run.n_scans + run.scan[present], intensity, run, saturation)
+
+
+def _distinct(mass: Ints) -> tuple[Ints, Ints]:
+    """Return the distinct masses, ascending, and the place of each mass among them; masses are small numbers."""
+    seen = np.bincount(mass) > 0
+    return np.flatnonzero(seen), (np.cumsum(seen) - 1)[mass]
 
 
 def traces_from_cells(mass: Ints, cell: Ints, intensity: Floats, run: Run, saturation: float = SATURATION) -> IonTraces:
@@ -227,7 +233,8 @@ def traces_from_cells(mass: Ints, cell: Ints, intensity: Floats, run: Run, satur
         Traces without accurate masses.
     """
     shape = (len(mass), run.n_scans)
-    traces = np.bincount(cell, weights=intensity, minlength=shape[0] * shape[1]).astype(np.float32).reshape(shape)
+    traces = np.zeros(shape, dtype=np.float32)
+    np.add.at(traces.reshape(-1), cell, intensity.astype(np.float32))
     saturated = np.zeros(shape, dtype=bool)
     saturated.flat[cell[intensity >= saturation * detector_ceiling(run.intensity)]] = True
     present = run.intensity[run.intensity > 0]

@@ -64,8 +64,9 @@ def join_ordered(
     for number, position in enumerate(positions):
         own = order[bounds[number] : bounds[number + 1]]
         if kept:
-            before = apexes.position[kept[-1]]
-            near = position - np.median(before) < _NEAR_FWHM * fwhm[min(max(round(position), 0), len(fwhm) - 1)]
+            before = np.sort(apexes.position[kept[-1]])
+            middle = (before[len(before) // 2] + before[(len(before) - 1) // 2]) / 2
+            near = position - middle < _NEAR_FWHM * fwhm[min(max(round(position), 0), len(fwhm) - 1)]
             if near and _ordered(apexes, spreads, kept[-1], own):
                 kept[-1] = np.concatenate([kept[-1], own])
                 continue
@@ -93,9 +94,12 @@ def _ordered(apexes: Apexes, spreads: Floats, first: Ints, second: Ints) -> bool
 
 def _line(position: Floats, mass: Floats, spread: Floats) -> float:
     """Return the log likelihood of apexes along a line, without the terms of the spreads alone."""
-    columns = np.vander(mass, 2) / spread[:, None]
-    solution = np.linalg.lstsq(columns, position / spread)[0]
-    return -0.5 * float(np.sum((columns @ solution - position / spread) ** 2))
+    weight = 1 / spread**2
+    total = weight.sum()
+    x, y = mass - (weight @ mass) / total, position - (weight @ position) / total
+    information = weight @ x**2
+    slope = (weight * x) @ y / information if information > 0 else 0.0
+    return -0.5 * float(weight @ (y - slope * x) ** 2)
 
 
 def _two_times(position: Floats, spread: Floats, share: Floats, enough: float = np.inf) -> float:

@@ -164,6 +164,8 @@ class _Bundle:
         Largest signal-to-noise ratio of the ions.
     n_apexes
         Apexes that support the component.
+    rises
+        Largest rise of the flank before and after the apex, as a fraction of the apex.
     """
 
     first: int
@@ -172,12 +174,11 @@ class _Bundle:
     ions: Ints
     snr: float
     n_apexes: int
+    rises: tuple[float, float]
 
     def disturbed(self, side: int) -> bool:
         """Return whether the flank before (-1) or after (1) the apex rises again."""
-        flank = self.values[self.apex :: side]
-        lowest = np.minimum.accumulate(flank)
-        return bool(np.max(flank - lowest) > _RISE)
+        return self.rises[side > 0] > _RISE
 
 
 def make_models(
@@ -225,27 +226,35 @@ def make_models(
 
 def _bundle(smoothed: Singles, stretch: Stretch, apexes: Apexes, position: float) -> _Bundle:
     """Lay the ions of one component over each other; if the peak has not ended, twice and four times as far."""
-    chosen = apexes.take(_sharp(apexes.sharpness))
+    sharp = _sharp(apexes.sharpness)
+    ions, snr = apexes.row[sharp], apexes.snr[sharp]
     for reach in _REACHES:
-        bundle = _overlay(smoothed, stretch, chosen, position, reach)
+        bundle = _overlay(smoothed, stretch, ions, snr, position, reach)
         if not _cut_off(bundle, stretch.n_scans):
             break
     return replace(bundle, n_apexes=len(apexes))
 
 
-def _overlay(smoothed: Singles, stretch: Stretch, chosen: Apexes, position: float, reach: int) -> _Bundle:
-    """Scale the chosen ions to equal height and take the lower quantile at every scan."""
+def _overlay(smoothed: Singles, stretch: Stretch, ions: Ints, snr: Floats, position: float, reach: int) -> _Bundle:
+    """Scale the chosen ions (n_ions,) to equal height and take the lower quantile at every scan."""
     fwhm = stretch.fwhm_at(position)
     first = max(0, int(position - reach * _BEFORE_FWHM * fwhm))
     stop = min(stretch.n_scans, int(position + reach * _AFTER_FWHM * fwhm) + 2)
     middle = min(max(round(position), first), stop - 1) - first
-    traces = smoothed[chosen.row, first:stop].astype(np.float64)
+    traces = smoothed[ions, first:stop].astype(np.float64)
     traces /= np.maximum(traces[:, middle], 1e-9)[:, None]
-    lower = _weighted_quantile(traces, np.sqrt(chosen.snr), _QUANTILE)
+    lower = _weighted_quantile(traces, np.sqrt(snr), _QUANTILE)
     around = max(1, round(_AROUND_FWHM * fwhm))
     low = max(0, middle - around)
     apex = low + int(np.argmax(lower[low : middle + around + 1]))
-    return _Bundle(first, apex, lower / max(lower[apex], 1e-9), chosen.row, float(chosen.snr.max()), len(chosen))
+    lower /= max(lower[apex], 1e-9)
+    rises = (_largest_rise(lower[apex::-1]), _largest_rise(lower[apex:]))
+    return _Bundle(first, apex, lower, ions, float(snr.max()), len(ions), rises)
+
+
+def _largest_rise(flank: Floats) -> float:
+    """Return the largest rise of a flank above its lowest point so far."""
+    return float((flank - np.minimum.accumulate(flank)).max())
 
 
 def _cut_off(bundle: _Bundle, n_scans: int) -> bool:
@@ -267,7 +276,8 @@ def _weighted_quantile(values: Floats, weights: Floats, share: float) -> Floats:
     order = np.argsort(values, axis=0)
     below = np.cumsum(weights[order], axis=0)
     index = np.argmax(below >= share * below[-1], axis=0)
-    return np.asarray(np.take_along_axis(values, np.take_along_axis(order, index[None], axis=0), axis=0)[0])
+    points = np.arange(values.shape[1])
+    return np.asarray(values[order[index, points], points])
 
 
 def _typical_flanks(bundles: Sequence[_Bundle], positions: Floats, stretch: Stretch) -> Flanks:
@@ -297,7 +307,8 @@ def _model(bundle: _Bundle, position: float, stretch: Stretch, flanks: Flanks, n
     fwhm = stretch.fwhm_at(position)
     values = np.maximum(bundle.values, 0)
     scans = bundle.first + np.arange(len(values))
-    typical = flanks.at(np.asarray((scans - position) / fwhm, dtype=np.float64))
+    if bundle.disturbed(-1) or bundle.disturbed(1) or bundle.snr < _NOISY_SNR:
+        typical = flanks.at(np.asarray((scans - position) / fwhm, dtype=np.float64))
     for side in (-1, 1):
         if bundle.disturbed(side):
             beyond = (np.arange(len(values)) - bundle.apex) * side > 0

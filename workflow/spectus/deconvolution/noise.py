@@ -55,7 +55,10 @@ class Noise:
 
     def sd(self, signal: NDArray[np.floating]) -> NDArray[np.floating]:
         """Return the standard deviation, counts, of signals of any shape, counts."""
-        return np.asarray(self.factor * np.sqrt(np.maximum(signal, self.floor)))
+        deviation = np.maximum(signal, self.floor)
+        np.sqrt(deviation, out=deviation)
+        deviation *= self.factor
+        return np.asarray(deviation)
 
 
 def estimate_noise(traces: Singles, threshold: float) -> Noise:
@@ -99,10 +102,11 @@ def remove_spikes(traces: Singles, noise: Noise) -> Singles:
     Singles
         (n_masses, n_scans) ion traces; the same array if there are no spikes.
     """
-    center = traces[:, 1:-1]
-    limit = np.float32(_SPIKE_NEIGHBOR) * center
     least = max((_SPIKE_SD * noise.factor) ** 2, noise.floor)  # where the height is that many standard deviations
-    row, scan = np.nonzero((center > least) & (limit > traces[:, :-2]) & (limit > traces[:, 2:]))
+    row, scan = np.nonzero(traces[:, 1:-1] > least)
+    limit = np.float32(_SPIKE_NEIGHBOR) * traces[row, scan + 1]
+    alone = (limit > traces[row, scan]) & (limit > traces[row, scan + 2])
+    row, scan = row[alone], scan[alone]
     if not len(row):
         return traces
     cleaned = traces.copy()

@@ -88,10 +88,10 @@ def strongest_widths(traces: Singles, saturated: Flags, noise: Noise) -> Widths:
     if traces.shape[1] < 5:
         return Widths(np.empty(0, dtype=np.int64), np.empty(0))
     light = correlate(traces, np.array([0.25, 0.5, 0.25]))
-    center = light[:, 2:-2]
-    top = (center >= light[:, 1:-3]) & (center > light[:, 3:-1]) & (center >= light[:, :-4]) & (center >= light[:, 4:])
-    row, scan = np.nonzero(top & (center > (_MIN_SNRS[-1] * noise.factor) ** 2) & (center > noise.floor))
-    scan += 2
+    row, scan = np.nonzero(light[:, 2:-2] > max((_MIN_SNRS[-1] * noise.factor) ** 2, noise.floor))
+    before, left, center, right, after = (light[row, scan + step] for step in range(5))
+    top = (center >= left) & (center > right) & (center >= before) & (center >= after)
+    row, scan = row[top], scan[top] + 2
     clipped = saturated[row[:, None], scan[:, None] + np.arange(-2, 3)].any(axis=1)
     row, scan = row[~clipped], scan[~clipped]
     snr = [(light[row, scan] - _valley(light, row, scan, reach)) / noise.sd(light[row, scan]) for reach in _REACHES]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spectus.deconvolution.filters import correlate
+from spectus.deconvolution.filters import correlate, row_blocks
 from spectus.types import Flags, Floats, Ints, Singles
 
 _HALF_WINDOW_FWHM = 0.3
@@ -136,11 +136,10 @@ def find_apexes(traces: PeakTraces, min_snr: float) -> Apexes:
     window = half_fit_window(traces.fwhm)
     kinds, kind = np.unique(window[1:-1], return_inverse=True)
     damping = np.array([_damping(int(half)) for half in kinds], dtype=np.float32)[kind]
-    center = smoothed[:, 1:-1]
-    at_top = (center >= smoothed[:, :-2]) & (center > smoothed[:, 2:])
-    at_top &= center > min_snr * damping * traces.sd[:, 1:-1]
-    row, scan = np.nonzero(at_top)
-    scan += 1
+    row, scan = _above(smoothed, min_snr * damping, traces.sd)
+    center = smoothed[row, scan + 1]
+    at_top = (center >= smoothed[row, scan]) & (center > smoothed[row, scan + 2])
+    row, scan = row[at_top], scan[at_top] + 1
     half = window[scan]
     parts = [
         _examine(traces, row[half == width], scan[half == width], int(width), min_snr) for width in np.unique(half)
@@ -150,6 +149,16 @@ def find_apexes(traces: PeakTraces, min_snr: float) -> Apexes:
         return Apexes(np.empty(0, dtype=np.int64), empty, empty, empty, empty, empty)
     columns = {field.name: [getattr(part, field.name) for part in parts] for field in fields(Apexes)}
     return Apexes(**{name: np.concatenate(values) for name, values in columns.items()})
+
+
+def _above(smoothed: Singles, factor: Singles, sd: Singles) -> tuple[Ints, Ints]:
+    """Return row and scan of the points above `factor` (n_scans - 2,) times `sd`, counted without the first scan."""
+    found = []
+    for rows in row_blocks(smoothed):
+        row, scan = np.nonzero(smoothed[rows, 1:-1] > factor * sd[rows, 1:-1])
+        found.append((row + rows.start, scan))
+    rows_of_all, scans_of_all = zip(*found, strict=True)
+    return np.concatenate(rows_of_all), np.concatenate(scans_of_all)
 
 
 def _examine(traces: PeakTraces, row: Ints, scan: Ints, half: int, min_snr: float) -> Apexes:

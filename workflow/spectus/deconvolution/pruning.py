@@ -162,9 +162,8 @@ def without_satellites(models: Sequence[Model], unmixed: Unmixed, stretch: Stret
         if not len(larger):
             continue
         share = area[k] / area[larger].max()
-        explained = explained_fraction(roots[k], roots[larger])
         enough = limits.explained if share > limits.tiny else limits.explained_of_tiny
-        keep[k] = explained < enough or share > limits.most_area
+        keep[k] = share > limits.most_area or (enough > 0 and explained_fraction(roots[k], roots[larger]) < enough)
     return keep
 
 

@@ -1,16 +1,15 @@
 """Deconvolution of runs to one table of components (command `spectus deconvolve`)."""
 
 import logging
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-
-from tqdm import tqdm
 
 from spectus import tables
 from spectus.deconvolution.deconvolve import deconvolve
 from spectus.deconvolution.settings import DeconvolutionSettings
 from spectus.errors import InputError
-from spectus.raw.read import named_runs, read_run
+from spectus.raw.read import NamedRun, named_runs, read_run
 
 _LOGGER = logging.getLogger("spectus")
 
@@ -39,7 +38,7 @@ def deconvolve_runs(
         A run cannot be read (with 'fail'), or two runs have the same name.
     """
     with tables.writing(out, tables.COMPONENTS) as components:
-        for run in tqdm(named_runs(runs, names), disable=None, unit="run", desc="deconvolve"):
+        for run in _with_progress(named_runs(runs, names)):
             try:
                 found = deconvolve(read_run(run.path), run.name, settings)
                 components.append(found)
@@ -49,3 +48,13 @@ def deconvolve_runs(
                 if on_bad_run == "fail":
                     raise
                 _LOGGER.warning("left out: %s", error)
+
+
+def _with_progress(runs: Sequence[NamedRun]) -> Iterable[NamedRun]:
+    """Show the progress where somebody can see it; elsewhere its import would take a tenth of the time of a run."""
+    if not sys.stderr.isatty():
+        return runs
+    from tqdm import tqdm
+
+    shown: Iterable[NamedRun] = tqdm(runs, unit="run", desc="deconvolve")
+    return shown

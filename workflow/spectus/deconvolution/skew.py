@@ -7,6 +7,7 @@ module does the same. It measures the duration of the sweep from the apexes, bec
 
 import numpy as np
 
+from spectus.deconvolution.filters import row_blocks
 from spectus.deconvolution.peaks import Apexes
 from spectus.types import Flags, Floats, Ints, Singles
 
@@ -126,9 +127,11 @@ def deskew(traces: Singles, saturated: Flags, mass: Ints, slope: float) -> tuple
     whole = np.floor(shift).astype(np.int64)
     moved, clipped = np.empty_like(traces), np.empty_like(saturated)
     for step in np.unique(whole):
-        rows = whole == step
-        share = (shift[rows] - step)[:, None].astype(np.float32)
-        moved[rows], clipped[rows] = _interpolate_scans(traces[rows], saturated[rows], int(step), share)
+        of_step = np.flatnonzero(whole == step)
+        for some in row_blocks(traces[of_step]):
+            rows = of_step[some]
+            share = (shift[rows] - step)[:, None].astype(np.float32)
+            moved[rows], clipped[rows] = _interpolate_scans(traces[rows], saturated[rows], int(step), share)
     return moved, clipped
 
 
@@ -142,10 +145,11 @@ def _interpolate_scans(traces: Singles, saturated: Flags, step: int, share: Sing
     )
     n_scans, margin = traces.shape[1], abs(step) + 2
     padded = np.pad(traces, ((0, 0), (margin, margin)), mode="edge")
-    padded_flags = np.pad(saturated, ((0, 0), (margin, margin)))
+    padded_flags = np.pad(saturated, ((0, 0), (margin, margin))) if saturated.any() else None
     moved, clipped = np.zeros_like(traces), np.zeros_like(saturated)
     for offset, weight in enumerate(weights, start=step - 1):
         window = slice(margin + offset, margin + offset + n_scans)
         moved += padded[:, window] * weight
-        clipped |= padded_flags[:, window] & (np.abs(weight) > _LEAST_WEIGHT)
+        if padded_flags is not None:
+            clipped |= padded_flags[:, window] & (np.abs(weight) > _LEAST_WEIGHT)
     return np.maximum(moved, 0), clipped

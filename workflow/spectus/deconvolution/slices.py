@@ -130,6 +130,9 @@ def _is_slice(model: Model, spectrum: Floats, parents: _Parents, stretch: Stretc
     above = root[spectrum > local].sum()
     own = root[current > _OWN * whole].sum()
     foreign = spectrum[current > whole].sum() / spectrum.sum()
+    late = model.round > 1
+    if own >= 0.5 or (own >= 0.3 and (above >= 0.3 or foreign >= 0.15)):
+        return False  # whatever the parents explain
     explained = explained_fraction(np.sqrt(spectrum), np.sqrt(parents.spectra))
     areas = parents.spectra.sum(axis=1) * parents.length
     largest = int(np.argmax(areas))
@@ -139,7 +142,6 @@ def _is_slice(model: Model, spectrum: Floats, parents: _Parents, stretch: Stretc
     below = above < 0.3 and own < 0.5 and foreign < 0.15 and explained > 0.15
     within = inside and above < 0.3 and own < 0.25 and foreign < 0.05
     tiny_within = inside and tiny and above < 0.6 and own < 0.05 and foreign < 0.02
-    late = model.round > 1
     far = explained > (0.15 if away < _FAR_FWHM else 0.4)
     residual = late and own < 0.05 and far
     beside = late and own < 0.3 and foreign < 0.03 and explained > 0.25 and away < _NEAR_FWHM
@@ -177,7 +179,7 @@ def missed_area(models: Sequence[Model], unmixed: Unmixed, residual: Singles, st
     missed = np.zeros(len(models))
     if not models:
         return missed
-    duration = np.gradient(stretch.rt_s)
+    duration = stretch.duration_s
     for k, model in enumerate(models):
         rows = np.flatnonzero(unmixed.spectra[k] > _STRONG_SD * unmixed.sd[k])
         scans = slice(model.start, model.stop)

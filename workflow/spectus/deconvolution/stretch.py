@@ -3,10 +3,12 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from spectus.deconvolution.baseline import baseline
+from spectus.deconvolution.filters import row_blocks
 from spectus.deconvolution.ion_traces import IonTraces
 from spectus.deconvolution.noise import Noise
 from spectus.deconvolution.peaks import smooth
@@ -54,6 +56,21 @@ class Stretch:
         """Number of scans."""
         return len(self.rt_s)
 
+    @cached_property
+    def duration_s(self) -> Floats:
+        """Time for which each scan counts, (n_scans,), s: half the way to its neighbors (trapezoidal rule)."""
+        return np.gradient(self.rt_s)
+
+    @cached_property
+    def current(self) -> Floats:
+        """All ion current of each scan, background included, (n_scans,), counts."""
+        return np.asarray(self.level.sum(axis=0, dtype=np.float64))
+
+    @cached_property
+    def clipped_scans(self) -> Flags:
+        """Scans in which an ion reached the detector's ceiling, (n_scans,)."""
+        return np.asarray(self.clipped.any(axis=0))
+
     def fwhm_at(self, position: float) -> float:
         """Return the local peak width, scans, at a position, scans."""
         return float(self.fwhm[min(max(round(position), 0), len(self.fwhm) - 1)])
@@ -78,11 +95,13 @@ def prepare_stretch(part: IonTraces, fwhm: Floats, noise: Noise, window_fwhm: fl
     Stretch
         The prepared stretch.
     """
-    slow = baseline(part.traces, float(np.max(fwhm)), window_fwhm)
-    signal = part.traces - slow
-    smoothed = smooth(signal, fwhm)
-    level = np.maximum(smoothed + slow, 0)
-    sd = noise.sd(level).astype(np.float32)
+    signal, smoothed, level, sd = (np.empty_like(part.traces) for _ in range(4))
+    for rows in row_blocks(part.traces):
+        slow = baseline(part.traces[rows], float(np.max(fwhm)), window_fwhm)
+        signal[rows] = part.traces[rows] - slow
+        smoothed[rows] = smooth(signal[rows], fwhm)
+        level[rows] = np.maximum(smoothed[rows] + slow, 0)
+        sd[rows] = noise.sd(level[rows])
     return Stretch(part.rt_s, fwhm, signal, smoothed, level, sd, part.saturated, by_mass=part.accurate is None)
 
 

@@ -11,6 +11,7 @@ variables are exchanged (Murty, Linear Algebra Appl. 1972, 5, 65), or, where tha
 one after another (Keller, Math. Program. 1973, 5, 170).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,8 +78,35 @@ def hat_functions(n_points: int, spacing: float) -> Floats:
     return np.asarray(np.maximum(0, 1 - np.abs(np.arange(n_points) - knots[:, None]) / gap))
 
 
-def unmix(traces: Floats, weights: Floats, profiles: Floats, hats: Floats, known: Floats | None = None) -> Solution:
-    """Solve one window.
+@dataclass(frozen=True)
+class Equations:
+    """Normal equations of one window, scaled to ones on the diagonal.
+
+    Attributes
+    ----------
+    gram
+        (n_masses, n, n) normal matrices, n = n_components + n_knots.
+    rhs
+        (n_masses, n) right-hand sides.
+    scale
+        (n_masses, n) factors by which the unknowns were multiplied, counts^-1.
+    n_components
+        The first unknowns are intensities of components, the others are knots of the baseline.
+    known
+        (n_masses, n) heights of masses whose solution is known, counts; NaN for the others.
+    """
+
+    gram: Floats
+    rhs: Floats
+    scale: Floats
+    n_components: int
+    known: Floats | None = None
+
+
+def equations(
+    traces: Floats, weights: Floats, profiles: Floats, hats: Floats, known: Floats | None = None
+) -> Equations:
+    """Set up one window.
 
     Parameters
     ----------
@@ -95,22 +123,58 @@ def unmix(traces: Floats, weights: Floats, profiles: Floats, hats: Floats, known
 
     Returns
     -------
-    Solution
-        Spectra, their standard deviations and the baseline.
+    Equations
+        Equations whose solution is that of the window.
     """
     columns = np.concatenate([profiles, hats])
     gram = normal_matrices(weights, columns)
     scale = np.sqrt(np.maximum(np.einsum("mii->mi", gram), _TINY))
-    gram /= scale[:, :, None] * scale[:, None, :]
-    n = len(profiles)
-    solved, variance = solve_nonnegative(
-        gram, (traces * weights) @ columns.T / scale, None if known is None else known * scale
-    )
-    solved, variance = solved / scale, variance[:, :n] / scale[:, :n] ** 2
+    gram /= scale[:, :, None]
+    gram /= scale[:, None, :]
+    return Equations(gram, (traces * weights) @ columns.T / scale, scale, len(profiles), known)
+
+
+def solve_windows(windows: Sequence[Equations]) -> list[Solution]:
+    """Solve windows; those with the same number of unknowns together, because every step of the solver costs time.
+
+    Parameters
+    ----------
+    windows
+        Normal equations of each window.
+
+    Returns
+    -------
+    list of Solution
+        Spectra, their standard deviations and the baseline of each window.
+    """
+    solutions: dict[int, Solution] = {}
+    sizes = [window.rhs.shape[1] for window in windows]
+    for size in set(sizes):
+        numbers = [number for number, own in enumerate(sizes) if own == size]
+        some = [windows[number] for number in numbers]
+        gram, rhs = (np.concatenate([getattr(window, name) for window in some]) for name in ("gram", "rhs"))
+        known = np.concatenate([_scaled_known(window) for window in some])
+        solved, variance = solve_nonnegative(gram, rhs, known)
+        ends = np.cumsum([len(window.rhs) for window in some])[:-1]
+        parts = zip(numbers, some, np.split(solved, ends), np.split(variance, ends), strict=True)
+        solutions |= {number: _solution(window, heights, of_it) for number, window, heights, of_it in parts}
+    return [solutions[number] for number in range(len(windows))]
+
+
+def _scaled_known(window: Equations) -> Floats:
+    """Return the known heights in the units of the equations."""
+    return np.full_like(window.rhs, np.nan) if window.known is None else window.known * window.scale
+
+
+def _solution(window: Equations, solved: Floats, variance: Floats) -> Solution:
+    """Return the solution of a window in counts."""
+    n, scale = window.n_components, window.scale
+    heights = solved / scale
+    measured = scale[:, :n] > _UNMEASURED
     return Solution(
-        spectra=solved[:, :n].T,
-        sd=np.sqrt(np.where(scale[:, :n] > _UNMEASURED, variance, np.inf)).T,
-        knots=solved[:, n:].T,
+        spectra=heights[:, :n].T,
+        sd=np.sqrt(np.where(measured, variance[:, :n] / scale[:, :n] ** 2, np.inf)).T,
+        knots=heights[:, n:].T,
     )
 
 
