@@ -1,14 +1,19 @@
 """How `spectus identify` does on spectra whose compound is on a list, and on the same spectra when it is on none.
 
 Queries are spectra of a library with structures, such as a split that no model learned from, one of each compound.
-They are identified twice: with `--exclude`, which leaves their compounds out of every list, and without. The second
-time only compounds count that the lists hold. It prints, for both and by source, the shares of compounds that are
-first and among ten ("none of these" takes no place), the mean logarithm of the probability of the right answer (that
-of "none of these" where the right structure is no candidate), and the calibration error of the most probable answer
-in ten bins.
+They are identified in three situations. "unlisted": `--exclude` leaves their compounds out of every list. "listed":
+only compounds count that the lists hold. "measured": the library is searched, too, without the records of a compound
+that its query's own laboratory measured; only compounds count that another laboratory measured, without de novo
+candidates.
+
+It prints, for each and by source, the shares of compounds that are first and among ten ("none of these" takes no
+place), the mean logarithm of the probability of the right answer (that of "none of these" where the right structure is
+no candidate), and the calibration error of the most probable answer in ten bins. With `--keep`, the tables of
+candidates stay, from which `scripts/fit_agreement.py` fits.
 
     python benchmarks/blind_identification.py LIBRARY [--split valid] [--n 140] [--seed 1]
-        [--predicted named derivatized] [--out TSV]
+        [--not-in TSV] [--predicted named derivatized] [--situations unlisted listed measured] [--keep FOLDER]
+        [--out TSV]
 """
 
 import argparse
@@ -32,19 +37,17 @@ _ALL = 10_000
 """Candidates to keep for each query: all."""
 
 
+SITUATIONS = ("unlisted", "listed", "measured")
+
+
 def main() -> None:
     options = _options()
-    with quiet_rdkit(), tempfile.TemporaryDirectory() as folder:
-        queries = _queries(options)
-        listed = set[str]()
-        for library in options.predicted:
-            keys = pd.read_parquet(named_library(library), columns=["inchikey"])["inchikey"].dropna()
-            listed |= set(keys.str[:14])
-        rows = [_identified(queries, Path(folder), options.predicted, exclude=True)]
-        on_list = queries[queries["key"].isin(listed)]
-        if len(on_list):
-            rows.append(_identified(on_list, Path(folder), options.predicted, exclude=False))
-    found = pd.concat(rows)
+    with quiet_rdkit(), tempfile.TemporaryDirectory() as temporary:
+        folder = options.keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        records = _records(options.library)
+        queries = _queries(records, options)
+        found = pd.concat([_identified(queries, records, folder, options, name) for name in options.situations])
     for (situation, source), some in found.assign(every="all").melt(
         [name for name in found.columns if name != "source"], ["source", "every"], value_name="of"
     ).groupby(["situation", "of"]):  # fmt: skip
@@ -56,33 +59,68 @@ def main() -> None:
         found.to_csv(options.out, sep="\t", index=False)
 
 
-def _queries(options: argparse.Namespace) -> pd.DataFrame:
+def _records(library: Path) -> pd.DataFrame:
+    """Read the records with a structure of one part; `key` is its inchikey14."""
+    records = pd.read_parquet(library)
+    records = records[records["smiles"].notna() & ~records["smiles"].fillna("").str.contains(".", regex=False)]
+    contributor = records["contributor"] if "contributor" in records else records["source"]
+    laboratory = np.where(records["source"] == "MassBank", contributor.astype(str), records["source"])
+    return records.assign(key=[inchikey14(smiles) for smiles in records["smiles"]], laboratory=laboratory)
+
+
+def _queries(records: pd.DataFrame, options: argparse.Namespace) -> pd.DataFrame:
     """One spectrum of each compound, in an order drawn by the seed."""
-    records = pd.read_parquet(options.library)
     if options.split:
         records = records[records["split"] == options.split]
-    records = records[records["smiles"].notna() & ~records["smiles"].fillna("").str.contains(".", regex=False)]
-    records = records.assign(key=[inchikey14(smiles) for smiles in records["smiles"]])
+    if options.not_in:
+        records = records[~records["key"].isin(pd.read_csv(options.not_in, sep="\t")["key"])]
     drawn = records.sample(frac=1, random_state=options.seed).drop_duplicates("key").head(options.n)
     return drawn.assign(name=[f"q{number}" for number in range(len(drawn))]).reset_index(drop=True)
 
 
-def _identified(queries: pd.DataFrame, folder: Path, predicted: list[str], exclude: bool) -> pd.DataFrame:
-    """Identify queries and return where the right answer is."""
-    spectra, excluded, out = folder / "queries.msp", folder / "excluded.smi", folder / "candidates.parquet"
+def _of_situation(queries: pd.DataFrame, records: pd.DataFrame, predicted: list[str], name: str) -> pd.DataFrame:
+    """Return the queries that can be in a situation."""
+    if name == "listed":
+        tables = [pd.read_parquet(named_library(library), columns=["inchikey"]) for library in predicted]
+        return queries[queries["key"].isin(set(pd.concat(tables)["inchikey"].dropna().str[:14]))]
+    if name == "measured":
+        laboratories = records.groupby("key")["laboratory"].nunique()
+        return queries[queries["key"].map(laboratories) > 1]
+    return queries
+
+
+def _identified(
+    queries: pd.DataFrame, records: pd.DataFrame, folder: Path, options: argparse.Namespace, name: str
+) -> pd.DataFrame:
+    """Identify the queries of a situation and return where the right answers are."""
+    queries = _of_situation(queries, records, options.predicted, name)
+    if queries.empty:
+        return pd.DataFrame()
+    spectra, out = folder / f"{name}.msp", folder / f"{name}.parquet"
     spectra.write_text("\n".join(_record(row) for row in queries.itertuples()))
-    excluded.write_text("\n".join(queries["smiles"]) + "\n")
-    arguments = ["identify", str(spectra), "--out", str(out), "--top", str(_ALL), "--predicted", *predicted]
-    if cli.main([*arguments, *(["--exclude", str(excluded)] if exclude else [])]) != 0:
+    queries[["name", "key", "laboratory"]].to_csv(folder / f"{name}.tsv", sep="\t", index=False)
+    arguments = ["identify", str(spectra), "--out", str(out), "--top", str(_ALL), "--predicted", *options.predicted]
+    if name == "unlisted":
+        excluded = folder / "excluded.smi"
+        excluded.write_text("\n".join(queries["smiles"]) + "\n")
+        arguments += ["--exclude", str(excluded)]
+    elif name == "measured":
+        own = set(zip(queries["key"], queries["laboratory"], strict=True))
+        kept = [pair not in own for pair in zip(records["key"], records["laboratory"], strict=True)]
+        library = folder / "library.msp"
+        library.write_text("\n".join(_record(row, row.smiles) for row in records[kept].itertuples()))
+        arguments += ["--library", str(library), "--no-denovo"]
+    if cli.main(arguments) != 0:
         raise SystemExit("spectus identify failed")
     candidates = dict(tuple(pd.read_parquet(out).groupby("query")))
     rows = [_places(row.key, candidates[row.name]) | {"source": row.source} for row in queries.itertuples()]
-    return pd.DataFrame(rows).assign(situation="unlisted" if exclude else "listed")
+    return pd.DataFrame(rows).assign(situation=name)
 
 
-def _record(row: tuple) -> str:
+def _record(row: tuple, smiles: str | None = None) -> str:
     peaks = "\n".join(f"{mz:g} {1000 * height:.4f}" for mz, height in zip(row.mz, row.intensity, strict=True))
-    return f"Name: {row.name}\nNum Peaks: {len(row.mz)}\n{peaks}\n"
+    structure = f"SMILES: {smiles}\n" if smiles else ""
+    return f"Name: {row.name}\nIon_mode: P\n{structure}Num Peaks: {len(row.mz)}\n{peaks}\n"
 
 
 def _places(key: str, answers: pd.DataFrame) -> dict[str, float]:
@@ -109,6 +147,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--predicted", nargs="+", default=list(SHIPPED_LIBRARIES), help="lists (default: all that ship)"
     )
+    parser.add_argument("--not-in", type=Path, help="TSV with a column `key`, such as one that --keep wrote")
+    parser.add_argument("--situations", nargs="+", choices=SITUATIONS, default=list(SITUATIONS))
+    parser.add_argument("--keep", type=Path, help="folder for the tables of candidates")
     parser.add_argument("--out", type=Path)
     return parser.parse_args()
 

@@ -67,7 +67,9 @@ class RerankerQuery:
         evidence = Evidence.of_list(len(rows))
         features = self.reranker.features(self.intensity, self.known, [rows], [evidence])[0]
         formulae = [self.known.formula[row] for row in rows.tolist()]
-        scores = self.reranker.weights.scores(features) - isotope_penalty(self.intensity[0], formulae)
+        weights = self.reranker.weights
+        scores = weights.scores(features) + weights.agreement_scores(features)
+        scores -= isotope_penalty(self.intensity[0], formulae)
         return np.where(self.known.usable[rows], scores, CANNOT)
 
 

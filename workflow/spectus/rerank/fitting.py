@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from spectus.rerank.calibration import Judged, ProbabilityCalibration, fit_calibration
 from spectus.rerank.pair_features import PAIR_FEATURES, QUERY_FEATURES, STRUCTURE_FEATURES, query_features
 from spectus.rerank.query_lists import QueryPairs
-from spectus.rerank.ranker import UNSCALED, RankerWeights
+from spectus.rerank.ranker import NO_AGREEMENT, UNSCALED, RankerWeights
 from spectus.structures import hashed, quiet_rdkit
 
 _AT = PAIR_FEATURES.index
@@ -319,7 +319,7 @@ def fit_ranker(lists: CandidateLists, settings: RankerSettings) -> RankerWeights
     return RankerWeights(
         mean.astype(np.float32), spread.astype(np.float32), stacked("linear.weight")[:, 0],
         stacked("hidden.weight").transpose(0, 2, 1), stacked("hidden.bias"), stacked("out.weight")[:, 0],
-        query_mean.astype(np.float32), query_spread.astype(np.float32), none, UNSCALED,
+        query_mean.astype(np.float32), query_spread.astype(np.float32), none, UNSCALED, NO_AGREEMENT,
     )  # fmt: skip
 
 

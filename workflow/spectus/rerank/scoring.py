@@ -214,11 +214,13 @@ def _ranked(
     component: what is no compound is none of them.
     """
     spectrum, measured = query
-    scores = reranker.weights.scores(features) - isotope_penalty(measured, formulae)
+    weights = reranker.weights
+    scores = weights.scores(features) - isotope_penalty(measured, formulae)
     compared = evidence.on_list if evidence.on_list.any() else np.ones(len(scores), bool)
     log_odds = np.atleast_1d(np.logaddexp.reduce(scores[compared]) if len(scores) else 0.0)
-    none = float(reranker.weights.none_scores(query_features(measured, features[compared])[None], log_odds)[0])
-    scores = scores + priors.of(evidence)
+    none = float(weights.none_scores(query_features(measured, features[compared])[None], log_odds)[0])
+    scores = scores + weights.agreement_scores(features) + priors.of(evidence)
+    none += float(weights.agreement[1])
     none += log_odds_of_unlisted(*reranker.mass_model.log_probabilities(measured)) if measured.any() else 0.0
     none -= float(np.log(max(spectrum.confidence, _LEAST_CONFIDENCE)))
     probability, rest = query_probabilities(scores, none)

@@ -35,7 +35,7 @@ from spectus.rerank.dual_encoder import DualEncoder
 from spectus.rerank.fitting import calibrated_ranker
 from spectus.rerank.pair_features import PAIR_FEATURES, QUERY_FEATURES
 from spectus.rerank.query_lists import QueryPairs, Records, drawn_queries, query_pairs, read_records
-from spectus.rerank.ranker import UNSCALED, RankerWeights
+from spectus.rerank.ranker import NO_AGREEMENT, UNSCALED, RankerWeights
 from spectus.rerank.reranker import Reranker, model_spec
 from spectus.rerank.settings import RerankerSettings
 from spectus.rerank.stored_pairs import QUERIES, write_pairs
@@ -163,5 +163,5 @@ def _no_weights() -> RankerWeights:
     pair, query = np.zeros(len(PAIR_FEATURES), np.float32), np.zeros(len(QUERY_FEATURES), np.float32)
     return RankerWeights(
         pair, pair + 1, pair[None], pair[None, :, None], np.zeros((1, 1), np.float32), np.zeros((1, 1), np.float32),
-        query, query + 1, np.zeros((1, len(query) + 1), np.float32), UNSCALED,
+        query, query + 1, np.zeros((1, len(query) + 1), np.float32), UNSCALED, NO_AGREEMENT,
     )  # fmt: skip
