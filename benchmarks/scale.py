@@ -5,7 +5,7 @@
     python benchmarks/scale.py --sizes results             time and memory of each stage of a campaign that was run
 
 The runs that are planned are copies of a run of the example. Those that are run are short, so that 1,000 of them take
-minutes: 90 s with 20 compounds. 20 of them are simulated and repeated. Two in 20 are blanks, one in 10 is a pooled QC
+minutes: 45 s with 10 compounds. 20 of them are simulated and repeated. Two in 20 are blanks, one in 10 is a pooled QC
 sample, and six are calibrators of five compounds with an internal standard. The compounds are the same in all
 campaigns, and with them the work of the stages that grows with the features. De novo candidates come from one beam
 without editing, and nothing is reranked. The table is printed; the plot goes to build/bench/scale.svg.
@@ -40,8 +40,6 @@ STAGES = {
     "denovo": "feature", "identify": "feature", "report": "feature",
 }  # fmt: skip
 """What the time of each stage grows with."""
-
-
 TARGETS = {
     "convert": "convert", "deconvolve": "deconvolve", "calibrate": "calibrate", "align": "align",
     "library": "library", "search": "search", "quantify": "quantify", "denovo": "denovo", "identify": "identify",
@@ -51,7 +49,7 @@ TARGETS = {
 SIMULATED = 20
 """Short runs that are simulated; a campaign repeats them."""
 SETTINGS = (
-    "compounds=20", f"samples={SIMULATED}", "shared=1", "blanks=1", "contaminants=2", "run_s=90", "solvent_s=10",
+    "compounds=10", f"samples={SIMULATED}", "shared=1", "blanks=1", "contaminants=1", "run_s=45", "solvent_s=5",
 )  # fmt: skip
 """Settings of the recipe `example` for the short runs."""
 COMPOUNDS = 5
@@ -125,7 +123,7 @@ def common_times(ground_truth: Path) -> list[float]:
 
 
 def snakemake(folder: Path, *arguments: str) -> tuple[str, float, float]:
-    """Run Snakemake; returns what it said, the CPU time of all its processes in s, and its memory in MB."""
+    """Run Snakemake; returns what it said, CPU time of all its processes in s, and the memory of the largest in MB."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     with tempfile.TemporaryFile("w+") as said:
@@ -151,14 +149,17 @@ def executed(folder: Path, simulated: Path, runs: int) -> dict[str, Any]:
     short_campaign(folder, simulated, runs)
     _, planning, _ = snakemake(folder, "--dry-run", "--quiet", "all")
     row: dict[str, Any] = {"runs": runs}
+    memory = {}
     for stage, target in TARGETS.items():
-        row[stage] = round(snakemake(folder, target, "--quiet", "all")[1] - planning, 1)
+        _, seconds, megabytes = snakemake(folder, target, "--quiet", "all")
+        row[stage] = round(seconds - planning, 1)
+        memory[stage] = round(megabytes)
     row["cpu_s_per_run"] = round(sum(row[stage] for stage in TARGETS) / runs, 2)
     short_campaign(folder, simulated, runs + ADDED)
     said, _, _ = snakemake(folder, "align", "--dry-run", "--quiet", "rules", "reason", "host")
     first_table = said.partition("\ntotal")[0]  # a dry run prints it again at its end
     again = sum(int(count) for count in re.findall(r"^(?:convert|deconvolve)_chunk +(\d+)$", first_table, re.MULTILINE))
-    return row | {"chunk_jobs_for_10_more": again}
+    return row | {"chunk_jobs_for_10_more": again, "memory_mb": memory}
 
 
 def marginal(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -227,7 +228,8 @@ def main() -> None:
         return
     plans: list[dict[str, Any]] = []
     campaigns: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+    place = options.folder and options.folder.resolve()  # Snakemake runs in the folder of each campaign
+    with tempfile.TemporaryDirectory(dir=place) as name:
         for runs in options.runs:
             plans.append(planned(Path(name) / f"planned_{runs}", runs))
             print(json.dumps(plans[-1]), flush=True)

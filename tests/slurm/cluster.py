@@ -3,8 +3,8 @@
     python tests/slurm/cluster.py COMMAND...    run a command inside it, then stop it
 
 Debian has the packages slurmctld, slurmd, slurm-client and munge. Two nodes run side by side here: c1 in the partition
-`cpu` (the default), g1 in `gpu` with two pretended GPUs. They claim more than the machine has; nothing is shared out
-for real, but memory limits are watched.
+`cpu` (the default), g1 in `gpu` with two pretended GPUs. A job in the partition `urgent` preempts those of `cpu`. The
+nodes claim more than the machine has; nothing is shared out for real, but memory limits are watched.
 """
 
 import contextlib
@@ -55,6 +55,9 @@ SchedulerParameters=batch_sched_delay=0,sched_min_interval=10000,sched_interval=
 MinJobAge={min_job_age}
 ReturnToService=2
 KillWait=3
+# A job of a partition with a higher tier puts back the jobs whose place it needs.
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 GresTypes=gpu
 # Nodes may claim more than the machine has.
 SlurmdParameters=config_overrides
@@ -62,6 +65,7 @@ NodeName=c1 NodeAddr=127.0.0.1 NodeHostname=localhost Port={cpu_port} CPUs=8 Rea
 NodeName=g1 NodeAddr=127.0.0.1 NodeHostname=localhost Port={gpu_port} CPUs=16 RealMemory=32000 Gres=gpu:test:2
 PartitionName=cpu Nodes=c1 Default=YES DefaultTime=60
 PartitionName=gpu Nodes=g1 DefaultTime=60
+PartitionName=urgent Nodes=c1 DefaultTime=60 PriorityTier=2
 """
 
 
