@@ -15,9 +15,9 @@ class EditingSettings:
     candidates
         Structures that are written for each query, at most.
     beams
-        Structures that SpecTUS writes for a query that is edited, at most. Chosen: with 30 instead of 10, the best of
-        them has a Tanimoto similarity of .65 instead of .57 to 36 compounds of a valid split, .54 instead of .47 to 24
-        of other sources.
+        Structures that SpecTUS writes for a query that is edited, at most. Chosen: among 20 of them is the right
+        one for 43 % of 47 compounds of a valid split, among 60 for 51 %, in three times the time (1 instead of 0.3
+        CPU s).
     seeds
         Hits of each query that take part, those that are likeliest relatives of the compound.
     first_parents
@@ -60,7 +60,7 @@ class EditingSettings:
     """
 
     candidates: int = 50
-    beams: int = 20
+    beams: int = 40
     seeds: int = 30
     first_parents: int = 40
     rounds: int = 3
@@ -105,10 +105,10 @@ class EditingSettings:
 
 
 EFFORTS: dict[str, dict[str, Any]] = {
-    "low": {"rounds": 2, "parents": 8, "made": 1000, "screened": 350, "scored": 60, "read": 100},
+    "low": {"beams": 20, "rounds": 2, "parents": 8, "made": 1000, "screened": 350, "scored": 60, "read": 100},
     "normal": {},
     "high": {
-        "beams": 40,
+        "beams": 80,
         "seeds": 50,
         "first_parents": 80,
         "rounds": 4,
