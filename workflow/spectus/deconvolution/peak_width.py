@@ -4,7 +4,7 @@ Peak widths vary along a run: little under a temperature program, much on an iso
 deconvolution (filters, windows, tolerances) is therefore given in local peak widths.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,23 +92,29 @@ def strongest_widths(traces: Singles, saturated: Flags, noise: Noise) -> Widths:
     before, left, center, right, after = (light[row, scan + step] for step in range(5))
     top = (center >= left) & (center > right) & (center >= before) & (center >= after)
     row, scan = row[top], scan[top] + 2
-    clipped = saturated[row[:, None], scan[:, None] + np.arange(-2, 3)].any(axis=1)
-    row, scan = row[~clipped], scan[~clipped]
-    snr = [(light[row, scan] - _valley(light, row, scan, reach)) / noise.sd(light[row, scan]) for reach in _REACHES]
-    prominent, reach = _prominent(snr)
+    if saturated.any():
+        clipped = saturated[row[:, None], scan[:, None] + np.arange(-2, 3)].any(axis=1)
+        row, scan = row[~clipped], scan[~clipped]
+    height, sd = light[row, scan], noise.sd(light[row, scan])
+    prominent, reach = _prominent((height - _valley(light, row, scan, reach)) / sd for reach in _REACHES)
     strongest = prominent[np.argsort(-light[row, scan][prominent], kind="stable")[:_MOST_PEAKS]]
     return _measured(light, row[strongest], scan[strongest], 4 * reach)
 
 
-def _prominent(snr: Sequence[NDArray[np.floating]]) -> tuple[Ints, int]:
-    """Return the peaks far enough above their valleys, and the reach that shows enough (or else one) of them."""
-    for enough in (_ENOUGH, 1):
-        for reach, prominence in zip(_REACHES, snr, strict=True):
-            for least in _MIN_SNRS:
-                found = np.flatnonzero(prominence > least)
-                if len(found) >= enough:
-                    return found, reach
-    return found, reach
+def _prominent(snr: Iterable[NDArray[np.floating]]) -> tuple[Ints, int]:
+    """Return the peaks far enough above their valleys, and the reach that shows enough (or else one) of them.
+
+    `snr` has one array for each reach, which is computed only if it is needed.
+    """
+    fewer: tuple[Ints, int] | None = None
+    for reach, prominence in zip(_REACHES, snr, strict=True):
+        for least in _MIN_SNRS:
+            found = np.flatnonzero(prominence > least)
+            if len(found) >= _ENOUGH:
+                return found, reach
+            if len(found) and fewer is None:
+                fewer = found, reach
+    return fewer or (found, reach)
 
 
 def _valley(light: Singles, row: Ints, scan: Ints, reach: int) -> Singles:

@@ -230,7 +230,8 @@ class Unmixer:
             residual[window.rows, start:stop] -= base
         for model, spectrum in zip(models, spectra, strict=True):
             rows = np.flatnonzero(spectrum)
-            fitted[rows, model.start : model.stop] += np.outer(spectrum[rows], model.profile).astype(np.float32)
+            heights, profile = spectrum[rows].astype(np.float32), model.profile.astype(np.float32)
+            fitted[rows, model.start : model.stop] += heights[:, None] * profile
         residual -= fitted
         return fitted, residual
 
