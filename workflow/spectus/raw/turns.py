@@ -101,7 +101,9 @@ def _kinds_of_phases(spectra: Singles) -> Ints | None:
         halves = whole.sum(axis=0)
         means = halves.sum(axis=0)
         others = means.sum(axis=0) - means
-        differs = (_cosines(halves[0], halves[1]) >= _SAME_PHASE) & (_cosines(means, others) < _SAME_KIND)
+        differs = _cosines(means, others) < _SAME_KIND
+        if differs.any():
+            differs &= _cosines(halves[0], halves[1]) >= _SAME_PHASE
         if not differs.any():
             continue
         rest = halves[:, ~differs].sum(axis=1)
