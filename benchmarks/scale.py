@@ -196,7 +196,7 @@ def measured_sizes(results: Path) -> list[dict[str, Any]]:
 def plot(plans: list[dict[str, Any]], campaigns: list[dict[str, Any]], path: Path) -> None:
     """Draw jobs and CPU time of the plan, and CPU time per run by stage, over the runs."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure, axes = plt.subplots(1, 3, figsize=(11, 3), layout="constrained")
+    figure, axes = plt.subplots(1, 3, figsize=(12, 3), layout="constrained")
     for axis, (key, label) in zip(axes[:2], [("jobs", "jobs"), ("plan_cpu_s", "CPU time of the plan, s")], strict=True):
         axis.plot([row["runs"] for row in plans], [row[key] for row in plans], "o-")
         axis.set(xscale="log", xlabel="runs", ylabel=label)
@@ -208,7 +208,7 @@ def plot(plans: list[dict[str, Any]], campaigns: list[dict[str, Any]], path: Pat
             axes[2].plot(runs, values, "o-", label=stage)
         axes[2].plot(runs, [row["cpu_s_per_run"] for row in campaigns], "ko--", label="all")
         axes[2].set(xscale="log", yscale="log", xlabel="runs", ylabel="CPU time per run, s")
-        axes[2].legend(fontsize="xx-small", ncols=2)
+        axes[2].legend(fontsize="x-small", loc="center left", bbox_to_anchor=(1, 0.5))
     else:
         axes[2].set_axis_off()
     figure.savefig(path)
