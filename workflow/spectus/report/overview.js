@@ -115,14 +115,19 @@ const heatMap = {
     const [r, g, b] = getComputedStyle(document.body).getPropertyValue("--accent").trim().match(/[0-9a-f]{2}/gi).map(part => parseInt(part, 16));
     const best = new Float32Array(columns * runs).fill(-1);
     shown.forEach((i, place) => {
-      const column = Math.floor(place * columns / shown.length), list = areas.of(i), top = Math.max(...list.map(area => area || 0));
+      const column = Math.floor(place * columns / shown.length), list = areas.logarithms(i), top = list.reduce((most, area) => Math.max(most, area), -Infinity);
       list.forEach((area, run) => {
-        if (!area) return;
-        const value = this.absolute.checked ? Math.max(0, (Math.log(area) - floor) / (most - floor)) : Math.sqrt(area / top);
+        if (area === -Infinity) return;
+        const value = this.absolute.checked ? Math.max(0, (area - floor) / (most - floor)) : Math.exp((area - top) / 2);
         if (value > best[run * columns + column]) best[run * columns + column] = value;
       });
     });
-    best.forEach((value, k) => pixels.data.set([r, g, b, value < 0 ? 0 : 20 + 235 * Math.min(1, value)], 4 * k));
+    best.forEach((value, k) => {
+      pixels.data[4 * k] = r;
+      pixels.data[4 * k + 1] = g;
+      pixels.data[4 * k + 2] = b;
+      pixels.data[4 * k + 3] = value < 0 ? 0 : 20 + 235 * Math.min(1, value);
+    });
     context.putImageData(pixels, 0, 0);
     return canvas.toDataURL();
   },

@@ -70,11 +70,14 @@ const areas = {
   unpack(bytes) {
     const n = data.axis.length, middles = new Uint16Array(bytes, 0, 2 * nFeatures), start = middles.byteLength;
     const lower = new Uint8Array(bytes, start, n * nFeatures), higher = new Uint8Array(bytes, start + n * nFeatures);
-    return Uint16Array.from(lower, (byte, place) => {
-      const number = higher[place] << 7 | byte >> 1, gap = byte & 1, middle = middles[2 * Math.floor(place / n) + gap];
+    const codes = new Uint16Array(n * nFeatures);
+    for (let place = 0; place < codes.length; place++) {
+      const gap = lower[place] & 1, number = higher[place] << 7 | lower[place] >> 1;
+      const middle = middles[2 * Math.floor(place / n) + gap];
       const code = number === 0 ? 0 : number === 1 ? 32767 : middle + 1 + (number & 1 ? (1 - number) / 2 : number / 2 - 1);
-      return code << 1 | gap;
-    });
+      codes[place] = code << 1 | gap;
+    }
+    return codes;
   },
 
   /** The areas of a feature in the runs of `data.axis`; null where there is none. */
@@ -84,6 +87,16 @@ const areas = {
       const number = code >> 1;
       return number === 0 ? null : number === 32767 ? 0 : Math.exp(low + (number - 1) * step);
     });
+  },
+
+  /** The logarithms of these areas; -Infinity where there is none above 0. */
+  logarithms(i) {
+    const n = data.axis.length, {low, step} = data.areas, found = new Float64Array(n).fill(-Infinity);
+    for (let run = 0; run < n; run++) {
+      const number = this.codes[i * n + run] >> 1;
+      if (number !== 0 && number !== 32767) found[run] = low + (number - 1) * step;
+    }
+    return found;
   },
 
   /** Whether the area of a feature is gap-filled, by run. */
