@@ -129,7 +129,7 @@ function runTable(run, chosen) {
 const number = (value, digits) => value === null || value === undefined ? "" : value.toFixed(digits).replace("-", "\u2212");
 const sources = { library: "measured library", predicted: "predicted library", model: "de novo", edit: "edited structure", none: "" };
 const columns = [
-  ["Probability", "probability", (value) => number(value, 3)], ["Level", "level", String], ["Formula", "formula", String], ["CAS", "cas", String],
+  ["Probability", "probability", (value) => value !== null && value < 0.0005 ? "<0.001" : number(value, 3)], ["Level", "level", String], ["Formula", "formula", String], ["CAS", "cas", String],
   ["Source", "source", (value) => value.split("+").map((name) => sources[name] ?? name).join(", ")],
   ["Library score", "library_score", (value) => number(value, 3)], ["Predicted score", "predicted_score", (value) => number(value, 3)],
   ["Explained", "explained", (value) => number(value, 2)], ["\u0394RI", "ri_delta", (value) => number(value, 1)],
