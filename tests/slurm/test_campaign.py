@@ -27,6 +27,11 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / "Snakefile", folder)
     shutil.copy(ROOT / "slurm", folder, follow_symlinks=False)
     (folder / "resources").symlink_to(ROOT / "resources")
+    # Structures are edited for half as long as in the example: what is tested is the way of the jobs.
+    settings = folder / "config" / "config.yaml"
+    text = settings.read_text(encoding="utf-8")
+    assert text.count("effort: normal") == 1
+    settings.write_text(text.replace("effort: normal", "effort: low"), encoding="utf-8")
     with cluster() as environment:
         command = [sys.executable, "-m", "snakemake", "--profile", "slurm"]
         # The profile waits half a minute for each job, which on a real cluster is little.
