@@ -12,7 +12,7 @@ no candidate), and the calibration error of the most probable answer in ten bins
 candidates stay, from which `scripts/fit_agreement.py` fits.
 
     python benchmarks/blind_identification.py LIBRARY [--split valid] [--n 140] [--seed 1]
-        [--not-in TSV] [--predicted named derivatized] [--situations unlisted listed measured] [--keep FOLDER]
+        [--not-in TSV ...] [--predicted named derivatized] [--situations unlisted listed measured] [--keep FOLDER]
         [--out TSV]
 """
 
@@ -72,8 +72,8 @@ def _queries(records: pd.DataFrame, options: argparse.Namespace) -> pd.DataFrame
     """One spectrum of each compound, in an order drawn by the seed."""
     if options.split:
         records = records[records["split"] == options.split]
-    if options.not_in:
-        records = records[~records["key"].isin(pd.read_csv(options.not_in, sep="\t")["key"])]
+    for path in options.not_in:
+        records = records[~records["key"].isin(pd.read_csv(path, sep="\t")["key"])]
     drawn = records.sample(frac=1, random_state=options.seed).drop_duplicates("key").head(options.n)
     return drawn.assign(name=[f"q{number}" for number in range(len(drawn))]).reset_index(drop=True)
 
@@ -147,7 +147,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--predicted", nargs="+", default=list(SHIPPED_LIBRARIES), help="lists (default: all that ship)"
     )
-    parser.add_argument("--not-in", type=Path, help="TSV with a column `key`, such as one that --keep wrote")
+    parser.add_argument("--not-in", nargs="+", type=Path, default=[], help="TSV with a column `key`, as --keep writes")
     parser.add_argument("--situations", nargs="+", choices=SITUATIONS, default=list(SITUATIONS))
     parser.add_argument("--keep", type=Path, help="folder for the tables of candidates")
     parser.add_argument("--out", type=Path)
