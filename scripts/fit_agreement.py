@@ -47,7 +47,7 @@ class Query(NamedTuple):
     log_odds : ndarray of float64, (n,)
         Of the candidates against "none of these".
     lead : ndarray of float64, (n,)
-        Distance of the cosine to the best one; 0 for what a measured library holds.
+        Distance of the cosine, or of the score in a measured library if that is higher, to the best cosine, at most 0.
     truth : int
         The right candidate; -1: "none of these" is right.
     group : str
@@ -101,11 +101,11 @@ def _read(folder: Path, situation: str, share: float) -> list[Query]:
         candidates, log_p = table[~is_none], np.log(table["probability"].fillna(0.0).clip(lower=_LEAST).to_numpy())
         right = np.flatnonzero(candidates["inchikey"].str[:14] == row.key)
         cosine = candidates["predicted_score"].to_numpy(np.float64)
-        lead = np.where(np.isnan(cosine), TYPICAL_LEAD, cosine - np.nanmax(cosine, initial=0.0))
-        measured = candidates["library_score"].notna().to_numpy()
+        similarity = np.fmax(cosine, candidates["library_score"].to_numpy(np.float64))
+        lead = np.minimum(similarity - np.nanmax(cosine, initial=0.0), 0.0)
         found.append(
             Query(
-                log_p[~is_none] - log_p[is_none][0], np.where(measured, 0.0, lead),
+                log_p[~is_none] - log_p[is_none][0], np.where(np.isnan(lead), TYPICAL_LEAD, lead),
                 int(right[0]) if len(right) else -1, _group(row.laboratory), share / len(asked),
             )
         )  # fmt: skip

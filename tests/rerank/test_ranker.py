@@ -24,9 +24,16 @@ def test_a_cosine_counts_by_its_distance_to_the_best_one() -> None:
     assert found == pytest.approx([0.0, -2.0, -0.5])
 
 
-def test_what_a_library_holds_or_has_no_predicted_spectrum_is_not_compared_by_it() -> None:
-    features = pairs(cosine=[0.9, 0.0, 0.2], unpredicted=[0, 1, 0], in_library=[0, 0, 1])
-    assert weighing(10.0).agreement_scores(features) == pytest.approx([0.0, 10 * TYPICAL_LEAD, 0.0])
+def test_a_record_that_fits_better_than_the_predicted_spectrum_counts_instead() -> None:
+    features = pairs(
+        cosine=[0.9, 0.2, 0.2, 0.0], library=[0, 0.95, 0.5, 0.6], in_library=[0, 1, 1, 1], unpredicted=[0, 0, 0, 1]
+    )
+    assert weighing(10.0).agreement_scores(features) == pytest.approx([0.0, 0.0, -4.0, -3.0])
+
+
+def test_a_structure_without_predicted_spectrum_or_record_gets_a_typical_lead() -> None:
+    features = pairs(cosine=[0.9, 0.0], unpredicted=[0, 1])
+    assert weighing(10.0).agreement_scores(features) == pytest.approx([0.0, 10 * TYPICAL_LEAD])
 
 
 def test_without_predicted_spectra_all_get_the_same() -> None:

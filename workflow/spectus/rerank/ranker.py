@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from spectus.rerank.pair_features import PAIR_FEATURES, QUERY_FEATURES
 
-_COSINE, _UNPREDICTED, _IN_LIBRARY = (PAIR_FEATURES.index(name) for name in ("cosine", "unpredicted", "in_library"))
+_COSINE, _UNPREDICTED, _LIBRARY, _IN_LIBRARY = (
+    PAIR_FEATURES.index(name) for name in ("cosine", "unpredicted", "library", "in_library")
+)
 
 UNSCALED = np.array([1.0, 1.0, 0.0, 0.0], np.float32)
 """`RankerWeights.scale` that changes nothing."""
@@ -22,7 +24,7 @@ NO_AGREEMENT = np.zeros(2, np.float32)
 """`RankerWeights.agreement` that changes nothing."""
 
 TYPICAL_LEAD = -0.04
-"""Lead taken for a record whose spectrum cannot be predicted. Measured: half of the right structures have a lead above
+"""Lead taken for a structure whose spectrum cannot be predicted. Measured: half of the right structures have a lead above
 -0.003, and three quarters one above -0.02."""
 
 
@@ -88,12 +90,15 @@ class RankerWeights(NamedTuple):
     def agreement_scores(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what the cosines add to the scores of the pairs of one query, (n,), at most 0.
 
-        A cosine counts by its distance to the best one of the query. What a measured library holds is compared with the
-        measured spectrum, and its predicted one adds nothing.
+        A cosine counts by its distance to the best one of the query. For what a measured library holds, the score of its
+        record counts where that is higher.
         """
-        cosine, unpredicted = features[:, _COSINE], features[:, _UNPREDICTED] == 1
-        lead = np.where(unpredicted, TYPICAL_LEAD, cosine - cosine[~unpredicted].max(initial=0.0))
-        found: NDArray[np.float64] = float(self.agreement[0]) * np.where(features[:, _IN_LIBRARY] == 1, 0.0, lead)
+        unpredicted = features[:, _UNPREDICTED] == 1
+        best = features[~unpredicted, _COSINE].max(initial=0.0)
+        similarity = np.maximum(features[:, _COSINE], features[:, _LIBRARY])
+        unknown = unpredicted & (features[:, _IN_LIBRARY] == 0)
+        lead = np.where(unknown, TYPICAL_LEAD, np.minimum(similarity - best, 0.0))
+        found: NDArray[np.float64] = float(self.agreement[0]) * lead
         return found
 
     def check(self) -> None:
