@@ -24,8 +24,8 @@ NO_AGREEMENT = np.zeros(2, np.float32)
 """`RankerWeights.agreement` that changes nothing."""
 
 TYPICAL_LEAD = -0.04
-"""Lead taken for a structure whose spectrum cannot be predicted. Measured: half of the right structures have a lead above
--0.003, and three quarters one above -0.02."""
+"""Lead taken for a structure whose spectrum cannot be predicted. Measured: half of the right structures have a lead
+above -0.003, and three quarters one above -0.02."""
 
 
 class RankerWeights(NamedTuple):
@@ -90,8 +90,8 @@ class RankerWeights(NamedTuple):
     def agreement_scores(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what the cosines add to the scores of the pairs of one query, (n,), at most 0.
 
-        A cosine counts by its distance to the best one of the query. For what a measured library holds, the score of its
-        record counts where that is higher.
+        A cosine counts by its distance to the best one of the query. For what a measured library holds, the score of
+        its record counts where that is higher.
         """
         unpredicted = features[:, _UNPREDICTED] == 1
         best = features[~unpredicted, _COSINE].max(initial=0.0)
