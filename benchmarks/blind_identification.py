@@ -98,7 +98,7 @@ def _identified(
         return pd.DataFrame()
     spectra, out = folder / f"{name}.msp", folder / f"{name}.parquet"
     spectra.write_text("\n".join(_record(row) for row in queries.itertuples()))
-    queries[["name", "key", "laboratory"]].to_csv(folder / f"{name}.tsv", sep="\t", index=False)
+    queries[["name", "key", "source", "laboratory"]].to_csv(folder / f"{name}.tsv", sep="\t", index=False)
     arguments = ["identify", str(spectra), "--out", str(out), "--top", str(_ALL), "--predicted", *options.predicted]
     if name == "unlisted":
         excluded = folder / "excluded.smi"

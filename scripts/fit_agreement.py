@@ -106,16 +106,16 @@ def _read(folder: Path, situation: str, share: float) -> list[Query]:
         found.append(
             Query(
                 log_p[~is_none] - log_p[is_none][0], np.where(np.isnan(lead), TYPICAL_LEAD, lead),
-                int(right[0]) if len(right) else -1, _group(row.laboratory), share / len(asked),
+                int(right[0]) if len(right) else -1, _group(row.source, row.laboratory), share / len(asked),
             )
         )  # fmt: skip
     return found
 
 
-def _group(laboratory: str) -> str:
-    if _LARGEST in laboratory:
-        return "the largest laboratory"
-    return "other sources" if "(" in laboratory or "," in laboratory else "other laboratories"
+def _group(source: str, laboratory: str) -> str:
+    if source != "MassBank":
+        return "other sources"
+    return "the largest laboratory" if laboratory == _LARGEST else "other laboratories"
 
 
 def _fitted(queries: list[Query]) -> NDArray[np.float64]:

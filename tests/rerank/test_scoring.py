@@ -85,3 +85,16 @@ def test_probabilities_of_a_query_and_none_of_these_add_up_to_one(reranker: Path
     (ghost,) = rank_candidates(loaded, [Spectrum(mz, intensity, confidence=0.05)], proposed, evidence)
     assert ghost.none >= sure.none
     assert ghost.probability.argmax() == sure.probability.argmax()
+
+
+def test_the_agreement_moves_the_odds_of_the_candidates_and_of_none(reranker: Path) -> None:
+    loaded = load_reranker(reranker)
+    query, proposed, evidence = [Spectrum(*spectrum("CCCCCO"))], [["CCCCCN", "CCCCCO"]], [Evidence.of_list(2)]
+    found = []
+    for agreement in ([0.0, 0.0], [2.0, 1.0]):
+        loaded.weights = loaded.weights._replace(agreement=np.array(agreement, np.float32))
+        (ranked,) = rank_candidates(loaded, query, proposed, evidence)
+        found.append(np.log(ranked.probability / ranked.none))
+    lead = ranked.cosine - ranked.cosine.max()
+    assert lead.min() < -0.01
+    assert found[1] - found[0] == pytest.approx(2 * lead - 1, abs=1e-3)
