@@ -76,6 +76,11 @@ def asked(environment: dict[str, str], columns: str) -> list[list[str]]:
     return [line.split("|") for line in said.splitlines()]
 
 
+def node_state(environment: dict[str, str], node: str) -> str:
+    command = ["sinfo", "-h", "-n", node, "-o", "%T"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False).stdout
+
+
 @contextlib.contextmanager
 def started(min_job_age: int = 86400) -> Iterator[dict[str, str]]:
     if absent := missing():
@@ -172,4 +177,6 @@ def test_a_job_whose_node_fails_runs_again(tmp_path: Path) -> None:
         update = ["scontrol", "update", "nodename=c1"]
         subprocess.run([*update, "state=down", "reason=test"], env=environment, check=True)
         until(lambda: ["R"] not in asked(environment, "%t"))
-        subprocess.run([*update, "state=resume"], env=environment, check=True)
+        # A node that answers SLURM meanwhile is up by itself, and SLURM then refuses to resume it.
+        subprocess.run([*update, "state=resume"], env=environment, check=False)
+        until(lambda: "down" not in node_state(environment, "c1"))
