@@ -24,6 +24,8 @@ import pyarrow.parquet as pq
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from tests.web.chromium import EXECUTABLE, Chromium  # noqa: E402
+
 from spectus import tables  # noqa: E402
 from spectus.raw.mzml import write_mzml  # noqa: E402
 from spectus.raw.run import Run  # noqa: E402
@@ -54,6 +56,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="folder to keep; a temporary one by default")
     parser.add_argument("--opened", type=int, default=5, help="times the page is opened (default: 5)")
     options = parser.parse_args()
+    if options.opened and EXECUTABLE is None:
+        parser.error("needs Chromium (Debian: apt install chromium); --opened 0 measures the size alone")
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.out or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
@@ -68,7 +72,7 @@ def main() -> None:
             f"page {page.stat().st_size / 1e6:.1f} MB; made in {time.process_time() - start:.0f} CPU s, {memory:.1f} GB"
         )
         opened = [painted(page, Path(temporary) / f"profile-{number}") for number in range(options.opened)]
-        for what, times in zip(("largest part painted", "page ready"), zip(*opened, strict=True), strict=True):
+        for what, times in zip(("largest part painted", "page ready"), zip(*opened, strict=True), strict=False):
             spread = f"median of {len(times)}, {min(times):.0f} to {max(times):.0f}"
             print(f"{what}: {statistics.median(times):.0f} ms ({spread})")
 
@@ -281,8 +285,6 @@ def make_sheet(path: Path, n_runs: int) -> Path:
 
 def painted(page: Path, profile: Path) -> tuple[float, float]:
     """Open a page in a new browser; return when its largest part was painted and when it was ready, ms."""
-    from tests.web.chromium import Chromium
-
     observe = """
         window.largest = 0;
         new PerformanceObserver(list => { for (const entry of list.getEntries()) window.largest = entry.startTime; })

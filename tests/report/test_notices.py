@@ -4,9 +4,10 @@ import pytest
 
 from spectus.report.campaign import CampaignResults
 from spectus.report.notices import looks_silylated, notices, silylation_notice
+from spectus.report.write import write_report
 
 from .conftest import Made
-from .synthetic import Rows, make_rows
+from .synthetic import Rows, make_rows, make_sheet
 
 
 def read(rows: Rows, folder: Path, settings: str = "{}") -> CampaignResults:
@@ -42,3 +43,15 @@ def test_a_blind_test_is_said_first(made: Made, tmp_path: Path, settings: str) -
 @pytest.mark.parametrize("settings", ["a: [", "- 1", "search: 3"])
 def test_settings_that_say_nothing_do_no_harm(tmp_path: Path, settings: str) -> None:
     assert not any("blind" in note for note in notices(read(make_rows(tmp_path, 3), tmp_path, settings)))
+
+
+def test_a_ladder_of_another_method_is_noticed_and_printed(tmp_path: Path) -> None:
+    rows = make_rows(tmp_path)
+    read_again = CampaignResults.read(rows.write(tmp_path), make_sheet(tmp_path / "sheet.tsv"))
+    assert not any("ladder" in note for note in notices(read_again))
+    next(row for row in rows.runs if row["run"] == "river_up")["rt_max_s"] += 600.0
+    doubted = CampaignResults.read(rows.write(tmp_path), tmp_path / "sheet.tsv")
+    assert any(
+        note.startswith("The ladder ladder ends at ") and "unlike river_up." in note for note in notices(doubted)
+    )
+    assert "unlike river_up." in write_report(doubted, tmp_path / "report", "Doubted")

@@ -26,6 +26,7 @@ import logging
 import lzma
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -244,11 +245,12 @@ def _may_have_forms(smiles: str) -> bool:
     return "." in smiles or "Si" in smiles or "NO" in smiles or "ON" in smiles or "N\\O" in smiles or "N/O" in smiles
 
 
-def _keys_of(smiles: str) -> list[str]:
+@lru_cache(maxsize=1 << 16)  # Several steps of an identification read the libraries that ship: 25 s each.
+def _keys_of(smiles: str) -> tuple[str, ...]:
     """Return the keys of a structure, its own first; none for text that is no molecule."""
     molecule = Chem.MolFromSmiles(smiles)
     if molecule is None or not molecule.GetNumAtoms():
-        return []
+        return ()
     Chem.RemoveStereochemistry(molecule)
     neutral = _neutral(molecule)
     parent, n_methoximes = _parent(neutral)
@@ -256,7 +258,7 @@ def _keys_of(smiles: str) -> list[str]:
     forms += _hemiacetals(parent) if n_methoximes else []
     forms += _canonical_tautomer(parent) if parent.HasSubstructMatch(_ENOL) else []
     blocks = [inchikey_of(form)[:14] or Chem.MolToSmiles(form) for form in forms]
-    return list(dict.fromkeys([*blocks, tautomer_hash(parent, rdMolHash.HashFunction.HetAtomTautomerv2)]))
+    return tuple(dict.fromkeys([*blocks, tautomer_hash(parent, rdMolHash.HashFunction.HetAtomTautomerv2)]))
 
 
 def _neutral(molecule: Chem.Mol) -> Chem.Mol:
@@ -405,7 +407,7 @@ def _keys_of_library(path: Path, split: str | None) -> list[str]:
     found = dict[str, None]()
     with quiet_rdkit():
         for smiles, claimed in set(zip(records["smiles"].to_pylist(), records["inchikey"].to_pylist(), strict=True)):
-            keys = _keys_of(smiles or "") or ([claimed[:14]] if claimed else [])
+            keys = _keys_of(smiles or "") or ((claimed[:14],) if claimed else ())
             found.update(dict.fromkeys(keys))
     if not found:
         of_split = f" of the split {split}" if split is not None else ""

@@ -1,4 +1,4 @@
-"""What a reader should know before the results: failed runs, blind tests, silylated samples."""
+"""What a reader should know before the results: failed runs, blind tests, silylated samples, doubtful ladders."""
 
 from typing import Any
 
@@ -8,6 +8,8 @@ import yaml
 from spectus.report.campaign import CampaignResults
 from spectus.report.markup import count_text, names_text
 from spectus.report.terms import VERDICTS
+from spectus.retention.calibrate import nearest_ladders
+from spectus.retention.ladder_check import ladder_doubts
 
 SILYL_IONS = (73, 147)
 """m/z of trimethylsilyl, (CH3)3Si+, and of pentamethyldisiloxane, (CH3)2Si=OSi(CH3)3+, which two silyl groups give."""
@@ -27,8 +29,16 @@ def notices(campaign: CampaignResults) -> list[str]:
         made = [decision.verdict for decision in campaign.curation.decisions.values()]
         counts = ", ".join(f"{made.count(verdict):,} {words}" for verdict, words in VERDICTS.items())
         found.append(f"Decisions of an analyst are applied: {counts}. Rejected features count as unknown.")
+    return [*found, *suggestions(campaign)]
+
+
+def suggestions(campaign: CampaignResults) -> list[str]:
+    """Return one sentence for each thing that another run of the workflow should change."""
     note = silylation_notice(campaign)
-    return [*found, note] if note else found
+    in_sheet = {sample.run for sample in campaign.samples}
+    ladders = in_sheet & set(campaign.table("ri_standards")["run"].to_pylist())
+    doubts = ladder_doubts(campaign.table("runs"), nearest_ladders(campaign.samples, ladders))
+    return [*([note] if note else []), *doubts]
 
 
 def silylation_notice(campaign: CampaignResults) -> str | None:

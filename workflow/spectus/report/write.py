@@ -5,7 +5,7 @@ from pathlib import Path
 from spectus.files import replacing
 from spectus.report.campaign import CampaignResults, findings_line, summary_lines
 from spectus.report.dataset import write_dataset
-from spectus.report.notices import silylation_notice
+from spectus.report.notices import suggestions
 from spectus.report.page import render_report
 
 
@@ -32,6 +32,5 @@ def write_report(campaign: CampaignResults, out: Path, title: str) -> str:
     path = out / "report.html"
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
-    silylated = silylation_notice(campaign)
-    lines = [*summary_lines(campaign), *([silylated] if silylated else [])]
+    lines = [*summary_lines(campaign), *suggestions(campaign)]
     return "\n".join([*lines, f"{findings_line(campaign)}; report: {path.resolve()}"])
