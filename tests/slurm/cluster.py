@@ -10,6 +10,7 @@ nodes claim more than the machine has; nothing is shared out for real, but memor
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -85,6 +86,7 @@ def cluster(seconds: float = 120, min_job_age: int = 86400) -> Iterator[dict[str
     with tempfile.TemporaryDirectory(prefix="slurm-") as name, contextlib.ExitStack() as started:
         folder = Path(name)
         environment = _configure(folder, min_job_age)
+        started.callback(_kill_left, folder)
         deadline = time.monotonic() + seconds
 
         def run(name: str, *command: str) -> None:
@@ -188,6 +190,14 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def _kill_left(folder: Path) -> None:
+    """Kill the jobs that SLURM lost, as those of a node that was down: their environment names the folder."""
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if int(environ.parent.name) != os.getpid() and os.fsencode(folder) in environ.read_bytes():
+                os.kill(int(environ.parent.name), signal.SIGKILL)
 
 
 def controller(environment: Mapping[str, str]) -> int:
