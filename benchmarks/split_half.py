@@ -27,6 +27,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from peers.conversion import centroids_of
 from spectus.deconvolution.deconvolve import deconvolve
 from spectus.errors import InputError
 from spectus.library.records import read_spectra
@@ -78,7 +79,7 @@ def _runs(options: argparse.Namespace) -> Iterator[tuple[str, Run]]:
     if options.simulate:
         library = read_spectra(options.library)
         for simulated in simulate(library, settings_for(options.simulate, options.set), options.seed):
-            yield f"{options.simulate}, seed {options.seed}", simulated.run
+            yield f"{options.simulate}, seed {options.seed}", centroids_of(simulated)
 
 
 def half_of(run: Run, first: int) -> Run:

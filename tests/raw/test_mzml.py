@@ -69,7 +69,7 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, monkey
     target = tmp_path / "run.mzML"
     target.write_text("old")
 
-    def stop_halfway(blocks: object, n_scans: int, path: Path, source: str) -> None:
+    def stop_halfway(blocks: object, n_scans: int, path: Path, source: str, *_: object) -> None:
         path.write_text("<indexedmzML>")
 
     monkeypatch.setattr(mzml, "_store", stop_halfway)

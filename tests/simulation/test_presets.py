@@ -48,6 +48,26 @@ def test_an_override_that_cannot_be_used_is_named(override: str, complaint: str)
         settings_for("benchmark", [override])
 
 
+@pytest.mark.parametrize(
+    ("preset", "override", "complaint"),
+    [
+        ("benchmark", "analyzer=orbitrap", "needs a resolving_power"),
+        ("qtof", "analyzer=quadrupole", "orbitrap, tof or empty"),
+        ("qtof", "points_fwhm=4", "at least 2 points"),
+        ("orbitrap", "points_fwhm=1.5", "at least 2 points"),
+        ("orbitrap", "points_fwhm=21", "at most 20"),
+        ("qtof", "ion_counts=0", "ion_counts above 0"),
+        ("qtof", "lock_period_s=0.5", "lock_period_s of at least two scans"),
+        ("qtof", "lock_period_s=-1", "must not be negative"),
+        ("orbitrap", "lock_drift_ppm=60", "between -50 and 50"),
+        ("orbitrap", "tailing=0.5", "without disturbances"),
+    ],
+)
+def test_settings_of_profiles_are_checked(preset: str, override: str, complaint: str) -> None:
+    with pytest.raises(InputError, match=re.escape(complaint)):
+        settings_for(preset, [override])
+
+
 def test_an_unknown_recipe_is_named_with_the_known_ones() -> None:
     with pytest.raises(InputError, match=r"--preset bench.*benchmark"):
         settings_for("bench")

@@ -17,6 +17,7 @@ from spectus.raw.mzml_index import ACQUIRED, INSTRUMENT, IONIZATION
 from spectus.raw.run import Run
 
 _CENTROID = oms.SpectrumSettings.SpectrumType.CENTROID
+_PROFILE = oms.SpectrumSettings.SpectrumType.PROFILE
 
 _FORMAT_TERMS = {
     "ANDI/netCDF": "Andi-MS format",
@@ -31,29 +32,31 @@ class BadOutput(InputError):
     """An mzML file cannot be written, through no fault of the run: the next run would fail too."""
 
 
-def write_mzml(run: Run, path: Path, source: str) -> None:
-    """Write a run as centroided mzML: zlib, m/z as 64-bit and intensities as 32-bit floats, times in s.
+def write_mzml(run: Run, path: Path, source: str, profile: bool = False) -> None:
+    """Write a run as mzML: zlib, m/z as 64-bit and intensities as 32-bit floats, times in s.
 
     The same run gives the same bytes.
 
     Parameters
     ----------
     run
-        Run of centroids.
+        The run.
     path
         File to write.
     source
         Name of the raw file, which is kept in the file's header.
+    profile
+        Whether to declare its spectra as profiles; otherwise they are declared as centroids.
 
     Raises
     ------
     BadOutput
         The file cannot be written, or not whole.
     """
-    write_blocks([run], run.n_scans, path, source)
+    write_blocks([run], run.n_scans, path, source, profile)
 
 
-def write_blocks(blocks: Iterable[Run], n_scans: int, path: Path, source: str) -> None:
+def write_blocks(blocks: Iterable[Run], n_scans: int, path: Path, source: str, profile: bool = False) -> None:
     """Write blocks of a run one after another, as `write_mzml` does; no block is kept once it is written.
 
     Parameters
@@ -66,10 +69,12 @@ def write_blocks(blocks: Iterable[Run], n_scans: int, path: Path, source: str) -
         File to write.
     source
         Name of the raw file.
+    profile
+        As for `write_mzml`.
     """
     try:
         with replacing(path) as temporary:
-            _store(blocks, n_scans, temporary, source)
+            _store(blocks, n_scans, temporary, source, _PROFILE if profile else _CENTROID)
             _require_whole(temporary)
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or first_line(error)
@@ -78,7 +83,7 @@ def write_blocks(blocks: Iterable[Run], n_scans: int, path: Path, source: str) -
         ) from error
 
 
-def _store(blocks: Iterable[Run], n_scans: int, path: Path, source: str) -> None:
+def _store(blocks: Iterable[Run], n_scans: int, path: Path, source: str, spectrum_type: Any) -> None:
     writer = oms.PlainMSDataWritingConsumer(str(path))
     options = writer.getOptions()
     options.setCompression(True)
@@ -90,7 +95,7 @@ def _store(blocks: Iterable[Run], n_scans: int, path: Path, source: str) -> None
             writer.setExpectedSize(n_scans, 0)
             writer.setExperimentalSettings(_description(run, source))
         with silence():
-            for spectrum in _spectra(run, _CENTROID, conversion, written):
+            for spectrum in _spectra(run, spectrum_type, conversion, written):
                 writer.consumeSpectrum(spectrum)
         written += run.n_scans
     with silence():

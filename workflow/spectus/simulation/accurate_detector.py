@@ -11,6 +11,7 @@ import numpy as np
 
 from spectus.raw.run import Run
 from spectus.simulation.background import layers
+from spectus.simulation.calibration import drift_ppm, lock_correction_ppm
 from spectus.simulation.disturbances import peak_reach
 from spectus.simulation.elution import emg
 from spectus.simulation.exact_mass import exact_masses
@@ -21,7 +22,7 @@ from spectus.types import Floats, Ints
 _FWHM_TO_SD = 2.3548
 """Full width at half maximum of a Gaussian over its standard deviation."""
 
-_LEAST_COUNTS = 1.0
+LEAST_COUNTS = 1.0
 """Ions of a scan weaker than this, counts, do not shift the centroid of another."""
 
 
@@ -45,12 +46,12 @@ def acquire_accurate(mixture: Mixture, settings: SimulationSettings, rng: np.ran
     scan_times = np.arange(0.0, settings.run_s, settings.scan_s)
     masses = np.arange(settings.mz_low, settings.mz_high + 1)
     parts = [
-        _recorded_centroids(*ions, settings, rng) for ions in _ion_counts(mixture, scan_times, masses, settings, rng)
+        _recorded_centroids(*ions, settings, rng) for ions in ion_counts(mixture, scan_times, masses, settings, rng)
     ]
     scan, mz, intensity = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.lexsort((mz, scan))
     scan, mz, intensity = scan[order], mz[order], intensity[order]
-    drift = settings.mass_drift_ppm * (scan_times[scan] / settings.run_s - 0.5)
+    drift = drift_ppm(scan_times[scan], settings) - lock_correction_ppm(scan_times[scan], settings)
     return Run(
         rt_s=scan_times,
         offsets=np.searchsorted(scan, np.arange(len(scan_times) + 1)).astype(np.int64),
@@ -61,10 +62,24 @@ def acquire_accurate(mixture: Mixture, settings: SimulationSettings, rng: np.ran
     )
 
 
-def _ion_counts(
+def ion_counts(
     mixture: Mixture, scan_times: Floats, masses: Ints, settings: SimulationSettings, rng: np.random.Generator
 ) -> Iterator[tuple[Floats, Floats]]:
-    """Yield for each nominal mass the m/z of its ions (n,), ascending, and their counts (n, n_scans)."""
+    """Yield for each nominal mass the m/z of its ions (n,), ascending, Th, and their counts (n, n_scans).
+
+    Parameters
+    ----------
+    mixture
+        Compounds of the run.
+    scan_times
+        (n_scans,) s.
+    masses
+        (n_masses,) nominal masses.
+    settings
+        Settings of the simulation.
+    rng
+        Random numbers.
+    """
     background = list(layers(scan_times, masses, settings, rng))
     exact = [_background_masses(layer.parents, masses) for layer in background]
     before, after = peak_reach(mixture)
@@ -116,7 +131,7 @@ def _recorded_centroids(
 def _merged_ions(ions: Floats, counts: Floats, resolving_power: float) -> tuple[Floats, Floats]:
     """Return m/z and counts (n, n_scans); in every scan unresolved ions are merged into the last of them."""
     mz = np.repeat(ions[:, None], counts.shape[1], axis=1)
-    merged = np.where(counts >= _LEAST_COUNTS, counts, 0.0)
+    merged = np.where(counts >= LEAST_COUNTS, counts, 0.0)
     held_mz, held, place = np.zeros(counts.shape[1]), np.zeros(counts.shape[1]), np.zeros(counts.shape[1], np.int64)
     columns = np.arange(counts.shape[1])
     for row in range(len(ions)):

@@ -14,9 +14,8 @@ from spectus.errors import InputError
 from spectus.files import replacing
 from spectus.library.records import read_spectra
 from spectus.raw.mzml import write_mzml
-from spectus.raw.run import Run
 from spectus.simulation.presets import settings_for
-from spectus.simulation.runs import simulate
+from spectus.simulation.runs import SimulatedRun, simulate
 
 
 def simulate_campaign(libraries: Sequence[Path], preset: str, overrides: Sequence[str], seed: int, out: Path) -> None:
@@ -51,7 +50,7 @@ def simulate_campaign(libraries: Sequence[Path], preset: str, overrides: Sequenc
     sheet, ground_truths = [], []
     for simulated in tqdm(simulate(library, settings, seed), total=total, desc="simulate", unit="run", disable=None):
         path = out / f"{simulated.name}{suffix}"
-        _write_run(simulated.run, path, source)
+        write_run(simulated, path, source)
         sheet.append((simulated.name, str(path), simulated.type, simulated.amount))
         ground_truths.append(simulated.ground_truth)
     tables.write(
@@ -63,14 +62,24 @@ def simulate_campaign(libraries: Sequence[Path], preset: str, overrides: Sequenc
     _write_sheet(sheet, out / "samples.tsv")
 
 
-def _write_run(run: Run, path: Path, source: str) -> None:
-    """Write mzML, gzipped without time and name, so that the same run gives the same bytes."""
+def write_run(simulated: SimulatedRun, path: Path, source: str) -> None:
+    """Write mzML, gzipped without time and name, so that the same run gives the same bytes.
+
+    Parameters
+    ----------
+    simulated
+        The run.
+    path
+        File to write; it is gzipped if its name ends in ".gz".
+    source
+        What made the run, which is kept in the file's header.
+    """
     if path.suffix != ".gz":
-        write_mzml(run, path, source)
+        write_mzml(simulated.run, path, source, simulated.profile)
         return
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / path.stem
-        write_mzml(run, plain, source)
+        write_mzml(simulated.run, plain, source, simulated.profile)
         with replacing(path) as temporary:
             temporary.write_bytes(gzip.compress(plain.read_bytes(), compresslevel=9, mtime=0))
 

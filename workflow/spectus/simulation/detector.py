@@ -31,6 +31,10 @@ def acquire(mixture: Mixture, settings: SimulationSettings, rng: np.random.Gener
     Run
         The run. Its times are those at which the scans begin.
     """
+    if settings.analyzer:
+        from spectus.simulation.profile_detector import acquire_profile  # it needs RDKit
+
+        return acquire_profile(mixture, settings, rng)
     if settings.resolving_power:
         from spectus.simulation.accurate_detector import acquire_accurate  # it needs RDKit
 

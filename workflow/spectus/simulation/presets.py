@@ -7,6 +7,9 @@ from typing import Any
 
 from spectus.errors import InputError
 
+REFERENCE_TH = 200.0
+"""m/z at which the resolving power of an Orbitrap and the points of a peak are given, Th, as makers state them."""
+
 
 @dataclass(frozen=True)
 class SimulationSettings:
@@ -85,6 +88,10 @@ class SimulationSettings:
     resolving_power: float = 0.0  # m/z over the peak width at half height; 0: a quadrupole of unit mass resolution
     mass_jitter_ppm: float = 3.0  # scatter of m/z from scan to scan; weak ions scatter more, by their counting noise
     mass_drift_ppm: float = 3.0  # change of the mass calibration over the run, about its true value in the middle
+    lock_period_s: float = 0.0  # time from one correction by the lock mass to the next; 0: none
+    lock_drift_ppm: float = 0.0  # further drift in this time, about its true value in the middle; undone in a step
+    analyzer: str = ""  # "": centroids; "orbitrap", "tof" (time of flight): profiles, `resolving_power` at m/z 200
+    points_fwhm: float = 6.0  # points of a profile within the width at half height of a peak at m/z 200
 
 
 PRESETS: dict[str, SimulationSettings] = {
@@ -125,6 +132,22 @@ PRESETS: dict[str, SimulationSettings] = {
     "hydrocarbons-skewed": SimulationSettings(homologous_counts=1500.0, hump_counts=0.0, skew_scans=1.0),
     "accurate": SimulationSettings(resolving_power=20_000.0),
     "accurate-dense": SimulationSettings(resolving_power=20_000.0, compounds=400),
+    "orbitrap": SimulationSettings(
+        analyzer="orbitrap",
+        resolving_power=60_000.0,  # a common setting of GC-Orbitrap instruments, at m/z 200
+        mass_jitter_ppm=0.5,  # chosen: specifications are 1 ppm and below
+        mass_drift_ppm=0.0,
+        lock_period_s=150.0,  # chosen: ten corrections in a run
+        lock_drift_ppm=3.0,  # chosen: instruments drift by a few ppm in an hour, and this one more
+    ),
+    "qtof": SimulationSettings(
+        analyzer="tof",
+        resolving_power=12_000.0,  # between instruments with R 10,000 and 20,000
+        mass_jitter_ppm=1.5,  # chosen: half of the centroids' default, since counting noise comes with the ions
+        mass_drift_ppm=0.0,
+        lock_period_s=150.0,  # chosen: as that of the Orbitrap
+        lock_drift_ppm=6.0,  # chosen: the flight tube lengthens by some ppm with a change of 0.3 K
+    ),
     "ladder": SimulationSettings(samples=0, compounds=0, ladder="fame", elution="index"),
     "dilution": SimulationSettings(
         compounds=40,
@@ -232,11 +255,17 @@ def _nonnegative(settings: SimulationSettings) -> tuple[float, ...]:
         settings.noise_factor, settings.ion_counts, settings.noise_floor_counts, settings.threshold_counts,
         settings.ceiling_counts, settings.amount_sd_decades, settings.dilution_decades, settings.group_gap_fwhm,
         settings.group_spread_decades, settings.index_sd, settings.least_gap_fwhm, settings.resolving_power,
-        settings.mass_jitter_ppm, settings.overload_counts, settings.fronting, settings.tail_height,
-        settings.tail_fwhm, settings.mass_delay_fwhm, settings.ion_tailing, settings.tuning_drift,
+        settings.mass_jitter_ppm, settings.lock_period_s, settings.overload_counts, settings.fronting,
+        settings.tail_height, settings.tail_fwhm, settings.mass_delay_fwhm, settings.ion_tailing, settings.tuning_drift,
         settings.matrix_humps, settings.homologous_counts, settings.matrix_hump_counts, settings.spikes_per_scan,
         settings.bursts, settings.burst_counts,
     )  # fmt: skip
+
+
+def _fewest_points(settings: SimulationSettings) -> float:
+    """Return the points within the width at half height of the lightest peak."""
+    shrinkage = min(math.sqrt(settings.mz_low / REFERENCE_TH), 1.0) if settings.analyzer == "tof" else 1.0
+    return settings.points_fwhm * shrinkage
 
 
 def _checked_settings(settings: SimulationSettings) -> SimulationSettings:
@@ -279,6 +308,18 @@ settings)) >= 0, "levels, spreads and gaps must not be negative"),
         (not settings.resolving_power or not settings.skew_scans, "accurate masses are read all at once, without skew"),
         (not 0 < settings.resolving_power < 2000, "resolving_power must be 0 or at least 2000"),
         (abs(settings.mass_drift_ppm) <= 50, "mass_drift_ppm must lie between -50 and 50"),
+        (abs(settings.lock_drift_ppm) <= 50, "lock_drift_ppm must lie between -50 and 50"),
+        (
+            not settings.lock_drift_ppm or settings.lock_period_s >= 2 * settings.scan_s,
+            "lock_drift_ppm needs a lock_period_s of at least two scans",
+        ),
+        (settings.analyzer in ("", "orbitrap", "tof"), "analyzer must be orbitrap, tof or empty"),
+        (not settings.analyzer or settings.resolving_power > 0, "an analyzer needs a resolving_power"),
+        (not settings.analyzer or settings.ion_counts > 0, "an analyzer needs ion_counts above 0"),
+        (
+            not settings.analyzer or (_fewest_points(settings) >= 2 and settings.points_fwhm <= 20),
+            "points_fwhm must give every peak at least 2 points, and at most 20 at m/z 200",
+        ),
         (0 <= settings.index_curvature <= 5, "index_curvature must lie between 0 and 5"),
         (0 <= settings.drift_s < (settings.run_s - settings.solvent_s) / 20, "drift_s must be small against the run"),
     ]  # fmt: skip

@@ -30,6 +30,8 @@ class SimulatedRun:
         Amount in a dilution series, in no unit; None otherwise.
     run
         What was recorded.
+    profile
+        Whether these are profiles, not centroids.
     ground_truth
         What the run holds (schema GROUND_TRUTH).
     """
@@ -38,6 +40,7 @@ class SimulatedRun:
     type: str
     amount: float | None
     run: Run
+    profile: bool
     ground_truth: pa.Table
 
 
@@ -78,7 +81,8 @@ def simulate(library: pa.Table, settings: SimulationSettings, seed: int) -> Iter
         times = drifted(plan.mixture.rt_s, settings, rng)
         mixture = replace(plan.mixture, rt_s=times)
         run = acquire(mixture, settings, rng)
-        yield SimulatedRun(plan.name, plan.type, plan.amount, run, ground_truth_of(plan.name, mixture, settings))
+        ground_truth = ground_truth_of(plan.name, mixture, settings)
+        yield SimulatedRun(plan.name, plan.type, plan.amount, run, bool(settings.analyzer), ground_truth)
 
 
 def ground_truth_of(name: str, mixture: Mixture, settings: SimulationSettings) -> pa.Table:
