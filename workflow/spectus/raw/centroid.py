@@ -1,10 +1,10 @@
-"""Profile spectra to centroids, by OpenMS's PeakPickerHiRes."""
+"""Profile spectra to centroids: of unit mass by OpenMS's PeakPickerHiRes, of accurate mass by `fine_centroid`."""
 
 from dataclasses import replace
 
 import numpy as np
 
-from spectus.raw.fine_centroid import is_fine, refined
+from spectus.raw.fine_centroid import fine_centroids, is_fine
 from spectus.raw.run import Run
 from spectus.types import Floats
 
@@ -83,6 +83,8 @@ def _profile_share(run: Run, fewest: int, weighted: bool) -> float | None:
 
 
 def _picked(run: Run) -> Run:
+    if is_fine(run):
+        return fine_centroids(run)
     import pyopenms as oms
 
     from spectus.raw.mzml import peaks_of, silence, to_experiment
@@ -91,8 +93,7 @@ def _picked(run: Run) -> Run:
     experiment = to_experiment(sharpened, oms.SpectrumSettings.SpectrumType.PROFILE)
     with silence():
         picked = oms.PeakPickerHiRes().pickExperiment(experiment, True)
-    centroids = replace(run, **peaks_of(picked))
-    return refined(centroids, run) if is_fine(run) else centroids
+    return replace(run, **peaks_of(picked))
 
 
 def _without_flat_tops(intensity: Floats) -> Floats:
