@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from spectus.deconvolution.calibration_drift import N_BLOCKS, Links, calibration_jumps, links_of, slow_drift
 from spectus.deconvolution.ion_traces import (
     SATURATION,
     THRESHOLD_QUANTILE,
@@ -34,6 +35,9 @@ _BRIDGED = 3
 _LINK_ERRORS = 5.0
 """Largest difference, in standard deviations, of two centroids of consecutive scans that may be one ion. Chosen."""
 
+_JUMP_PPM = 10.0
+"""Jump of the calibration over which a chain is followed, ppm. Chosen: above the corrections of most instruments."""
+
 _FEWEST_POINTS = 3
 """Fewest centroids of a chain. Chosen: shorter chains are noise."""
 
@@ -47,14 +51,8 @@ _CALIBRATION_SHARE = 0.25
 """Smallest error of a chain's mean m/z, as a fraction of the run's m/z error. Chosen: the calibration limits the mean.
 """
 
-_DRIFT_BLOCKS = 50
-"""Blocks of a run, in each of which the drift is one value. Chosen: calibrations drift over minutes."""
-
 _DRIFT_ROUNDS = 3
 """Rounds of grouping chains and estimating the drift. Chosen: the grouping no longer changes."""
-
-_DRIFT_SWEEPS = 8
-"""Alternating means per round. Chosen: the drift no longer changes."""
 
 _LONGEST_PASSING = 0.1
 """Longest chain of an ion that elutes, as a fraction of the run; longer ones are background. Chosen."""
@@ -107,6 +105,7 @@ def sort_into_rows(run: Run, accuracy: MassAccuracy) -> tuple[Ints, AccurateIons
     """
     present = np.flatnonzero(run.intensity > 0)
     scan, mz, intensity = run.scan[present], run.mz[present], run.intensity[present]
+    mz = _without_jumps(scan, mz, accuracy.error(intensity), run.n_scans, accuracy.error_ppm)
     chain, bridges = _chains(scan, mz, accuracy.error(intensity), run.n_scans)
     scan, mz, intensity, chain = _filled(scan, mz, intensity, chain, bridges)
     error = accuracy.error(intensity)
@@ -123,6 +122,17 @@ def sort_into_rows(run: Run, accuracy: MassAccuracy) -> tuple[Ints, AccurateIons
     cell = (row[ion] * run.n_scans + scan)[order]
     mass = nominal_mass(_means(ion, mz, intensity))[first]
     return mass, AccurateIons(accuracy, run.n_scans, cell, mz[order], intensity[order])
+
+
+def _without_jumps(scan: Ints, mz: Floats, error_ppm: Floats, n_scans: int, strong_ppm: float) -> Floats:
+    """Return the m/z without the jumps of the calibration; the mean correction of all scans is zero."""
+    chain, _ = _chains(scan, mz, np.hypot(error_ppm, _JUMP_PPM / _LINK_ERRORS), n_scans)
+    held = np.flatnonzero(chain >= 0)
+    jumps = calibration_jumps(chain[held], scan[held], 1e6 * np.log(mz[held]), error_ppm[held], strong_ppm)
+    if not jumps.any():
+        return mz
+    jumps = jumps[np.minimum(np.arange(n_scans), len(jumps) - 1)]
+    return np.asarray(mz * (1 - 1e-6 * (jumps - jumps.mean())[scan]))
 
 
 def _chains(scan: Ints, mz: Floats, error_ppm: Floats, n_scans: int) -> tuple[Ints, Ints]:
@@ -255,47 +265,17 @@ def _ions(
     held = np.flatnonzero(chain >= 0)
     if not len(held):
         return np.full(len(chain), -1, dtype=np.int64), np.zeros(n_scans)
-    links = _links(chain[held], scan[held], scale[held], error[held], n_scans)
-    offset = np.zeros(_DRIFT_BLOCKS)
+    links = links_of(chain[held], scan[held], scale[held], error[held], n_scans)
+    offset = np.zeros(N_BLOCKS)
     for _ in range(_DRIFT_ROUNDS):
-        offset = _drift(links, _joined(links, offset, accuracy))
-    seen = np.bincount(links.block, minlength=_DRIFT_BLOCKS) > 0
-    middles = (np.arange(_DRIFT_BLOCKS) + 0.5) * n_scans / _DRIFT_BLOCKS
+        offset = slow_drift(links, _joined(links, offset, accuracy), accuracy.error_ppm)
+    seen = np.bincount(links.block, minlength=N_BLOCKS) > 0
+    middles = (np.arange(N_BLOCKS) + 0.5) * n_scans / N_BLOCKS
     drift = np.interp(np.arange(n_scans), middles[seen], offset[seen])
     return np.append(_joined(links, offset, accuracy), -1)[chain], drift
 
 
-@dataclass(frozen=True)
-class _Links:
-    """Mean m/z of each chain in each block of the run, which is all that the grouping and the drift need.
-
-    Attributes
-    ----------
-    chain, block
-        (n,) chain and block, sorted by chain.
-    scale
-        (n,) 1e6 times the logarithm of the mean m/z.
-    weight
-        (n,) inverse variance of it, ppm^-2.
-    """
-
-    chain: Ints
-    block: Ints
-    scale: Floats
-    weight: Floats
-
-
-def _links(chain: Ints, scan: Ints, scale: Floats, error: Floats, n_scans: int) -> _Links:
-    link = chain * _DRIFT_BLOCKS + scan * _DRIFT_BLOCKS // n_scans
-    weight = 1 / error**2
-    total = np.bincount(link, weight)
-    summed = np.bincount(link, weight * scale)
-    link = np.flatnonzero(total)
-    held = np.asarray(total[link], dtype=np.float64)
-    return _Links(link // _DRIFT_BLOCKS, link % _DRIFT_BLOCKS, summed[link] / held, held)
-
-
-def _joined(links: _Links, offset: Floats, accuracy: MassAccuracy) -> Ints:
+def _joined(links: Links, offset: Floats, accuracy: MassAccuracy) -> Ints:
     """Return the number of the ion of every chain. Chains are sorted by m/z and split where two neighbors disagree."""
     center = _means(links.chain, links.scale - offset[links.block], links.weight)
     # A chain's mean is better than its points, but not beyond what the calibration holds.
@@ -306,22 +286,6 @@ def _joined(links: _Links, offset: Floats, accuracy: MassAccuracy) -> Ints:
     number = np.empty(len(order), dtype=np.int64)
     number[order] = np.concatenate([[0], np.cumsum(cut)])
     return number
-
-
-def _drift(links: _Links, ion: Ints) -> Floats:
-    """Return the drift of the calibration in every block, ppm: what all ions have in common, by alternating means.
-
-    Its mean over the run is zero, because the data do not show where the calibration was right.
-    """
-    ion = ion[links.chain]
-    offset = np.zeros(_DRIFT_BLOCKS)
-    held = np.bincount(links.block, links.weight, _DRIFT_BLOCKS)
-    for _ in range(_DRIFT_SWEEPS):
-        center = _means(ion, links.scale - offset[links.block], links.weight)
-        summed = np.bincount(links.block, links.weight * (links.scale - center[ion]), _DRIFT_BLOCKS)
-        offset = summed / np.where(held > 0, held, 1)
-        offset -= np.average(offset, weights=held)
-    return offset
 
 
 def _rest(chain: Ints, intensity: Floats, n_scans: int) -> int:
