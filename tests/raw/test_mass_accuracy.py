@@ -45,6 +45,17 @@ def test_noise_in_most_centroids_hides_neither_accuracy_nor_resolution() -> None
     assert accuracy.resolving_power < 50_000
 
 
+def test_weaker_ions_show_the_resolution_where_the_strongest_are_far_apart() -> None:
+    ions = {57.0335: 0.05, 57.0699: 0.05, 85.1012: 1.0, 112.0757: 0.9, 127.1117: 0.8, 141.1274: 0.8}
+    run = made_accurate_run([Eluting(ions, time, 1e6) for time in (30.0, 60.0, 90.0)], jitter_ppm=0.0)
+    error_ppm = np.hypot(1.0, 500 / np.sqrt(run.intensity))
+    by_chance = np.random.default_rng(1).standard_normal(len(run.mz))
+    accuracy = mass_accuracy(replace(run, mz=run.mz * (1 + 1e-6 * by_chance * error_ppm)))
+    assert accuracy is not None
+    assert accuracy.resolving_power == pytest.approx(57.0699 / (57.0699 - 57.0335), rel=0.1)
+    assert accuracy.weak_ppm == pytest.approx(500, rel=0.2)
+
+
 def unit(change: str) -> Run:
     run = made_run([UnitEluting(spectrum(1), 90.0, 1e5)])
     scatter = np.random.default_rng(0).standard_normal(len(run.mz))

@@ -142,7 +142,7 @@ def mass_accuracy(run: Run) -> MassAccuracy | None:
     error, strong = _strong_error(ppm, intensity)
     if error > WORST_PPM or _are_labels(mz[intensity >= strong]):
         return None
-    power = _resolving_power(run, error, strong)
+    power = _resolving_power(run, error, np.minimum(strong, np.quantile(intensity, 1 - np.array(_STRONGEST[::-1]))))
     return MassAccuracy(error, _weak_error(ppm, intensity, error, 1e6 / power), power)
 
 
@@ -191,17 +191,21 @@ def _strong_error(ppm: Floats, intensity: Floats) -> tuple[float, float]:
     return max(error, 1e-3), least
 
 
-def _resolving_power(run: Run, error_ppm: float, strong: float) -> float:
-    """Return the resolving power from the least distances of two centroids of at least the intensity `strong`."""
+def _resolving_power(run: Run, error_ppm: float, least: Floats) -> float:
+    """Return the resolving power from the least distances of two centroids of one scan.
+
+    `least` holds intensities, falling: the strongest centroids that have distances enough count.
+    """
     step = max(1, run.n_scans // (2 * _SCAN_PAIRS))
-    scans = (slice(*run.offsets[scan : scan + 2]) for scan in range(0, run.n_scans, step))
-    parts = [run.mz[scan][run.intensity[scan] >= strong] for scan in scans]
-    distances = [np.diff(mz) / mz[1:] for mz in parts if len(mz) > 1]
-    near = np.concatenate([np.empty(0), *(distance[distance < _FARTHEST] for distance in distances)])
-    near = near[near > 0]
-    if len(near) < _FEWEST_DISTANCES:
-        return 1e6 / (_WIDTH_IN_ERRORS * error_ppm)
-    return float(min(1 / np.quantile(near, _CLOSEST), 1e6 / (2 * error_ppm)))
+    scans = [slice(*run.offsets[scan : scan + 2]) for scan in range(0, run.n_scans, step)]
+    for strong in least.tolist():
+        parts = [run.mz[scan][run.intensity[scan] >= strong] for scan in scans]
+        distances = [np.diff(mz) / mz[1:] for mz in parts if len(mz) > 1]
+        near = np.concatenate([np.empty(0), *(distance[distance < _FARTHEST] for distance in distances)])
+        near = near[near > 0]
+        if len(near) >= _FEWEST_DISTANCES:
+            return float(min(1 / np.quantile(near, _CLOSEST), 1e6 / (2 * error_ppm)))
+    return 1e6 / (_WIDTH_IN_ERRORS * error_ppm)
 
 
 def _weak_error(ppm: Floats, intensity: Floats, error_ppm: float, width_ppm: float) -> float:
