@@ -79,15 +79,26 @@ def test_features_of_a_query_without_candidates(measured: np.ndarray) -> None:
     assert np.isfinite(found).all()
 
 
-def test_a_listed_candidate_is_not_behind_an_unlisted_one_that_is_as_plausible() -> None:
-    yes, no = np.ones(3, bool), np.zeros(3, bool)
-    log_prob = np.array([-4.0, -40.0, np.nan])
-    shared = {"library": np.full(3, np.nan), "edited": no, "log_prob": log_prob, "retention": np.zeros(3)}
-    priors = SourcePriors()
-    listed = priors.of(Evidence(listed=yes, denovo=no, **shared))
-    unlisted = priors.of(Evidence(listed=no, denovo=yes, **shared))
-    assert listed[0] == unlisted[0] > 0
-    assert listed[1] == listed[2] == 0 > unlisted[1]  # an implausible string does not speak against a listed compound
+def test_plausibility_counts_for_unlisted_candidates_and_never_against_listed_ones() -> None:
+    yes, no = np.ones(4, bool), np.zeros(4, bool)
+    log_prob = np.array([-4.0, -8.0, -40.0, np.nan])
+    listed = Evidence.of_list(4)._replace(log_prob=log_prob)
+    unlisted = listed._replace(listed=no, denovo=yes)
+    of_listed, of_unlisted = SourcePriors().of(listed), SourcePriors().of(unlisted)
+    assert of_listed[0] > of_listed[1] == of_listed[2] == of_listed[3] == 0
+    assert of_unlisted[0] > of_unlisted[1] > of_unlisted[2]
+    assert of_unlisted[1] < of_listed[1]  # of two typical structures of equal fit, the listed one comes first
+
+
+def test_compounds_with_low_cas_numbers_come_before_equal_ones() -> None:
+    number = np.array([50.0, 50e3, 900e3, 3e6, np.nan])
+    listed = Evidence.of_list(5)._replace(registered=np.log10(number))
+    found = SourcePriors().of(listed)
+    assert found[0] > found[1] > found[2]
+    assert found[1] == pytest.approx(found[4], abs=0.01)  # an unknown number counts as a typical one
+    assert found[3] == SourcePriors().registered * (6 - 4.7)  # all above a million count alike
+    unlisted = listed._replace(listed=np.zeros(5, bool), denovo=np.ones(5, bool))
+    assert len(set(SourcePriors().of(unlisted).tolist())) == 1
 
 
 def test_a_light_compound_is_rarely_on_no_list() -> None:

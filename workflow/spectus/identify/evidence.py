@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.stats import norm, t
 
+from spectus.identify.cas_numbers import registered
 from spectus.identify.merging import Candidate
 from spectus.identify.ri_comparison import CONVERTED, EXTRAPOLATED, EXTRAPOLATED_TOLERANCE
 from spectus.library.ri_scales import CONVERSION_ERROR, RiScale, to_alkane
@@ -134,6 +135,6 @@ def _of_query(
     )
     evidence = Evidence(
         numbers("library_score"), named_by("predicted"), named_by("model"), named_by("edit"), numbers("log_prob"),
-        retention_evidence(delta, error),
+        retention_evidence(delta, error), registered(candidates),
     )  # fmt: skip
     return QueryEvidence(evidence, predicted)

@@ -253,7 +253,7 @@ def _keys_of(smiles: str) -> tuple[str, ...]:
         return ()
     Chem.RemoveStereochemistry(molecule)
     neutral = _neutral(molecule)
-    parent, n_methoximes = _parent(neutral)
+    parent, n_methoximes = underivatized(neutral)
     forms = [molecule, *([neutral] if neutral is not molecule else []), *([parent] if parent is not neutral else [])]
     forms += _hemiacetals(parent) if n_methoximes else []
     forms += _canonical_tautomer(parent) if parent.HasSubstructMatch(_ENOL) else []
@@ -271,7 +271,7 @@ def _neutral(molecule: Chem.Mol) -> Chem.Mol:
     return rdMolStandardize.Uncharger().uncharge(largest)
 
 
-def _parent(molecule: Chem.Mol) -> tuple[Chem.Mol, int]:
+def underivatized(molecule: Chem.Mol) -> tuple[Chem.Mol, int]:
     """Return the molecule before derivatization and the number of its methoximes; itself if it is no derivative."""
     silyl = {match[:2] for match in molecule.GetSubstructMatches(_SILYL)}
     methoximes = molecule.GetSubstructMatches(_METHOXIME)

@@ -69,6 +69,8 @@ class Evidence(NamedTuple):
     retention : ndarray of float64
         Logarithm of how much more probable the difference of retention indices is for the right structure than for a
         wrong one; 0 without a comparison.
+    registered : ndarray of float64
+        Decimal logarithm of the part of the CAS number before the first hyphen; NaN without one.
     """
 
     library: NDArray[np.float64]
@@ -77,6 +79,7 @@ class Evidence(NamedTuple):
     edited: NDArray[np.bool_]
     log_prob: NDArray[np.float64]
     retention: NDArray[np.float64]
+    registered: NDArray[np.float64]
 
     @property
     def on_list(self) -> NDArray[np.bool_]:
@@ -87,13 +90,13 @@ class Evidence(NamedTuple):
     def of_list(cls, n_pairs: int) -> "Evidence":
         """Make the evidence of candidates that only a list of molecules names."""
         nan, no = np.full(n_pairs, np.nan), np.zeros(n_pairs, bool)
-        return cls(nan, ~no, no, no, nan, np.zeros(n_pairs))
+        return cls(nan, ~no, no, no, nan, np.zeros(n_pairs), nan)
 
     def at(self, rows: NDArray[np.int64] | NDArray[np.bool_] | slice) -> "Evidence":
         """Return some of the pairs."""
         return Evidence(
             self.library[rows], self.listed[rows], self.denovo[rows], self.edited[rows], self.log_prob[rows],
-            self.retention[rows],
+            self.retention[rows], self.registered[rows],
         )  # fmt: skip
 
 
@@ -186,50 +189,65 @@ def log_odds_of_unlisted(masses: NDArray[np.integer], log_probabilities: NDArray
     return float(np.logaddexp.reduce(log_probabilities + change))
 
 
-_MOST_OF_PLAUSIBILITY = (-6.0, 2.0)
-"""Bounds of what plausibility changes, logarithms of odds. Chosen with the priors."""
+_TYPICAL_LOG_PROB, _LEAST_LOG_PROB = -8.0, -22.0
+"""Log-probability of a right structure by the de novo model, and that below which all count alike. Chosen: about the
+median of right structures on no list, and what a structure of many rare atoms has."""
 
 
 @dataclass(frozen=True)
 class SourcePriors:
     """Logarithms of prior odds, which are added to the scores of the ranker.
 
-    The ranker was fitted on candidates of molecule lists and measured libraries; their prior is 0. The others were
-    fitted by the likelihood of the right answers of `spectus identify` on spectra of the split valid: 141 whose
-    compound was left out of every list, 30 of them not from MassBank, and 40 whose compound was on a list. The two
-    kinds weigh as in the stated shares. The mean logarithm rose from -1.78, with the values before, to -1.68. With
-    each of three groups of laboratories (the largest one, the others of MassBank, other sources) left out of the fit,
-    it rose for the left-out one, too: from -1.77, -1.76 and -1.83 to -1.72, -1.62 and -1.69.
-
-    A listed candidate that the de novo model or structure editing names as well gets what its log-probability adds,
-    so that an unlisted isomer of equal fit never comes before it. Reading every listed candidate changes nothing:
-    -1.69.
+    The ranker was fitted on candidates of molecule lists and measured libraries; their prior is 0.
+    `scripts/fit_priors.py` fitted these numbers, with `RankerWeights.agreement`, to identifications of compounds of the
+    split valid. The card of reranker-open has its figures. A listed compound exists, so how plausible the de novo model
+    finds it says less.
 
     Attributes
     ----------
     model
-        Of a candidate that only the de novo model names, if it finds it as probable as `typical`.
+        Of a candidate that only the de novo model names, if it finds it as probable as a typical right structure.
     edit
         Of one that only structure editing makes.
     log_prob
-        Change for each unit of the de novo model's log-probability; for listed candidates it only adds.
-    typical
-        Log-probability of a right structure.
+        Change for each unit of the de novo model's log-probability.
+    listed_log_prob
+        The same for a listed candidate, if that is more probable than a typical right structure; otherwise 0.
+    registered
+        Change for each decade of a listed candidate's CAS number (`registry_excess`).
     """
 
-    model: float = 0.0
-    edit: float = -0.9
-    log_prob: float = 0.4
-    typical: float = -8.0
+    model: float = -0.69
+    edit: float = -0.68
+    log_prob: float = 0.63
+    listed_log_prob: float = 0.21
+    registered: float = -0.46
 
     def of(self, evidence: Evidence) -> NDArray[np.float64]:
         """Return what is added to the scores of candidates, (n,), the retention index's share among it."""
-        on_list = evidence.on_list
-        prior = np.where(evidence.denovo, self.model, np.where(evidence.edited, self.edit, 0.0))
-        plausible = np.where(np.isfinite(evidence.log_prob), self.log_prob * (evidence.log_prob - self.typical), 0.0)
-        plausible = np.clip(plausible, *_MOST_OF_PLAUSIBILITY)
-        found: NDArray[np.float64] = np.where(on_list, np.maximum(plausible, 0.0), prior + plausible)
+        excess = np.where(
+            np.isfinite(evidence.log_prob), np.maximum(evidence.log_prob, _LEAST_LOG_PROB) - _TYPICAL_LOG_PROB, 0.0
+        )
+        unlisted = np.where(evidence.denovo, self.model, np.where(evidence.edited, self.edit, 0.0))
+        of_listed = self.listed_log_prob * np.maximum(excess, 0.0) + self.registered * registry_excess(evidence)
+        found: NDArray[np.float64] = np.where(evidence.on_list, of_listed, unlisted + self.log_prob * excess)
         return found + evidence.retention
+
+
+TYPICAL_REGISTERED, _LATEST_REGISTERED = 4.7, 6.0
+"""Decimal logarithm of the CAS number (the part before the first hyphen) of a typical compound, and that above which
+all count alike. Measured: 4.7 is the median of the right candidates of the fit of `SourcePriors`. Chosen: 6.0 was
+reached in 2008 (CAS announced its first number of ten digits then), and few compounds of a library are younger."""
+
+
+def registry_excess(evidence: Evidence) -> NDArray[np.float64]:
+    """Return by how many decades the CAS numbers of candidates are above the typical one, (n,); 0 without a number.
+
+    CAS numbers are given in the order in which compounds become known. Compounds with low numbers are those that
+    industry uses and laboratories study, so they are met more often.
+    """
+    known = evidence.on_list & np.isfinite(evidence.registered)
+    return np.where(known, np.minimum(evidence.registered, _LATEST_REGISTERED) - TYPICAL_REGISTERED, 0.0)
 
 
 def query_features(measured: NDArray[np.float32], features: NDArray[np.float64]) -> NDArray[np.float64]:
