@@ -14,6 +14,7 @@ from spectus.identify.search import search_libraries
 from spectus.identify.settings import IdentifySettings, SearchSettings
 from spectus.identify.unresolved import with_unresolved
 from spectus.library.records import read_spectra
+from spectus.rerank.pair_features import SourcePriors
 
 PEAKS = "Num Peaks: 3\n65 110\n91 999\n92 650\n\n"
 KEY = "YXFVVABEGXRONW-UHFFFAOYSA-N"
@@ -87,11 +88,33 @@ def test_a_worse_score_gives_a_record_without_structure_less() -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("top", 0), ("library_score", 5.0), ("ri_window", -1.0), ("explained", -1)]
-)
+    ("option", "value"),
+    [("top", 0), ("library_score", 5.0), ("ri_window", -1.0), ("explained", -1),
+     ("cas_weight", 0.1), ("cas_weight", -6.0)],
+)  # fmt: skip
 def test_settings_out_of_range_are_named(tmp_path: Path, option: str, value: float) -> None:
     with pytest.raises(InputError, match=f"--{option.replace('_', '-')} "):
         identify_queries(tmp_path / "q.msp", [], [], tmp_path / "o.parquet", IdentifySettings(**{option: value}))
+
+
+def test_the_default_weight_of_a_cas_number_is_the_fitted_one() -> None:
+    assert IdentifySettings().cas_weight == SourcePriors().registered
+
+
+def test_each_decade_of_a_cas_number_changes_the_odds_by_its_weight(tmp_path: Path) -> None:
+    (tmp_path / "query.msp").write_text(f"Name: query\n{PEAKS}")
+    listed = [("Cc1ccccc1", "108-88-3"), ("C1=CC=CCC=C1", "544-25-2")]
+    records = "".join(f"Name: {smiles}\nSMILES: {smiles}\nCAS#: {cas}\n{PEAKS}" for smiles, cas in listed)
+    (tmp_path / "library.msp").write_text(records)
+    hits, out = tmp_path / "hits.parquet", tmp_path / "candidates.parquet"
+    search_libraries(tmp_path / "query.msp", [tmp_path / "library.msp"], hits, SearchSettings(min_score=0.0))
+    odds = []
+    for weight in (0.0, -0.5):
+        settings = IdentifySettings(cas_weight=weight)
+        identify_queries(tmp_path / "query.msp", [hits], [], out, settings, "open")
+        probability = {one["cas"]: one["probability"] for one in tables.read(out, tables.CANDIDATES).to_pylist()}
+        odds.append(probability["108-88-3"] / probability["544-25-2"])
+    assert odds[1] / odds[0] == pytest.approx(np.exp(0.5 * np.log10(544 / 108)), rel=1e-3)
 
 
 def row(smiles: str, score: float | None = None, **more: object) -> dict:

@@ -22,6 +22,7 @@ rule identify:
         top=lookup("identify/top", within=config),
         library_score=lookup("identify/library_score", within=config),
         ri_window=lookup("identify/ri_window", within=config),
+        cas_weight=lookup("identify/cas_weight", within=config),
         reranker=model_path(RERANKER or "none"),
         suspects=lambda wildcards, input: plan.suspect_options(config["identify"]["suspects"], input.suspects),
         reranker_content=shipped_content(RERANKER_FILES),
@@ -31,5 +32,5 @@ rule identify:
         """
         python3 -m spectus identify {input.features:q} --hits {input.hits:q} --denovo {input.denovo:q} \
             --top {params.top} --library-score {params.library_score} --ri-window {params.ri_window} \
-            --reranker {params.reranker:q} {params.suspects:q} --out {output:q} >{log:q} 2>&1
+            --cas-weight={params.cas_weight} --reranker {params.reranker:q} {params.suspects:q} --out {output:q} >{log:q} 2>&1
         """

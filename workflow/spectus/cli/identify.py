@@ -65,6 +65,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "library_score": "lowest score of a library hit that may reach level 2",
             "explained": "first candidates whose peaks are explained by subformulae",
             "ri_window": "largest retention index difference of a level 2a identification, index units",
+            "cas_weight": "change of the log-odds of a listed candidate for each decade of its CAS number, at most 0;"
+            " 0: the number does not count",
         },
     )  # fmt: skip
     add_device(parser)

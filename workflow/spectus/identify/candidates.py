@@ -97,6 +97,10 @@ def identify_queries(
     tables.write(tables.table(tables.CANDIDATES, rows), out, tables.CANDIDATES, extra)
 
 
+_LEAST_CAS_WEIGHT = -5.0
+"""Least weight of a CAS number. Chosen: ten times the fitted one; the spectrum would hardly count."""
+
+
 def _check(settings: IdentifySettings) -> None:
     for option, value, least, example in (
         ("--top", settings.top, 1, "20"), ("--explained", settings.explained, 0, "3"),
@@ -104,6 +108,11 @@ def _check(settings: IdentifySettings) -> None:
     ):  # fmt: skip
         if value < least:
             raise InputError(f"{option} {value:g}", f"is below {least}", f"give a number such as {example}")
+    if not _LEAST_CAS_WEIGHT <= settings.cas_weight <= 0:
+        raise InputError(
+            f"--cas-weight {settings.cas_weight:g}", f"is not between {_LEAST_CAS_WEIGHT:g} and 0",
+            "give a number such as -0.46, or 0",
+        )  # fmt: skip
     if not 0 <= settings.library_score <= 1:
         raise InputError(
             f"--library-score {settings.library_score:g}", "is not between 0 and 1", "give a score such as 0.8"
@@ -159,6 +168,7 @@ def _by_reranker(
     """Rank the candidates of each query by their probabilities, as rows of CANDIDATES."""
     from spectus.identify.evidence import evidence_of
     from spectus.identify.explanation import explain_candidates
+    from spectus.rerank.pair_features import SourcePriors
     from spectus.rerank.reranker import load_reranker
     from spectus.rerank.scoring import Spectrum, rank_candidates
 
@@ -168,7 +178,8 @@ def _by_reranker(
     smiles = [[one.measured_smiles for one in merged[row]] for row in asked]
     evidence = evidence_of([merged[row] for row in asked], spectra.take(pa.array(asked, pa.int64())))
     reranker = load_reranker(spec)
-    found = rank_candidates(reranker, queries, smiles, [one.evidence for one in evidence])
+    priors = SourcePriors(registered=settings.cas_weight)
+    found = rank_candidates(reranker, queries, smiles, [one.evidence for one in evidence], priors)
     ranked: list[list[dict[str, Any]]] = [[] for _ in merged]
     for row, of_query, more in zip(asked, found, evidence, strict=True):
         candidates = merged[row]

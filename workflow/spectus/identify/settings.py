@@ -50,6 +50,9 @@ class IdentifySettings:
         Suspect lists: names of lists that ship, or paths.
     explained
         Candidates of each query whose peaks are explained by subformulae. Chosen: a person looks at the first few.
+    cas_weight
+        Change of the logarithm of the odds of a listed candidate for each decade of its CAS number; 0: the number does
+        not count. Fitted with the priors of the other sources (`rerank.pair_features.SourcePriors`).
     """
 
     top: int = 20
@@ -57,3 +60,4 @@ class IdentifySettings:
     ri_window: float = 20.0
     suspects: tuple[str, ...] = ("priority_pollutants",)
     explained: int = 3
+    cas_weight: float = -0.46
