@@ -80,7 +80,7 @@ def test_the_same_ions_have_the_same_intensity_at_every_mass(grid: np.ndarray, g
     centroids = fine_centroids(run)
     assert np.diff(centroids.offsets).tolist() == [len(STRONG)] * 3
     np.testing.assert_allclose(centroids.mz[: len(STRONG)], list(STRONG), rtol=2e-7)
-    np.testing.assert_allclose(centroids.intensity, 6e4, rtol=0.01)
+    np.testing.assert_allclose(centroids.intensity, 6e4, rtol=0.03)
 
 
 def test_noise_beside_a_strong_peak_is_no_centroid() -> None:

@@ -1,12 +1,13 @@
-"""Centroids of accurate-mass profiles: one for each peak, with the mean m/z and the sum of its points.
+"""Centroids of accurate-mass profiles: one for each peak, with the mean m/z and the area of its points.
 
 Counting noise gives a weak peak several tops, and noise puts tops beside a strong one. So peaks are sought in the
 profile smoothed by the width of a peak. Where there are ions enough, peaks that a light smoothing keeps apart are
 apart.
 
 The points of a time-of-flight instrument are even in flight time, those of an Orbitrap in frequency. On these scales
-the sum of a peak's points is proportional to its ions at every m/z. The height of a peak is not: the peaks of a
-time-of-flight instrument grow wider with m/z, and lower.
+the area of a peak is proportional to its ions at every m/z. The height of a peak is not: the peaks of a time-of-flight
+instrument grow wider with m/z, and lower. The area is that of the Gaussian that fits the points best. It is hardly
+noisier than the sum of the points is by the chance of counting, and less by other noise.
 """
 
 from dataclasses import dataclass, replace
@@ -33,8 +34,9 @@ _BINS = 12
 _HALF_POINTS = 20
 """Cells on either side of a top in which its width is sought. Chosen: peaks are 3 to 15 cells wide at half height."""
 
-_STRONG_SHARE = 0.25
-"""Share of the tops, the highest, that show the width of peaks. Chosen: noise hardly widens them."""
+_STRONG_SHARE = 0.2
+"""Share of the tops of each of these parts, the highest, that show the width of peaks. Chosen: noise hardly widens
+them."""
 
 _FWHM_TO_SD = 2.3548
 """Full width at half maximum of a Gaussian over its standard deviation."""
@@ -61,6 +63,9 @@ _MANY = 10.0
 _SHALLOW = 0.7
 """Two tops that are closer than a peak is wide are one peak if the valley is above this share of the lower top. Chosen:
 two equal peaks 1.3 widths apart have a valley of 0.61."""
+
+_AREA_OF_HEIGHT = 1.0645
+"""Area of a Gaussian over height times width at half height: sqrt(pi / ln 2) / 2."""
 
 _REACH = 1.25
 """Largest distance of a peak's points from its top, peak widths. Chosen: 0.3 % of a Gaussian is beyond."""
@@ -98,7 +103,7 @@ def is_fine(profile: Run) -> bool:
 
 
 def fine_centroids(profile: Run) -> Run:
-    """Return one centroid for each peak of a fine profile: the mean m/z of its upper part, and the sum of its points.
+    """Return one centroid for each peak of a fine profile: the mean m/z of its upper part, and its area.
 
     Parameters
     ----------
@@ -167,21 +172,32 @@ def _widths(cells: _Cells) -> Floats:
     """Return the width of a peak at half height at each cell, cells; the second look is on less noise."""
     rough = _ROUGH * _width_of_tops(cells, cells.counts)
     wide = _width_of_tops(cells, _smoothed(cells, rough))
-    return np.sqrt(np.maximum(wide**2 - rough**2, 1.0))
+    done = _FWHM_TO_SD * _SIGMA_CLASS ** _sigma_class(rough)
+    return np.sqrt(np.maximum(wide**2 - done**2, 1.0))
 
 
 def _width_of_tops(cells: _Cells, counts: Floats) -> Floats:
     """Return the width at half height of the strong tops of counts (n,), as it is at each cell, cells."""
     top = _tops(counts)
-    top = top[counts[top] >= np.quantile(counts[top], 1 - _STRONG_SHARE)]
-    half = np.minimum(_half_width(counts, top, -1), _half_width(counts, top, 1))  # a neighbor is at one side
-    return _law(cells.mz[top], 2 * half, 0.5)(cells.mz)
+    top = top[counts[top] >= np.median(counts[top])]  # no noise
+    parts = np.array_split(top[np.argsort(cells.mz[top], kind="stable")], min(_BINS, len(top)))
+    top = np.concatenate([part[counts[part] >= np.quantile(counts[part], 1 - _STRONG_SHARE)] for part in parts])
+    offset, height = _vertex(counts, top)
+    left, right = (_half_width(counts, top, height, side) + side * -offset for side in (-1, 1))
+    return _law(cells.mz[top], 2 * np.minimum(left, right), 0.5)(cells.mz)  # a neighbor is at one side only
 
 
-def _half_width(counts: Floats, top: Ints, side: int) -> Floats:
-    """Return the distance from each top (n,) to where its height is halved, cells; side is -1 or 1."""
+def _vertex(counts: Floats, top: Ints) -> tuple[Floats, Floats]:
+    """Return how far the vertex of each top (n,) is to the right of its cell, cells, and its height."""
+    before, here, after = np.log(np.maximum(counts[top + np.array([[-1], [0], [1]])], 1e-6 * counts[top]))
+    offset = np.clip((after - before) / np.maximum(2 * (2 * here - before - after), 1e-9), -0.5, 0.5)
+    return offset, np.exp(here + offset * (after - before) / 4)
+
+
+def _half_width(counts: Floats, top: Ints, height: Floats, side: int) -> Floats:
+    """Return the distance from each top (n,) to where its height (n,) is halved, cells; side is -1 or 1."""
     index = np.clip(top[:, None] + side * np.arange(_HALF_POINTS + 1), 0, len(counts) - 1)
-    share = counts[index] / counts[top][:, None]
+    share = counts[index] / height[:, None]
     share[:, -1] = 0.0
     rows, after = np.arange(len(top)), np.argmax(share < 0.5, axis=1)
     inner, outer = share[rows, after - 1], share[rows, after]
@@ -191,13 +207,18 @@ def _half_width(counts: Floats, top: Ints, side: int) -> Floats:
 def _smoothed(cells: _Cells, width: Floats) -> Floats:
     """Return the counts smoothed by Gaussians of these widths at half height (n,), cells."""
     first = np.flatnonzero(np.diff(cells.stretch, prepend=-1))
-    kinds = np.rint(np.log(width[first] / _FWHM_TO_SD) / np.log(_SIGMA_CLASS)).astype(np.int16)
+    kinds = _sigma_class(width[first])
     kind = kinds[cells.stretch]  # one for each stretch
     smooth = np.empty_like(cells.counts)
     for one in np.unique(kinds).tolist():
         alike = kind == one
         smooth[alike] = gaussian_filter1d(cells.counts[alike], _SIGMA_CLASS**one, mode="constant")
     return smooth
+
+
+def _sigma_class(width: Floats) -> Floats:
+    """Return the power of `_SIGMA_CLASS` nearest to the standard deviation of Gaussians of these widths."""
+    return np.asarray(np.rint(np.log(width / _FWHM_TO_SD) / np.log(_SIGMA_CLASS)))
 
 
 def _tops_of_peaks(cells: _Cells, width: Floats, light: Floats) -> Ints:
@@ -268,18 +289,20 @@ def _threshold(stretch: Ints, total: Floats) -> float:
 
 
 def _measured(cells: _Cells, width: Floats, light: Floats, top: Ints) -> tuple[Floats, Floats]:
-    """Return m/z and sum of the peaks with these tops."""
+    """Return m/z and area of the peaks with these tops."""
     bounds = _bounds(light, top)
     reach = np.ceil(_REACH * width[top]).astype(np.int64)
     first, end = np.maximum(bounds[:-1], top - reach), np.minimum(bounds[1:], top + reach + 1)
     left = np.where(first == bounds[:-1], light[first], 0.0)
     right = np.where(end == bounds[1:], light[end - 1], 0.0)
     cut = np.maximum(_LEAST_CUT * light[top], np.maximum(left, right))  # not below the valleys
-    counts = end - first
-    owner = np.repeat(np.arange(len(top)), counts)
-    index = np.repeat(first - (np.cumsum(counts) - counts), counts) + np.arange(counts.sum())
-    intensity = np.bincount(owner, cells.counts[index], len(top)).astype(np.float64)
-    weight = np.where(light[index] >= cut[owner], np.maximum(cells.counts[index] - cut[owner], 0.0), 0.0)
-    shift = np.bincount(owner, weight * (cells.mz[index] - cells.mz[top][owner]), len(top))
+    number = end - first
+    owner = np.repeat(np.arange(len(top)), number)
+    index = np.repeat(first - (np.cumsum(number) - number), number) + np.arange(number.sum())
+    counts, distance = cells.counts[index], (index - top[owner]).astype(np.float64)
+    weight = np.where(light[index] >= cut[owner], np.maximum(counts - cut[owner], 0.0), 0.0)
     total = np.bincount(owner, weight, len(top))
-    return cells.mz[top] + shift / np.where(total > 0, total, 1.0), intensity
+    shift = np.bincount(owner, weight * distance, len(top)) / np.where(total > 0, total, 1.0)
+    shape = np.exp(-4 * np.log(2) * ((distance - shift[owner]) / width[top][owner]) ** 2)
+    height = np.bincount(owner, counts * shape, len(top)) / np.bincount(owner, shape**2, len(top))
+    return np.interp(top + shift, np.arange(len(cells.mz)), cells.mz), height * width[top] * _AREA_OF_HEIGHT
