@@ -111,7 +111,7 @@ def _check(settings: IdentifySettings) -> None:
     if not _LEAST_CAS_WEIGHT <= settings.cas_weight <= 0:
         raise InputError(
             f"--cas-weight {settings.cas_weight:g}", f"is not between {_LEAST_CAS_WEIGHT:g} and 0",
-            "give a number such as -0.46, or 0",
+            "give a number such as -0.43, or 0",
         )  # fmt: skip
     if not 0 <= settings.library_score <= 1:
         raise InputError(

@@ -60,4 +60,4 @@ class IdentifySettings:
     ri_window: float = 20.0
     suspects: tuple[str, ...] = ("priority_pollutants",)
     explained: int = 3
-    cas_weight: float = -0.46
+    cas_weight: float = -0.43

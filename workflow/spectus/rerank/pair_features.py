@@ -217,11 +217,11 @@ class SourcePriors:
         Change for each decade of a listed candidate's CAS number (`registry_excess`).
     """
 
-    model: float = -0.69
-    edit: float = -0.68
-    log_prob: float = 0.63
-    listed_log_prob: float = 0.21
-    registered: float = -0.46
+    model: float = -0.36
+    edit: float = -0.41
+    log_prob: float = 0.55
+    listed_log_prob: float = 0.23
+    registered: float = -0.43
 
     def of(self, evidence: Evidence) -> NDArray[np.float64]:
         """Return what is added to the scores of candidates, (n,), the retention index's share among it."""
