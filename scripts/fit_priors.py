@@ -32,7 +32,7 @@ from spectus.identify.cas_numbers import registered
 from spectus.identify.merging import Candidate
 from spectus.rerank.fitting import Situations
 from spectus.rerank.pair_features import Evidence, SourcePriors
-from spectus.rerank.ranker import TYPICAL_LEAD
+from spectus.rerank.ranker import TYPICAL_LEAD, record_similarity
 
 _LEAST = 1e-12
 """Probability of an answer, at least; tables have nine decimals."""
@@ -120,7 +120,7 @@ def _read(folder: Path, situation: str, present: NDArray[np.float64]) -> list[Qu
         candidates, log_p = table[~is_none], np.log(table["probability"].fillna(0.0).clip(lower=_LEAST).to_numpy())
         right = np.flatnonzero(candidates["inchikey"].str[:14] == row.key)
         cosine = candidates["predicted_score"].to_numpy(np.float64)
-        similarity = np.fmax(cosine, candidates["library_score"].to_numpy(np.float64))
+        similarity = np.fmax(cosine, record_similarity(candidates["library_score"].to_numpy(np.float64)))
         lead = np.minimum(similarity - np.nanmax(cosine, initial=0.0), 0.0)
         bare = Query(
             np.zeros(len(candidates)), np.where(np.isnan(lead), TYPICAL_LEAD, lead), _evidence(candidates),

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from spectus.rerank.pair_features import PAIR_FEATURES
-from spectus.rerank.ranker import NO_AGREEMENT, TYPICAL_LEAD, RankerWeights
+from spectus.rerank.ranker import NO_AGREEMENT, TYPICAL_LEAD, RankerWeights, record_similarity
 from spectus.rerank.reranker import load_reranker
 
 WEIGHTS = load_reranker("open").weights
@@ -26,9 +26,15 @@ def test_a_cosine_counts_by_its_distance_to_the_best_one() -> None:
 
 def test_a_record_that_fits_better_than_the_predicted_spectrum_counts_instead() -> None:
     features = pairs(
-        cosine=[0.9, 0.2, 0.2, 0.0], library=[0, 0.95, 0.5, 0.6], in_library=[0, 1, 1, 1], unpredicted=[0, 0, 0, 1]
+        cosine=[0.9, 0.2, 0.2, 0.0], library=[0, 0.95, 0.75, 0.6], in_library=[0, 1, 1, 1], unpredicted=[0, 0, 0, 1]
     )
-    assert weighing(10.0).agreement_scores(features) == pytest.approx([0.0, 0.0, -4.0, -3.0])
+    assert weighing(10.0).agreement_scores(features) == pytest.approx([0.0, 0.0, -1.5, -6.0])
+
+
+def test_a_weak_record_counts_less_than_a_predicted_spectrum_of_that_cosine() -> None:
+    assert record_similarity(np.array([0.95, 0.75, 0.6, 0.5])) == pytest.approx([0.95, 0.75, 0.3, 0.0])
+    features = pairs(cosine=[0.6, 0.0], unpredicted=[0, 1], library=[0.0, 0.6], in_library=[0, 1])
+    assert weighing(10.0).agreement_scores(features) == pytest.approx([0.0, -3.0])
 
 
 def test_a_structure_without_predicted_spectrum_or_record_gets_a_typical_lead() -> None:
