@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from spectus.errors import InputError
+from spectus.identify import cas_numbers
 from spectus.identify.cas_numbers import registered
 from spectus.identify.merging import Candidate
 from spectus.structures import structure
@@ -46,3 +48,16 @@ def test_a_derivative_of_its_own_number_keeps_it() -> None:
 )  # fmt: skip
 def test_what_is_on_no_list_or_in_no_registry_has_none(one: Candidate) -> None:
     assert np.isnan(registered([one])).all()
+
+
+def test_without_the_library_only_records_tell_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent() -> None:
+        raise InputError("resources", "are not found", "install them")
+
+    monkeypatch.setattr(cas_numbers, "shipped_library", absent)
+    cas_numbers._numbers.cache_clear()
+    try:
+        assert number(candidate("c1ccccc1", "71-43-2")) == pytest.approx(71)
+        assert np.isnan(number(candidate("c1ccccc1")))
+    finally:
+        cas_numbers._numbers.cache_clear()

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from rdkit import Chem
 
+from spectus.errors import InputError
 from spectus.identify.merging import Candidate
 from spectus.molecules.exclusions import underivatized
 from spectus.prediction.library import shipped_library
@@ -66,7 +67,10 @@ def _parent_key(smiles: str) -> str:
 @lru_cache(maxsize=1)
 def _numbers() -> dict[str, int]:
     """Read the numbers of the library that ships by first block of the InChIKey; the lowest of several."""
-    table = pq.read_table(shipped_library(), columns=["inchikey", "cas"])
+    try:
+        table = pq.read_table(shipped_library(), columns=["inchikey", "cas"])
+    except InputError:  # it does not ship with every installation
+        return {}
     pairs = zip(table["inchikey"].to_pylist(), table["cas"].to_pylist(), strict=True)
     found = dict[str, int]()
     for key, part in ((inchikey[:14], _first_part(cas)) for inchikey, cas in pairs if inchikey and _first_part(cas)):
