@@ -7,8 +7,6 @@ few ppm from one scan to the next. The jumps are found first, since a slow drift
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import maximum_filter1d
-from scipy.sparse import csr_array
 
 from spectus.types import Floats, Ints
 
@@ -60,6 +58,8 @@ def calibration_jumps(chain: Ints, scan: Ints, scale: Floats, error_ppm: Floats,
     Floats
         (n_scans,) ppm.
     """
+    from scipy.ndimage import maximum_filter1d  # slow to import, and runs of unit masses do not need it
+
     order = np.argsort(chain, kind="stable")
     shift, weight = _shifts(chain[order], scale[order], 1 / error_ppm[order] ** 2)
     inner = weight > 0
@@ -187,6 +187,8 @@ def slow_drift(links: Links, ion: Ints, strong_ppm: float) -> Floats:
 
 def _least_squares(ion: Ints, block: Ints, values: Floats, weight: Floats) -> Floats:
     """Return the blocks' offsets that fit values (n,) = mean of their ion + offset of their block best."""
+    from scipy.sparse import csr_array  # as above
+
     shape = (int(ion.max()) + 1, N_BLOCKS)
     held = csr_array((weight, (ion, block)), shape=shape)
     summed = csr_array((weight * values, (ion, block)), shape=shape)
