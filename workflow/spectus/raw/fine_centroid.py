@@ -13,7 +13,6 @@ noisier than the sum of the points is by the chance of counting, and less by oth
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from spectus.raw.run import Run
 from spectus.types import Floats, Ints
@@ -206,6 +205,8 @@ def _half_width(counts: Floats, top: Ints, height: Floats, side: int) -> Floats:
 
 def _smoothed(cells: _Cells, width: Floats) -> Floats:
     """Return the counts smoothed by Gaussians of these widths at half height (n,), cells."""
+    from scipy.ndimage import gaussian_filter1d  # slow to import, and centroids of unit mass do not need it
+
     first = np.flatnonzero(np.diff(cells.stretch, prepend=-1))
     kinds = _sigma_class(width[first])
     kind = kinds[cells.stretch]  # one for each stretch
