@@ -9,7 +9,8 @@ listed ones, but no registry knows them, so they are wrong as good as always. Th
 list. If t listed candidates and e of these traps are compared, a wrong first answer is a trap in about e / (t + e) of
 the cases. The share of traps among the first answers, times (t + e) / e, is therefore an estimate of the error, the
 combined estimate of entrapment (Wen et al. 2025, Nat. Methods). It needs no known answers. It is too high where a trap
-is more like the right structure than a wrong listed one is.
+is more like the right structure than a wrong listed one is, and too low where a search chose the listed ones for their
+likeness, as it does here.
 
 Where the queries have structures (a library), the error itself is told beside it: the first answer is not the compound.
 """
