@@ -13,7 +13,8 @@ import pytest
 from spectus import files
 
 HOLD = "import sys, time; from pathlib import Path; from spectus.files import replacing\n"
-HOLD += "with replacing(Path(sys.argv[1])) as t:\n t.write_text('half'); print('held', flush=True); time.sleep(60)"
+HOLD += "with replacing(Path(sys.argv[1])) as t:\n t.write_text('half'); print('held', flush=True)\n"
+HOLD += " for _ in range(600): time.sleep(0.1)"  # a signal that comes just before a sleep begins does not end it
 
 
 def names(folder: Path) -> set[str]:
