@@ -95,7 +95,7 @@ def test_compounds_with_low_cas_numbers_come_before_equal_ones() -> None:
     listed = Evidence.of_list(5)._replace(registered=np.log10(number))
     found = SourcePriors().of(listed)
     assert found[0] > found[1] > found[2]
-    assert found[1] == pytest.approx(found[4], abs=0.01)  # an unknown number counts as a typical one
+    assert found[1] == pytest.approx(found[4], abs=0.01)  # an unknown number counts as 50,000
     assert found[3] == SourcePriors().registered * (6 - 4.7)  # all above a million count alike
     unlisted = listed._replace(listed=np.zeros(5, bool), denovo=np.ones(5, bool))
     assert len(set(SourcePriors().of(unlisted).tolist())) == 1

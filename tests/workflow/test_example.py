@@ -113,6 +113,7 @@ def test_a_second_run_does_nothing(finished: Campaign) -> None:
         ("denovo={'beams': 3}", AFTER_DENOVO),
         ("chunks={'features_per_run': 900}", AFTER_DENOVO),
         ("identify={'ri_window': 10}", {"identify", "report", "all"}),
+        ("identify={'cas_weight': 0}", {"identify", "report", "all"}),
         ("report={'title': 'Mine'}", {"report", "all"}),
         # how a job runs, not what it makes; but the report shows the settings
         ("denovo={'device': 'cpu', 'batch_size': 4}", {"report", "all"}),
