@@ -44,7 +44,7 @@ _LARGEST = "Fac_Eng_Univ_Tokyo"
 """The laboratory of most records; the others of MassBank, and other sources, are the other groups."""
 
 _AGREEMENT = ("a unit of the cosine", '"none of these"')
-_PRIORS = tuple(field.name for field in fields(SourcePriors))
+_PRIORS = tuple(field.name for field in fields(SourcePriors) if field.name != "free_form")
 
 _UNIT = np.array([10.0, 1.0, 1.0, 1.0, 0.2, 0.2, 0.5])
 """Typical changes of the agreement and of the priors in their order. Chosen: of the size of their uncertainty."""
@@ -141,7 +141,7 @@ def _evidence(candidates: pd.DataFrame) -> Evidence:
     ]
     listed, model, edit = (np.array([kind in by for by in named_by], bool) for kind in ("predicted", "model", "edit"))
     library, log_prob = (candidates[name].to_numpy(np.float64) for name in ("library_score", "log_prob"))
-    return Evidence(library, listed, model, edit, log_prob, np.zeros(len(ones)), registered(ones))
+    return Evidence(library, listed, model, edit, log_prob, np.zeros(len(ones)), registered(ones), np.zeros(len(ones)))
 
 
 def _group(source: str, laboratory: str) -> str:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from spectus import tables
@@ -90,7 +91,7 @@ def test_a_worse_score_gives_a_record_without_structure_less() -> None:
 @pytest.mark.parametrize(
     ("option", "value"),
     [("top", 0), ("library_score", 5.0), ("ri_window", -1.0), ("explained", -1),
-     ("cas_weight", 0.1), ("cas_weight", -6.0)],
+     ("cas_weight", 0.1), ("cas_weight", -6.0), ("free_form_weight", 1.0), ("listed_share", 1.1)],
 )  # fmt: skip
 def test_settings_out_of_range_are_named(tmp_path: Path, option: str, value: float) -> None:
     with pytest.raises(InputError, match=f"--{option.replace('_', '-')} "):
@@ -159,3 +160,40 @@ def test_a_measured_index_says_more_than_a_predicted_one(tmp_path: Path) -> None
     near, far = of(ri_delta=2.0, ri_basis="same scale"), of(ri_delta=-60.0, ri_basis="same scale")
     assert far < 0 < predicted <= near
     assert far < of(ri_delta=-60.0, ri_basis="converted") < of(ri_delta=-60.0, ri_basis="extrapolated")
+
+
+SILYL_PEAKS = "Num Peaks: 4\n73 999\n103 400\n147 500\n205 600\n\n"
+TRIOL, ESTER = "CCCCCCCCCCCCC(O)C(O)CO", "CCCCCCCCCCCCCCOC(C)=O"
+
+
+def odds_of_free_form(folder: Path, n_silylated: int, weight: float) -> float:
+    """Odds of a triol against an ester whose records agree equally well with the first of six queries."""
+    queries = [SILYL_PEAKS if number < n_silylated else PEAKS for number in range(6)]
+    (folder / "query.msp").write_text("".join(f"Name: q{number}\n{peaks}" for number, peaks in enumerate(queries)))
+    records = "".join(f"Name: {smiles}\nSMILES: {smiles}\n{SILYL_PEAKS}" for smiles in (TRIOL, ESTER))
+    (folder / "library.msp").write_text(records)
+    hits, out = folder / "hits.parquet", folder / "candidates.parquet"
+    search_libraries(folder / "query.msp", [folder / "library.msp"], hits, SearchSettings(min_score=0.0))
+    identify_queries(folder / "query.msp", [hits], [], out, IdentifySettings(free_form_weight=weight), "open")
+    rows = [row for row in tables.read(out, tables.CANDIDATES).to_pylist() if row["query"] == "q0" and row["smiles"]]
+    probability = {row["name"]: row["probability"] for row in rows}
+    return float(probability[TRIOL] / probability[ESTER])
+
+
+def test_free_forms_rank_lower_among_silylated_spectra(tmp_path: Path) -> None:
+    without = odds_of_free_form(tmp_path, 6, 0.0)
+    assert odds_of_free_form(tmp_path, 6, -0.5) / without == pytest.approx(np.exp(-1.5), rel=1e-3)
+    assert odds_of_free_form(tmp_path, 3, -0.5) == pytest.approx(odds_of_free_form(tmp_path, 3, 0.0), rel=1e-6)
+
+
+@pytest.mark.parametrize("adapt", [True, False])
+def test_the_share_of_listed_compounds_is_written_with_the_table(tmp_path: Path, adapt: bool) -> None:
+    (tmp_path / "query.msp").write_text(f"Name: query\n{PEAKS}")
+    (tmp_path / "library.msp").write_text(f"Name: Toluene\nSMILES: Cc1ccccc1\n{PEAKS}")
+    hits, out = tmp_path / "hits.parquet", tmp_path / "candidates.parquet"
+    search_libraries(tmp_path / "query.msp", [tmp_path / "library.msp"], hits, SearchSettings())
+    identify_queries(
+        tmp_path / "query.msp", [hits], [], out, IdentifySettings(listed_share=0.5, adapt_share=adapt), "open"
+    )
+    share = float(pq.read_schema(out).metadata[b"estimated_listed_share"])
+    assert 0.5 < share < 0.53 if adapt else share == 0.5

@@ -23,6 +23,9 @@ rule identify:
         library_score=lookup("identify/library_score", within=config),
         ri_window=lookup("identify/ri_window", within=config),
         cas_weight=lookup("identify/cas_weight", within=config),
+        free_form_weight=lookup("identify/free_form_weight", within=config),
+        listed_share=lookup("identify/listed_share", within=config),
+        fixed_share=[] if config["identify"]["adapt_share"] else ["--fixed-share"],
         reranker=model_path(RERANKER or "none"),
         suspects=lambda wildcards, input: plan.suspect_options(config["identify"]["suspects"], input.suspects),
         reranker_content=shipped_content(RERANKER_FILES),
@@ -32,5 +35,7 @@ rule identify:
         """
         python3 -m spectus identify {input.features:q} --hits {input.hits:q} --denovo {input.denovo:q} \
             --top {params.top} --library-score {params.library_score} --ri-window {params.ri_window} \
-            --cas-weight={params.cas_weight} --reranker {params.reranker:q} {params.suspects:q} --out {output:q} >{log:q} 2>&1
+            --cas-weight={params.cas_weight} --free-form-weight={params.free_form_weight} \
+            --listed-share {params.listed_share} {params.fixed_share} --reranker {params.reranker:q} {params.suspects:q} \
+            --out {output:q} >{log:q} 2>&1
         """

@@ -67,7 +67,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "ri_window": "largest retention index difference of a level 2a identification, index units",
             "cas_weight": "change of the log-odds of a listed candidate for each decade of its CAS number, at most 0;"
             " 0: the number does not count",
+            "free_form_weight": "change of the log-odds of a candidate for each hydroxyl, carboxyl or thiol group,"
+            " at most 0, if most spectra look silylated; 0: these groups do not count",
+            "listed_share": "expected share of spectra whose compound is in a library or on a list, 0-1; the spectra"
+            " correct it",
         },
+    )  # fmt: skip
+    parser.add_argument(
+        "--fixed-share", dest="adapt_share", action="store_false",
+        help="take --listed-share as it is; do not estimate it from the spectra",
     )  # fmt: skip
     add_device(parser)
     add_table(parser, "--out", "candidates")

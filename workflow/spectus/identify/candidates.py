@@ -11,10 +11,11 @@ contradicts it. Level 3: the structure or its scaffold is more probable than not
 Level 5: neither is. A structure that the spectrum excludes never reaches level 2.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +25,7 @@ from tqdm import tqdm
 
 from spectus import tables
 from spectus.errors import InputError
+from spectus.identify.listed_share import Answers, estimated_share
 from spectus.identify.merging import Candidate, merge_candidates
 from spectus.identify.ri_comparison import CONVERTED, EXTRAPOLATED
 from spectus.identify.settings import IdentifySettings
@@ -34,10 +36,18 @@ from spectus.rerank.calibration import ProbabilityCalibration
 from spectus.rerank.probabilities import prediction_set, scaffold
 from spectus.structures import Structure, quiet_rdkit
 
+if TYPE_CHECKING:
+    from spectus.rerank.scoring import Ranked
+
 NONE_OF_THESE = "none of these"
 """Name of the last row of each query: none of its candidates is right."""
 
 _NONE_SOURCE = "none"
+
+_DIGITS = 9
+"""Decimals of a probability, so that the order does not depend on rounding errors of the last bits."""
+
+_LOG = logging.getLogger("spectus")
 
 
 def identify_queries(
@@ -69,6 +79,7 @@ def identify_queries(
         A table or model cannot be read, or a table names queries that are not among the spectra.
     """
     settings = settings or IdentifySettings()
+    extra = {key: str(value) for key, value in asdict(settings).items()}
     _check(settings)
     spectra = read_spectra(queries)
     names = spectra["name"].to_pylist()
@@ -79,11 +90,12 @@ def identify_queries(
     with quiet_rdkit():
         bar = tqdm(names, disable=None, unit=" queries", desc="identify")
         merged = [merge_candidates(found[name], proposed[name], known) for name in bar]
-        ranked = (
-            _by_scores(merged, settings)
-            if reranker is None
-            else _by_reranker(merged, spectra, confidence_of(queries, len(spectra)), settings, reranker)
-        )
+        if reranker is None:
+            ranked = _by_scores(merged, settings)
+        else:
+            confidence = confidence_of(queries, len(spectra))
+            ranked, share = _by_reranker(merged, spectra, confidence, settings, reranker)
+            extra["estimated_listed_share"] = str(share)
         flag_suspects([row for of_query in ranked for row in of_query], Suspects.read(settings.suspects))
     rows = [
         row
@@ -93,12 +105,12 @@ def identify_queries(
     lengths = [len(of_query) or 1 for of_query in ranked]
     for row, name in zip(rows, np.repeat(np.array(names, object), lengths).tolist(), strict=True):
         row["query"] = name
-    extra = {key: str(value) for key, value in asdict(settings).items()}
     tables.write(tables.table(tables.CANDIDATES, rows), out, tables.CANDIDATES, extra)
 
 
-_LEAST_CAS_WEIGHT = -5.0
-"""Least weight of a CAS number. Chosen: ten times the fitted one; the spectrum would hardly count."""
+_LEAST_WEIGHT = -5.0
+"""Least weight of a CAS number or of a free form. Chosen: ten times that of a CAS number; the spectrum would hardly
+count."""
 
 
 def _check(settings: IdentifySettings) -> None:
@@ -108,15 +120,21 @@ def _check(settings: IdentifySettings) -> None:
     ):  # fmt: skip
         if value < least:
             raise InputError(f"{option} {value:g}", f"is below {least}", f"give a number such as {example}")
-    if not _LEAST_CAS_WEIGHT <= settings.cas_weight <= 0:
-        raise InputError(
-            f"--cas-weight {settings.cas_weight:g}", f"is not between {_LEAST_CAS_WEIGHT:g} and 0",
-            "give a number such as -0.43, or 0",
-        )  # fmt: skip
-    if not 0 <= settings.library_score <= 1:
-        raise InputError(
-            f"--library-score {settings.library_score:g}", "is not between 0 and 1", "give a score such as 0.8"
-        )
+    for option, value, example in (
+        ("--cas-weight", settings.cas_weight, "-0.43"), ("--free-form-weight", settings.free_form_weight, "-1.5"),
+    ):  # fmt: skip
+        if not _LEAST_WEIGHT <= value <= 0:
+            raise InputError(
+                f"{option} {value:g}",
+                f"is not between {_LEAST_WEIGHT:g} and 0",
+                f"give a number such as {example}, or 0",
+            )
+    for option, value, example in (
+        ("--library-score", settings.library_score, "a score such as 0.8"),
+        ("--listed-share", settings.listed_share, "a share such as 0.7"),
+    ):  # fmt: skip
+        if not 0 <= value <= 1:
+            raise InputError(f"{option} {value:g}", "is not between 0 and 1", f"give {example}")
 
 
 def confidence_of(queries: Path, number: int) -> list[float]:
@@ -164,8 +182,8 @@ def _by_scores(merged: Sequence[Sequence[Candidate]], settings: IdentifySettings
 def _by_reranker(
     merged: Sequence[Sequence[Candidate]], spectra: pa.Table, confidence: Sequence[float], settings: IdentifySettings,
     spec: str | Path,
-) -> list[list[dict[str, Any]]]:  # fmt: skip
-    """Rank the candidates of each query by their probabilities, as rows of CANDIDATES."""
+) -> tuple[list[list[dict[str, Any]]], float]:  # fmt: skip
+    """Rank the candidates of each query by their probabilities, as rows of CANDIDATES; also return the listed share."""
     from spectus.identify.evidence import evidence_of
     from spectus.identify.explanation import explain_candidates
     from spectus.rerank.pair_features import SourcePriors
@@ -178,16 +196,16 @@ def _by_reranker(
     smiles = [[one.measured_smiles for one in merged[row]] for row in asked]
     evidence = evidence_of([merged[row] for row in asked], spectra.take(pa.array(asked, pa.int64())))
     reranker = load_reranker(spec)
-    priors = SourcePriors(registered=settings.cas_weight)
+    priors = SourcePriors(registered=settings.cas_weight, free_form=settings.free_form_weight)
     found = rank_candidates(reranker, queries, smiles, [one.evidence for one in evidence], priors)
+    answers = [_answers(of_query, merged[row]) for row, of_query in zip(asked, found, strict=True)]
+    share = _share_of(answers, [one.confidence for one in queries], settings)
     ranked: list[list[dict[str, Any]]] = [[] for _ in merged]
-    for row, of_query, more in zip(asked, found, evidence, strict=True):
-        candidates = merged[row]
-        unresolved = [one.library_score if one.unresolved else None for one in candidates]
-        probability, none = with_unresolved(of_query.probability, of_query.none, np.array(unresolved, np.float64))
+    for row, of_query, answer, more in zip(asked, found, answers, evidence, strict=True):
+        candidates, (probability, none, _) = merged[row], answer.with_share(share)
         filled = [
             _row(one) | {
-                "probability": float(probability[at]),
+                "probability": round(float(probability[at]), _DIGITS),
                 "predicted_score": _number(of_query.cosine[at]),
                 "explained": _number(of_query.explained[at]),
                 "excluded": one.excluded or of_query.excluded[at],
@@ -195,9 +213,25 @@ def _by_reranker(
             }
             for at, one in enumerate(candidates)
         ]  # fmt: skip
-        ranked[row] = _with_none(filled, candidates, (none, reranker.calibration), settings)
+        ranked[row] = _with_none(filled, candidates, (round(none, _DIGITS), reranker.calibration), settings)
         explain_candidates(ranked[row], (mz[row], intensity[row]), reranker.prediction_model, settings.explained)
-    return ranked
+    return ranked, share
+
+
+def _answers(ranked: "Ranked", candidates: Sequence[Candidate]) -> Answers:
+    """Return the probabilities of one query, those of candidates without a structure among them."""
+    unresolved = [one.library_score if one.unresolved else None for one in candidates]
+    probability, none = with_unresolved(ranked.probability, ranked.none, np.array(unresolved, np.float64))
+    return Answers(probability, none, np.array([one.on_list for one in candidates], bool))
+
+
+def _share_of(answers: Sequence[Answers], confidence: Sequence[float], settings: IdentifySettings) -> float:
+    """Return the share of listed compounds, and tell it if it was estimated."""
+    if not settings.adapt_share:
+        return settings.listed_share
+    share = estimated_share(answers, confidence, settings.listed_share)
+    _LOG.info("By their spectra, the lists hold %.0f %% of the compounds of %d spectra.", 100 * share, len(answers))
+    return share
 
 
 def _with_none(
@@ -209,7 +243,7 @@ def _with_none(
     """Rank the rows of one query, fill the sums of probabilities and the levels, and add "none of these"."""
     probability = np.array([row["probability"] for row in rows])
     none, calibration = of_none
-    compared = np.array([not one.named_by.isdisjoint(("library", "predicted")) for one in candidates], bool)
+    compared = np.array([one.on_list for one in candidates], bool)
     formula, of_scaffold = (
         calibration.of_groups(probability, none, groups, compared, curve)
         for groups, curve in (

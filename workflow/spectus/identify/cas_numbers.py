@@ -35,7 +35,7 @@ def registered(candidates: Sequence[Candidate]) -> NDArray[np.float64]:
     """
     with quiet_rdkit():
         found = [
-            0 if one.named_by.isdisjoint(("library", "predicted"))
+            0 if not one.on_list
             else _first_part(one.cas) or _looked_up(one.inchikey, one.smiles)
             for one in candidates
         ]  # fmt: skip

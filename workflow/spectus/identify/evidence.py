@@ -1,4 +1,7 @@
-"""What speaks for the candidates of queries besides their spectra: sources, library scores and retention indices."""
+"""What speaks for the candidates of queries besides their spectra.
+
+It is their sources, library scores, retention indices and CAS numbers, and whether they survive a silylation.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,6 +16,7 @@ from spectus.identify.cas_numbers import registered
 from spectus.identify.merging import Candidate
 from spectus.identify.ri_comparison import CONVERTED, EXTRAPOLATED, EXTRAPOLATED_TOLERANCE
 from spectus.library.ri_scales import CONVERSION_ERROR, RiScale, to_alkane
+from spectus.molecules.silylation import free_groups, look_silylated
 from spectus.rerank.pair_features import Evidence
 from spectus.retention.ri_prediction import load_ri_model
 
@@ -59,7 +63,8 @@ def evidence_of(merged: Sequence[Sequence[Candidate]], spectra: pa.Table) -> lis
     """Collect the evidence for the candidates of queries.
 
     A candidate with a measured index is judged by it, else by a predicted one. Indices are predicted for queries that
-    have one. Outside the ladder of the run, a predicted index says nothing.
+    have one. Outside the ladder of the run, a predicted index says nothing. If most of the queries look silylated, the
+    groups of a candidate that silylation would have changed count against it.
 
     Parameters
     ----------
@@ -81,7 +86,8 @@ def evidence_of(merged: Sequence[Sequence[Candidate]], spectra: pa.Table) -> lis
     if smiles:
         found = load_ri_model().predict(smiles)
         known = {text: (float(ri), float(error)) for text, ri, error in zip(smiles, *found, strict=True)}
-    return [_of_query(candidates, float(own), known) for candidates, own in zip(merged, index, strict=True)]
+    silylated = look_silylated(spectra["mz"].to_pylist(), spectra["intensity"].to_pylist())
+    return [_of_query(candidates, float(own), known, silylated) for candidates, own in zip(merged, index, strict=True)]
 
 
 def retention_evidence(delta: NDArray[np.float64], error: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -117,7 +123,7 @@ def _alkane_index(spectra: pa.Table) -> NDArray[np.float64]:
 
 
 def _of_query(
-    candidates: Sequence[Candidate], index: float, known: dict[str | None, tuple[float, float]]
+    candidates: Sequence[Candidate], index: float, known: dict[str | None, tuple[float, float]], silylated: bool
 ) -> QueryEvidence:
     def numbers(name: str) -> NDArray[np.float64]:
         values = [getattr(one, name) for one in candidates]
@@ -133,8 +139,10 @@ def _of_query(
     error = np.where(
         np.isnan(measured), error, [_MEASURED_ERRORS.get(one.ri_basis, _MEASURED_ERROR) for one in candidates]
     )
+    structures = [one.measured_smiles if silylated else None for one in candidates]
+    free = np.array([free_groups(smiles) if smiles else 0 for smiles in structures], np.float64)
     evidence = Evidence(
         numbers("library_score"), named_by("predicted"), named_by("model"), named_by("edit"), numbers("log_prob"),
-        retention_evidence(delta, error), registered(candidates),
+        retention_evidence(delta, error), registered(candidates), free,
     )  # fmt: skip
     return QueryEvidence(evidence, predicted)

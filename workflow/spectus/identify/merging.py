@@ -66,6 +66,11 @@ class Candidate:
         return self.smiles is None and self.named_by == {"library"}
 
     @property
+    def on_list(self) -> bool:
+        """Tell whether a measured library or a list of molecules names it."""
+        return not self.named_by.isdisjoint(("library", "predicted"))
+
+    @property
     def source(self) -> str:
         """The sources, joined by +."""
         return "+".join(name for name in SOURCES if name in self.named_by)

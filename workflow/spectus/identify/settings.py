@@ -53,6 +53,14 @@ class IdentifySettings:
     cas_weight
         Change of the logarithm of the odds of a listed candidate for each decade of its CAS number; 0: the number does
         not count. Fitted with the priors of the other sources (`rerank.pair_features.SourcePriors`).
+    free_form_weight
+        Change of the same for each group of a candidate that silylation would have changed, if most of the queries look
+        silylated; 0: free forms count as any other. Chosen as in `SourcePriors`.
+    listed_share
+        Expected share of queries whose compound a measured library or a list of molecules holds, 0-1. The default is
+        the share that the reranker was fitted with.
+    adapt_share
+        Estimate the share of listed compounds from the queries (`identify.listed_share`); else `listed_share` holds.
     """
 
     top: int = 20
@@ -61,3 +69,6 @@ class IdentifySettings:
     suspects: tuple[str, ...] = ("priority_pollutants",)
     explained: int = 3
     cas_weight: float = -0.43
+    free_form_weight: float = -1.5
+    listed_share: float = 0.7
+    adapt_share: bool = True

@@ -2,24 +2,14 @@
 
 from typing import Any
 
-import numpy as np
 import yaml
 
+from spectus.molecules.silylation import SILYL_IONS, look_silylated
 from spectus.report.campaign import CampaignResults
 from spectus.report.markup import count_text, names_text
 from spectus.report.terms import VERDICTS
 from spectus.retention.calibrate import nearest_ladders
 from spectus.retention.ladder_check import ladder_doubts
-
-SILYL_IONS = (73, 147)
-"""m/z of trimethylsilyl, (CH3)3Si+, and of pentamethyldisiloxane, (CH3)2Si=OSi(CH3)3+, which two silyl groups give."""
-_LEAST_SHARE = 0.05
-"""Intensity that both ions must have, share of the base peak. Chosen: they are among the tallest peaks of most TMS
-derivatives, and column bleed adds less."""
-_MOST = 0.5
-"""Share of the features that must have both ions. Chosen: most of them, as silylation adds the ions to each."""
-_FEWEST_FEATURES = 5
-"""Features that a campaign must have for the check. Chosen: with fewer, a share says little."""
 
 
 def notices(campaign: CampaignResults) -> list[str]:
@@ -48,22 +38,15 @@ def silylation_notice(campaign: CampaignResults) -> str | None:
     first, second = SILYL_IONS
     return (
         f"Most spectra have the ions m/z {first} and {second} of trimethylsilyl groups, so the samples were probably "
-        "silylated. Set molecules.derivatives to [meox, tms] in the configuration. The predicted spectra ship."
+        "silylated. Set molecules.derivatives to [meox, tms] in the configuration. The predicted spectra ship. "
+        "Candidates with free hydroxyl, carboxyl or thiol groups have been ranked lower."
     )
 
 
 def looks_silylated(campaign: CampaignResults) -> bool:
-    """Tell whether most features have both SILYL_IONS."""
+    """Tell whether most features have the ions of silyl groups."""
     features = campaign.table("features")
-    if features.num_rows < _FEWEST_FEATURES:
-        return False
-    silylated = 0
-    for masses, heights in zip(features["mz"].to_pylist(), features["intensity"].to_pylist(), strict=True):
-        mz, intensity = np.asarray(masses or [], dtype=np.float64), np.asarray(heights or [], dtype=np.float64)
-        least = _LEAST_SHARE * intensity.max(initial=0.0)
-        tall = np.rint(mz[intensity >= least]) if least > 0 else mz[:0]
-        silylated += all(ion in tall for ion in SILYL_IONS)
-    return bool(silylated > _MOST * features.num_rows)
+    return look_silylated(features["mz"].to_pylist(), features["intensity"].to_pylist())
 
 
 def _of_simulation(campaign: CampaignResults) -> list[str]:

@@ -71,6 +71,9 @@ class Evidence(NamedTuple):
         wrong one; 0 without a comparison.
     registered : ndarray of float64
         Decimal logarithm of the part of the CAS number before the first hyphen; NaN without one.
+    free_groups : ndarray of float64
+        Hydroxyl, carboxyl and thiol groups that the silylation of the sample would have left none of; 0 in a sample
+        that is not silylated.
     """
 
     library: NDArray[np.float64]
@@ -80,6 +83,7 @@ class Evidence(NamedTuple):
     log_prob: NDArray[np.float64]
     retention: NDArray[np.float64]
     registered: NDArray[np.float64]
+    free_groups: NDArray[np.float64]
 
     @property
     def on_list(self) -> NDArray[np.bool_]:
@@ -90,13 +94,13 @@ class Evidence(NamedTuple):
     def of_list(cls, n_pairs: int) -> "Evidence":
         """Make the evidence of candidates that only a list of molecules names."""
         nan, no = np.full(n_pairs, np.nan), np.zeros(n_pairs, bool)
-        return cls(nan, ~no, no, no, nan, np.zeros(n_pairs), nan)
+        return cls(nan, ~no, no, no, nan, np.zeros(n_pairs), nan, np.zeros(n_pairs))
 
     def at(self, rows: NDArray[np.int64] | NDArray[np.bool_] | slice) -> "Evidence":
         """Return some of the pairs."""
         return Evidence(
             self.library[rows], self.listed[rows], self.denovo[rows], self.edited[rows], self.log_prob[rows],
-            self.retention[rows], self.registered[rows],
+            self.retention[rows], self.registered[rows], self.free_groups[rows],
         )  # fmt: skip
 
 
@@ -194,6 +198,10 @@ _TYPICAL_LOG_PROB, _LEAST_LOG_PROB = -8.0, -22.0
 194 right structures on no list, a quarter are below -7.8 and the median is -4.9."""
 
 
+_MOST_FREE = 3
+"""Free groups from which on all count alike. Chosen: three make nearly every compound too polar to reach a detector."""
+
+
 @dataclass(frozen=True)
 class SourcePriors:
     """Logarithms of prior odds, which are added to the scores of the ranker.
@@ -216,6 +224,9 @@ class SourcePriors:
         structure that the model finds very probable may come before a listed one whose spectrum fits as well.
     registered
         Change for each decade of a listed candidate's CAS number (`registry_excess`).
+    free_form
+        Change for each group of a candidate that silylation would have changed, of up to three. Not fitted. Chosen: a
+        silylation that leaves a fifth of a group is a bad one.
     """
 
     model: float = -0.36
@@ -223,6 +234,7 @@ class SourcePriors:
     log_prob: float = 0.55
     listed_log_prob: float = 0.23
     registered: float = -0.43
+    free_form: float = -1.5
 
     def of(self, evidence: Evidence) -> NDArray[np.float64]:
         """Return what is added to the scores of candidates, (n,), the retention index's share among it."""
@@ -232,7 +244,7 @@ class SourcePriors:
         unlisted = np.where(evidence.denovo, self.model, np.where(evidence.edited, self.edit, 0.0))
         of_listed = self.listed_log_prob * np.maximum(excess, 0.0) + self.registered * registry_excess(evidence)
         found: NDArray[np.float64] = np.where(evidence.on_list, of_listed, unlisted + self.log_prob * excess)
-        return found + evidence.retention
+        return found + evidence.retention + self.free_form * np.minimum(evidence.free_groups, _MOST_FREE)
 
 
 _UNKNOWN_REGISTERED, _LATEST_REGISTERED = 4.7, 6.0
