@@ -8,12 +8,14 @@ candidates.
 
 It prints, for each and by source, the shares of compounds that are first and among ten ("none of these" takes no
 place), the mean logarithm of the probability of the right answer (that of "none of these" where the right structure is
-no candidate), and the calibration error of the most probable answer in ten bins. With `--keep`, the tables of
-candidates stay, from which `scripts/fit_agreement.py` fits.
+no candidate), the mean probability of the most probable answer and how often it is right, and the calibration error of
+that answer in ten bins. Each situation is a table of its own, of which `spectus identify` estimates the share of listed
+compounds; with `--fixed-share`, the share that the priors state holds. With `--keep`, the tables of candidates stay,
+from which `scripts/fit_priors.py` fits; it needs `--fixed-share`.
 
     python benchmarks/blind_identification.py LIBRARY [--split valid] [--n 140] [--seed 1]
-        [--not-in TSV ...] [--predicted named derivatized] [--situations unlisted listed measured] [--keep FOLDER]
-        [--out TSV]
+        [--not-in TSV ...] [--predicted named derivatized] [--situations unlisted listed measured] [--fixed-share]
+        [--keep FOLDER] [--out TSV]
 """
 
 import argparse
@@ -53,7 +55,7 @@ def main() -> None:
     ).groupby(["situation", "of"]):  # fmt: skip
         weight = np.ones(len(some))
         error = expected_calibration_error(some["top"].to_numpy(), some["top_right"].to_numpy(), weight)
-        shares = some[["first", "ten", "candidate"]].mean().mul(100).round(1).to_dict()
+        shares = some[["first", "ten", "candidate", "top", "top_right"]].mean().mul(100).round(1).to_dict()
         print(f"{situation:8s} {source}: {len(some)} {shares} ll {some['log_likelihood'].mean():.2f} error {error:.3f}")
     if options.out:
         found.to_csv(options.out, sep="\t", index=False)
@@ -100,6 +102,7 @@ def _identified(
     spectra.write_text("\n".join(_record(row) for row in queries.itertuples()))
     queries[["name", "key", "source", "laboratory"]].to_csv(folder / f"{name}.tsv", sep="\t", index=False)
     arguments = ["identify", str(spectra), "--out", str(out), "--top", str(_ALL), "--predicted", *options.predicted]
+    arguments += ["--fixed-share"] if options.fixed_share else []
     if name == "unlisted":
         excluded = folder / "excluded.smi"
         excluded.write_text("\n".join(queries["smiles"]) + "\n")
@@ -149,6 +152,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--not-in", nargs="+", type=Path, default=[], help="TSV with a column `key`, as --keep writes")
     parser.add_argument("--situations", nargs="+", choices=SITUATIONS, default=list(SITUATIONS))
+    parser.add_argument("--fixed-share", action="store_true", help="do not estimate the share of listed compounds")
     parser.add_argument("--keep", type=Path, help="folder for the tables of candidates")
     parser.add_argument("--out", type=Path)
     return parser.parse_args()

@@ -10,7 +10,7 @@ list. If t listed candidates and e of these traps are compared, a wrong first an
 the cases. The share of traps among the first answers, times (t + e) / e, is therefore an estimate of the error, the
 combined estimate of entrapment (Wen et al. 2025, Nat. Methods). It needs no known answers. It is too high where a trap
 is more like the right structure than a wrong listed one is, and too low where a search chose the listed ones for their
-likeness, as it does here.
+likeness, as it does here. As in `spectus identify`, the share of listed compounds is estimated from the queries.
 
 Where the queries have structures (a library), the error itself is told beside it: the first answer is not the compound.
 """
@@ -32,6 +32,7 @@ from rdkit import Chem
 from spectus import tables
 from spectus.identify.candidates import confidence_of
 from spectus.identify.evidence import evidence_of
+from spectus.identify.listed_share import ASSUMED_SHARE, Answers, estimated_share
 from spectus.identify.merging import Candidate, merge_candidates
 from spectus.identify.search import search_libraries
 from spectus.identify.settings import SearchSettings
@@ -124,15 +125,20 @@ def firsts(asked: pa.Table, confidence: NDArray[np.float64], random: np.random.G
         load_reranker("open"), spectra, [[one.measured_smiles for one in candidates] for candidates in both],
         [one.evidence for one in evidence],
     )  # fmt: skip
+    listed_of = [np.ones(len(candidates), bool) for candidates in both]
+    answers = [Answers(one.probability, one.none, every) for one, every in zip(ranked, listed_of, strict=True)]
+    share = estimated_share(answers, confidence[kept].tolist(), ASSUMED_SHARE)
+    print(f"estimated share of listed compounds: {share:.0%}")
     found = []
-    for row, candidates, of_query in zip(kept, both, ranked, strict=True):
-        best = int(of_query.probability.argmax())
+    for row, candidates, answer in zip(kept, both, answers, strict=True):
+        probability = answer.with_share(share).probability
+        best = int(probability.argmax())
         n_listed, truth = len(merged[row]), asked["smiles"][row].as_py()
         wrong = None
         if truth:
             wrong = Exclusions().adding([truth], "truth").reason(candidates[best].measured_smiles) is None
         found.append(
-            First(float(of_query.probability[best]), best >= n_listed, wrong, n_listed, len(candidates) - n_listed)
+            First(float(probability[best]), best >= n_listed, wrong, n_listed, len(candidates) - n_listed)
         )
     return found
 

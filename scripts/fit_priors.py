@@ -6,7 +6,8 @@ de novo model and from structure editing, and some have low CAS numbers (`Source
 by the likelihood of the right answers to identifications of compounds that no model learned from. The three situations
 count by their stated shares.
 
-Each FOLDER is what `benchmarks/blind_identification.py --keep FOLDER` wrote with the numbers of the present code. The
+Each FOLDER is what `benchmarks/blind_identification.py --fixed-share --keep FOLDER` wrote with the numbers of the
+present code. The
 fit is printed, and for each group of laboratories the mean log-likelihood before and after a fit to the others, with
 the shares of right answers that are first and among ten. `--write` puts the agreement into a reranker; the priors are
 the defaults of `SourcePriors`.

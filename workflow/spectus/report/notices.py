@@ -36,10 +36,12 @@ def silylation_notice(campaign: CampaignResults) -> str | None:
     if not looks_silylated(campaign) or _setting(campaign, "molecules", "derivatives"):
         return None
     first, second = SILYL_IONS
+    is_applied = _setting(campaign, "identify", "free_form_weight") != 0
+    lower = " Candidates with free hydroxyl, carboxyl or thiol groups have been ranked lower." if is_applied else ""
     return (
         f"Most spectra have the ions m/z {first} and {second} of trimethylsilyl groups, so the samples were probably "
-        "silylated. Set molecules.derivatives to [meox, tms] in the configuration. The predicted spectra ship. "
-        "Candidates with free hydroxyl, carboxyl or thiol groups have been ranked lower."
+        "silylated. Set molecules.derivatives to [meox, tms] in the configuration. The predicted spectra ship."
+        + lower
     )
 
 
