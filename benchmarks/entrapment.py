@@ -137,9 +137,7 @@ def firsts(asked: pa.Table, confidence: NDArray[np.float64], random: np.random.G
         wrong = None
         if truth:
             wrong = Exclusions().adding([truth], "truth").reason(candidates[best].measured_smiles) is None
-        found.append(
-            First(float(probability[best]), best >= n_listed, wrong, n_listed, len(candidates) - n_listed)
-        )
+        found.append(First(float(probability[best]), best >= n_listed, wrong, n_listed, len(candidates) - n_listed))
     return found
 
 

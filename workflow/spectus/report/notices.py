@@ -40,8 +40,7 @@ def silylation_notice(campaign: CampaignResults) -> str | None:
     lower = " Candidates with free hydroxyl, carboxyl or thiol groups have been ranked lower." if is_applied else ""
     return (
         f"Most spectra have the ions m/z {first} and {second} of trimethylsilyl groups, so the samples were probably "
-        "silylated. Set molecules.derivatives to [meox, tms] in the configuration. The predicted spectra ship."
-        + lower
+        "silylated. Set molecules.derivatives to [meox, tms] in the configuration. The predicted spectra ship." + lower
     )
 
 
