@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,23 @@ def test_the_suggestion_is_not_made_if_it_was_followed(tmp_path: Path) -> None:
         row |= {"mz": [73.0, 147.0], "intensity": [1.0, 0.3]}
     assert "molecules.derivatives" in (silylation_notice(read(rows, tmp_path)) or "")
     assert silylation_notice(read(rows, tmp_path, "molecules: {derivatives: [tms]}")) is None
+
+
+@pytest.mark.parametrize(
+    ("share", "settings", "expected"),
+    [("0.21", "{}", "21%"), ("0.8; 0.3", "{}", "30%"), ("0.69", "{}", None), (None, "{}", None),
+     ("0.21", "identify: {adapt_share: false}", None)],
+)  # fmt: skip
+def test_lists_that_lack_most_compounds_are_told(
+    tmp_path: Path, share: str | None, settings: str, expected: str | None
+) -> None:
+    campaign = read(make_rows(tmp_path), tmp_path, settings)
+    parts = dict(campaign.parts)
+    known = {} if share is None else {"estimated_listed_share": share}
+    parts["candidates"] = replace(parts["candidates"], metadata=known)
+    told = [note for note in notices(replace(campaign, parts=parts)) if "lists hold only about" in note]
+    assert len(told) == (expected is not None)
+    assert expected is None or expected in told[0]
 
 
 @pytest.mark.parametrize("settings", ["search: {exclude: hidden.csv}", "search: {exclude: [hidden.csv]}"])

@@ -14,7 +14,8 @@ from spectus.retention.ladder_check import ladder_doubts
 
 def notices(campaign: CampaignResults) -> list[str]:
     """Return one sentence for each thing that a reader should know before the results."""
-    found = [*_of_simulation(campaign), *_of_runs(campaign), *_of_tables(campaign), *_of_settings(campaign)]
+    parts = (_of_simulation, _of_runs, _of_tables, _of_settings, _of_share)
+    found = [note for part in parts for note in part(campaign)]
     if campaign.curation.decisions:
         made = [decision.verdict for decision in campaign.curation.decisions.values()]
         counts = ", ".join(f"{made.count(verdict):,} {words}" for verdict, words in VERDICTS.items())
@@ -92,6 +93,21 @@ def _of_settings(campaign: CampaignResults) -> list[str]:
     names = [excluded] if isinstance(excluded, str) else excluded
     return [
         f"This is a blind test: the compounds in {names_text(list(map(str, names)))} were left out of the libraries."
+    ]
+
+
+_SMALL_SHARE = 0.5
+"""Share of listed compounds below which a reader should know it. Chosen: the lists lack most of the compounds."""
+
+
+def _of_share(campaign: CampaignResults) -> list[str]:
+    text = campaign.parts["candidates"].metadata.get("estimated_listed_share", "")
+    least = min(map(float, filter(None, text.split("; "))), default=1.0)  # several tables have several shares
+    if least >= _SMALL_SHARE or _setting(campaign, "identify", "adapt_share") is False:
+        return []
+    return [
+        f"By their spectra, the libraries and lists hold only about {least:.0%} of the compounds. Structures on no "
+        "list are more probable for this reason."
     ]
 
 
