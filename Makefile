@@ -9,7 +9,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help example test test-slow test-slurm slurm lint wheel wheel-smoke docs coverage bench named-library lock install
+.PHONY: help example test test-slow test-slurm slurm test-s3 lint wheel wheel-smoke docs coverage bench named-library lock install
 
 INSTALLED := .venv/installed
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -40,6 +40,9 @@ slurm: $(INSTALLED) ## install SLURM where apt can, for the tests
 
 test-slurm: slurm ## install SLURM where apt can, and run the tests that start it on this machine
 	python -m pytest -m slurm tests/slurm
+
+test-s3: $(INSTALLED) ## run the tests of runs and results on S3, in an environment of their own
+	scripts/test_s3.sh
 
 lint: $(INSTALLED) ## check style, types, imports, the workflow, and that the wheel works by itself
 	ruff check .

@@ -15,7 +15,7 @@ from .campaigns import ROOT, Campaign
 NEEDED = ("snakemake_storage_plugin_s3", "moto", "flask", "boto3")
 pytestmark = pytest.mark.skipif(
     any(find_spec(name) is None for name in NEEDED),
-    reason="needs snakemake-storage-plugin-s3, moto[server] and boto3",
+    reason="needs snakemake-storage-plugin-s3, moto[server] and boto3: make test-s3",
 )
 KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 
