@@ -33,8 +33,17 @@ from spectus.raw.run import Run
 from spectus.raw.scan_kinds import main_scans
 from spectus.raw.scan_times import in_time_order, rate_note, without_dropouts
 from spectus.raw.scans import Scans, blocks_of, joined
+from spectus.raw.shimadzu import read_shimadzu
 from spectus.raw.sim import require_full_scans
-from spectus.raw.vendors import MASSHUNTER, UNPROVEN, VendorFormat, as_mzml, vendor_of_file, vendor_of_folder
+from spectus.raw.vendors import (
+    MASSHUNTER,
+    SHIMADZU,
+    UNPROVEN,
+    VendorFormat,
+    as_mzml,
+    vendor_of_file,
+    vendor_of_folder,
+)
 from spectus.raw.xml_run import open_xml
 from spectus.types import Ints
 
@@ -44,7 +53,7 @@ _SUFFIXES = {
 }  # fmt: skip
 """Suffixes that are no part of a run's name."""
 
-RUN_SUFFIXES = (".d", ".raw", ".cdf", ".nc", ".mzml", ".mzml.gz", ".mzxml", ".mzxml.gz", ".jdx", ".dx")
+RUN_SUFFIXES = (".d", ".raw", ".cdf", ".nc", ".mzml", ".mzml.gz", ".mzxml", ".mzxml.gz", ".jdx", ".dx", ".qgd")
 """Suffixes of the runs that a folder may hold, lower case."""
 
 _LONGEST_NAME = 200
@@ -86,8 +95,8 @@ def read_run(path: Path) -> Run:
     Parameters
     ----------
     path
-        ANDI/netCDF, mzML, mzXML, JCAMP-DX or Agilent data.ms, each also gzipped, an Agilent `.D` folder, or another
-        vendor's file or folder that an installed package can read (see `vendors`).
+        ANDI/netCDF, mzML, mzXML, JCAMP-DX, Agilent data.ms or Shimadzu .qgd, each also gzipped, an Agilent `.D` folder,
+        or another vendor's file or folder that an installed package can read (see `vendors`).
 
     Raises
     ------
@@ -240,6 +249,9 @@ def _open(path: Path) -> Iterator[Scans]:
     """Open a run; one of another vendor through the mzML that a package makes of it."""
     file, vendor = _found(path)
     vendor = vendor or vendor_of_file(file)
+    if vendor is SHIMADZU:
+        yield read_shimadzu(contents(file), path)
+        return
     if vendor is MASSHUNTER and can_read_masshunter(path):
         yield read_masshunter(path, vendor.name, vendor.remedy.format(run=path.name))
         return

@@ -14,7 +14,8 @@ from tempfile import TemporaryDirectory
 
 from spectus.errors import InputError
 from spectus.raw.child import ChildError, in_child
-from spectus.raw.content import head, shown
+from spectus.raw.content import head, opened, shown
+from spectus.raw.shimadzu import EXPORT, FORMAT
 
 _PACKAGE = "openmassspec_io"
 
@@ -53,12 +54,8 @@ class VendorFormat:
 
 
 THERMO = VendorFormat("Thermo .raw", _MSCONVERT + " or with ThermoRawFileParser -i '{run}' -f 1", ".raw")
-# openmassspec-io 2.0 and openszraw 0.3 read the m/z of a .qgd as stored in tenths; all other sources say twentieths.
-SHIMADZU = VendorFormat(
-    "Shimadzu .qgd",
-    "export it as ANDI/netCDF or mzML from GCMSsolution, or convert it in R: chromConverter::read_chroms('{run}', "
-    "format_in = 'shimadzu_qgd', export_format = 'mzml', path_out = '.')",
-)
+# Read by `shimadzu`: openmassspec-io 2.0 and openszraw 0.3 take its m/z for tenths, chromConverter says twentieths.
+SHIMADZU = VendorFormat(FORMAT, EXPORT)
 SCIEX = VendorFormat("SCIEX .wiff", _MSCONVERT, ".wiff", (".wiff.scan",))
 WATERS = VendorFormat("Waters .raw", _MSCONVERT, ".raw")
 MASSHUNTER = VendorFormat("Agilent MassHunter .D", _MSCONVERT + ", or export ANDI/netCDF from MassHunter", ".d")
@@ -170,6 +167,6 @@ def _storages(path: Path, first_bytes: bytes) -> bytes:
     """Return the beginning of a compound document's directory ([MS-CFB] 2.2, 2.6), whose names are UTF-16."""
     sector_bytes = 1 << min(int.from_bytes(first_bytes[30:32], "little"), 16)
     start = (int.from_bytes(first_bytes[48:52], "little") + 1) * sector_bytes
-    with path.open("rb") as file:
+    with opened(path) as file:
         file.seek(start)
         return file.read(_DIRECTORY_BYTES)
