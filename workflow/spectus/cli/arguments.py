@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 RUNS_HELP = "raw run (.cdf, .mzML, .mzML.gz, .mzXML, .jdx, Agilent .D), or a table written by `spectus convert`"
-QUERIES_HELP = "spectra: a table of features, components or spectra (.parquet), .msp, .mgf or .jdx"
+QUERIES_HELP = (
+    "spectra: a table of features, components or spectra (.parquet), .msp, .mgf, .jdx, .json, or .csv with columns for"
+    " m/z and intensity"
+)
 LIBRARY_HELP = ".msp, .msl, .mgf, .jdx, .sdf, .cdf (ANDI), MassBank records (.txt, a folder, .zip) or .parquet"
 SEARCHED_HELP = (
     f"{LIBRARY_HELP}; `named`: the predicted spectra of 53,800 compounds that ship; `derivatized`: those of 21,000 TMS"

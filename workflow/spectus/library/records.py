@@ -23,6 +23,7 @@ from spectus.library.parquet import read_library, read_table
 from spectus.library.peak_text import parse_peaks
 from spectus.library.peaks import Peaks, clean_peaks, heaviest_peaks
 from spectus.library.ri_scales import scale_of_file
+from spectus.library.spectrum_text import NoSpectrumError, as_msp
 from spectus.library.structure_fields import resolve_structure, structure_notes
 from spectus.raw.content import contents, damaged, head
 from spectus.structures import quiet_rdkit
@@ -30,8 +31,8 @@ from spectus.tables import SPECTRA
 
 _LOG = logging.getLogger("spectus")
 _REMEDY = (
-    "give .msp, .msl, .mgf, .jdx, .sdf, .cdf, .parquet or MassBank records; of a raw run, the components that "
-    "`spectus deconvolve` writes"
+    "give .msp, .msl, .mgf, .jdx, .sdf, .cdf, .json, .csv, .parquet or MassBank records; of a raw run, the components "
+    "that `spectus deconvolve` writes"
 )
 _XZ = b"\xfd7zXZ\x00"
 _ZIP = b"PK\x03\x04"
@@ -40,14 +41,18 @@ _INSTRUMENT_TYPE = re.compile(rb"^AC\$INSTRUMENT_TYPE:[ \t]*([^\r\n]*)", re.MULT
 _UTF_32 = (b"\xff\xfe\0\0", b"\0\0\xfe\xff")
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
+_LARGEST_TABLE = 2**28
+"""Bytes of JSON, or of a table of peaks, that are read at most. Chosen: a quarter of a million spectra."""
+
 
 def read_spectra(path: Path) -> pa.Table:
     """Read the records of a spectral file, in its order.
 
     MSP (NIST, MoNA, MassBank, MS-DIAL, Golm), MSL (AMDIS), MGF, JCAMP-DX, SDF, MassBank records (a file, or a folder of
-    them), each file also gzip- or xz-compressed; the zip archive of a MassBank release, of which only records from
-    electron ionization are read; ANDI libraries; and Parquet: the project's own spectra, features and
-    components tables, or any table with list columns `mz` and `intensity`. The format is detected from the content.
+    them), JSON, tables and pairs of m/z and intensity (`spectrum_text`), each file also gzip- or xz-compressed; the zip
+    archive of a MassBank release, of which only records from electron ionization are read; ANDI libraries; and Parquet:
+    the project's own spectra, features and components tables, or any table with list columns `mz` and `intensity`. The
+    format is detected from the content.
 
     What the file leaves open or contradicts is logged in one line each: indices that cannot be read, structures that
     contradict each other, spectra that are not from electron ionization, missing names, peaks at m/z 0.
@@ -87,7 +92,10 @@ def read_spectra(path: Path) -> pa.Table:
     if start.startswith(andi.MAGIC):
         return _table(*andi.read_andi_library(contents(path), path), path)
     data = _text(path)
-    return _parsed(data, _parser(data, path), path)
+    parser = _parser(data, path)
+    if parser is None:
+        data, parser = _written_as_msp(data, path), msp.records
+    return _parsed(data, parser, path)
 
 
 def unique_names(names: Sequence[str | None]) -> list[str]:
@@ -288,8 +296,8 @@ def _unmarked_utf16(data: bytes) -> str | None:
     return None
 
 
-def _parser(data: bytes, path: Path) -> Callable[[bytes], Iterator[Record]]:
-    """Choose the parser by the file's content."""
+def _parser(data: bytes, path: Path) -> Callable[[bytes], Iterator[Record]] | None:
+    """Choose the parser by the file's content; None for a text of no library format."""
     start = data[:65536]
     if data.startswith(_HDF5):
         raise InputError(path, "is an HDF5 file and no spectral library", _REMEDY)
@@ -303,8 +311,21 @@ def _parser(data: bytes, path: Path) -> Callable[[bytes], Iterator[Record]]:
         return sdf.records
     if msp.NUM_PEAKS.search(data):
         return msp.records
-    raise InputError(
-        path,
-        "is no spectral library: no 'Num Peaks:', 'BEGIN IONS', '##TITLE=' or 'MASS SPECTRAL PEAKS' in it",
-        _REMEDY,
-    )
+    return None
+
+
+def _written_as_msp(data: bytes, path: Path) -> bytes:
+    """Return JSON, a table or pairs of numbers as MSP."""
+    name = path.name.partition(".")[0]
+    try:
+        written = as_msp(data.decode("utf-8", errors="replace"), name) if len(data) <= _LARGEST_TABLE else None
+    except NoSpectrumError as error:
+        raise InputError(path, str(error), "give JSON or CSV with mz and intensity, or pairs of them") from error
+    if written is None:
+        raise InputError(
+            path,
+            "is no spectral library: no 'Num Peaks:', 'BEGIN IONS', '##TITLE=' or 'MASS SPECTRAL PEAKS' in it, and no "
+            "columns or JSON lists mz and intensity",
+            _REMEDY,
+        )
+    return written.encode("utf-8", errors="replace")
