@@ -197,3 +197,12 @@ def test_the_share_of_listed_compounds_is_written_with_the_table(tmp_path: Path,
     )
     share = float(pq.read_schema(out).metadata[b"estimated_listed_share"])
     assert 0.5 < share < 0.55 if adapt else share == 0.5
+
+
+def test_without_libraries_and_lists_no_share_is_estimated(tmp_path: Path) -> None:
+    (tmp_path / "query.msp").write_text(f"Name: query\n{PEAKS}")
+    denovo, out = tmp_path / "denovo.parquet", tmp_path / "candidates.parquet"
+    proposed = {"query": "query", "rank": 1, "smiles": "Cc1ccccc1", "log_prob": -2.0, "method": "model"}
+    tables.write(tables.table(tables.DENOVO_CANDIDATES, [proposed]), denovo, tables.DENOVO_CANDIDATES)
+    identify_queries(tmp_path / "query.msp", [], [denovo], out, None, "open")
+    assert float(pq.read_schema(out).metadata[b"estimated_listed_share"]) == IdentifySettings().listed_share

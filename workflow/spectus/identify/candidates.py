@@ -227,7 +227,7 @@ def _answers(ranked: "Ranked", candidates: Sequence[Candidate]) -> Answers:
 
 def _share_of(answers: Sequence[Answers], confidence: Sequence[float], settings: IdentifySettings) -> float:
     """Return the share of listed compounds, and tell it if it was estimated."""
-    if not settings.adapt_share:
+    if not settings.adapt_share or not any(one.on_list.any() for one in answers):
         return settings.listed_share
     share = estimated_share(answers, confidence, settings.listed_share)
     _LOG.info("By their spectra, the lists hold %.0f %% of the compounds of %d spectra.", 100 * share, len(answers))
