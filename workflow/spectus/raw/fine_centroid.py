@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from spectus.gaussian import AREA_OF_HEIGHT, FWHM_OF_SD
 from spectus.raw.run import Run
 from spectus.types import Floats, Ints
 
@@ -37,9 +38,6 @@ _STRONG_SHARE = 0.2
 """Share of the tops of each of these parts, the highest, that show the width of peaks. Chosen: noise hardly widens
 them."""
 
-_FWHM_TO_SD = 2.3548
-"""Full width at half maximum of a Gaussian over its standard deviation."""
-
 _HEAVY, _LIGHT = 1.0, 0.4
 """Width of the two smoothings, peak widths. Chosen: the first is that of the best filter for a peak in noise, the
 second widens a peak by 8 %."""
@@ -62,9 +60,6 @@ _MANY = 10.0
 _SHALLOW = 0.7
 """Two tops that are closer than a peak is wide are one peak if the valley is above this share of the lower top. Chosen:
 two equal peaks 1.3 widths apart have a valley of 0.61."""
-
-_AREA_OF_HEIGHT = 1.0645
-"""Area of a Gaussian over height times width at half height: sqrt(pi / ln 2) / 2."""
 
 _REACH = 1.25
 """Largest distance of a peak's points from its top, peak widths. Chosen: 0.3 % of a Gaussian is beyond."""
@@ -171,7 +166,7 @@ def _widths(cells: _Cells) -> Floats:
     """Return the width of a peak at half height at each cell, cells; the second look is on less noise."""
     rough = _ROUGH * _width_of_tops(cells, cells.counts)
     wide = _width_of_tops(cells, _smoothed(cells, rough))
-    done = _FWHM_TO_SD * _SIGMA_CLASS ** _sigma_class(rough)
+    done = FWHM_OF_SD * _SIGMA_CLASS ** _sigma_class(rough)
     return np.sqrt(np.maximum(wide**2 - done**2, 1.0))
 
 
@@ -219,7 +214,7 @@ def _smoothed(cells: _Cells, width: Floats) -> Floats:
 
 def _sigma_class(width: Floats) -> Floats:
     """Return the power of `_SIGMA_CLASS` nearest to the standard deviation of Gaussians of these widths."""
-    return np.asarray(np.rint(np.log(width / _FWHM_TO_SD) / np.log(_SIGMA_CLASS)))
+    return np.asarray(np.rint(np.log(width / FWHM_OF_SD) / np.log(_SIGMA_CLASS)))
 
 
 def _tops_of_peaks(cells: _Cells, width: Floats, light: Floats) -> Ints:
@@ -306,4 +301,4 @@ def _measured(cells: _Cells, width: Floats, light: Floats, top: Ints) -> tuple[F
     shift = np.bincount(owner, weight * distance, len(top)) / np.where(total > 0, total, 1.0)
     shape = np.exp(-4 * np.log(2) * ((distance - shift[owner]) / width[top][owner]) ** 2)
     height = np.bincount(owner, counts * shape, len(top)) / np.bincount(owner, shape**2, len(top))
-    return np.interp(top + shift, np.arange(len(cells.mz)), cells.mz), height * width[top] * _AREA_OF_HEIGHT
+    return np.interp(top + shift, np.arange(len(cells.mz)), cells.mz), height * width[top] * AREA_OF_HEIGHT

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from spectus.gaussian import FWHM_OF_SD
 from spectus.raw.run import Run
 from spectus.simulation.background import layers
 from spectus.simulation.calibration import drift_ppm, lock_correction_ppm
@@ -18,9 +19,6 @@ from spectus.simulation.exact_mass import exact_masses
 from spectus.simulation.mixture import Mixture
 from spectus.simulation.presets import SimulationSettings
 from spectus.types import Floats, Ints
-
-_FWHM_TO_SD = 2.3548
-"""Full width at half maximum of a Gaussian over its standard deviation."""
 
 LEAST_COUNTS = 1.0
 """Ions of a scan weaker than this, counts, do not shift the centroid of another."""
@@ -124,7 +122,7 @@ def _recorded_centroids(
     row, scan = np.nonzero((seen > settings.threshold_counts) & (merged > 0))
     intensity = seen[row, scan]
     n_ions = np.maximum(intensity / settings.ion_counts, 1.0)
-    scatter = np.hypot(settings.mass_jitter_ppm, 1e6 / (_FWHM_TO_SD * settings.resolving_power * np.sqrt(n_ions)))
+    scatter = np.hypot(settings.mass_jitter_ppm, 1e6 / (FWHM_OF_SD * settings.resolving_power * np.sqrt(n_ions)))
     return scan, mz[row, scan] * (1 + 1e-6 * scatter * rng.standard_normal(len(row))), intensity
 
 

@@ -6,13 +6,11 @@ All random numbers come from a child of the run's generator, so that recipes wit
 import numpy as np
 from scipy.special import ndtr
 
+from spectus.gaussian import FWHM_OF_SD
 from spectus.simulation.elution import emg, emg_area
 from spectus.simulation.mixture import Mixture
 from spectus.simulation.presets import SimulationSettings
 from spectus.types import Floats, Ints
-
-_FWHM_TO_SD = 2.3548
-"""Full width at half maximum of a Gaussian over its standard deviation."""
 
 _HUMP_SD_S = (6.0, 25.0)
 """Range of the standard deviation of a matrix hump, s. Chosen: several to many peak widths."""
@@ -95,7 +93,7 @@ def peak_profile(times: Floats, mixture: Mixture, index: int) -> Floats:
     distance = np.where(distance < 0, distance / (1 + mixture.fronting[index]), distance)
     profile = emg(apex + distance, apex, fwhm, mixture.tau_fwhm[index])
     if mixture.tail_height[index] > 0:
-        onset = ndtr(distance * _FWHM_TO_SD / fwhm)
+        onset = ndtr(distance * FWHM_OF_SD / fwhm)
         decay = np.exp(-np.maximum(distance, 0) / (mixture.tail_fwhm[index] * fwhm))
         profile = profile + mixture.tail_height[index] * onset * decay
     return profile
@@ -143,7 +141,7 @@ def add_matrix_humps(
     for center in rng.uniform(settings.solvent_s, settings.run_s, size=settings.matrix_humps):
         sd = rng.uniform(*_HUMP_SD_S)
         apexes = center + sd * rng.standard_normal(_HUMP_COMPOUNDS)
-        widths = rng.uniform(1.0, 3.0, _HUMP_COMPOUNDS) * settings.fwhm_high_s / _FWHM_TO_SD
+        widths = rng.uniform(1.0, 3.0, _HUMP_COMPOUNDS) * settings.fwhm_high_s / FWHM_OF_SD
         courses = np.exp(-0.5 * ((scan_times[:, None] - apexes) / widths) ** 2)
         series = np.isin((masses[:, None] - np.array(_HUMP_SERIES_TH)) % _HOMOLOGY_TH, 0).any(axis=1)
         usual = np.where(series, np.exp(-(masses - masses[0]) / _HUMP_DECAY_TH), 0.0)

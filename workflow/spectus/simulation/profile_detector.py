@@ -15,18 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from spectus.gaussian import AREA_OF_HEIGHT, FWHM_OF_SD
 from spectus.raw.run import Run
 from spectus.simulation.accurate_detector import LEAST_COUNTS, ion_counts
 from spectus.simulation.calibration import drift_ppm, lock_correction_ppm
 from spectus.simulation.mixture import Mixture
 from spectus.simulation.presets import REFERENCE_TH, SimulationSettings
 from spectus.types import Floats, Ints
-
-_FWHM_TO_SD = 2.3548
-"""Full width at half maximum of a Gaussian over its standard deviation."""
-
-_AREA_OF_HEIGHT = 1.0645
-"""Area of a Gaussian over height times full width at half maximum: sqrt(pi / ln 2) / 2."""
 
 _HALF_WINDOW_FWHM = 2.0
 """Half the window in which a peak has points, peak widths. Chosen: beyond are 2e-6 of the peak's ions."""
@@ -132,10 +127,10 @@ def _signal(
     center = _coordinate(ions[row] * (1 + 1e-6 * ppm), settings) / _grid_step(settings)
     width = whole = _width_points(float(ions[0]), settings)
     if settings.analyzer == "tof":  # the pulse widens the peak again
-        width = float(np.sqrt(whole**2 - _PULSE_VARIANCE * _FWHM_TO_SD**2))
+        width = float(np.sqrt(whole**2 - _PULSE_VARIANCE * FWHM_OF_SD**2))
     reach = int(np.ceil(_HALF_WINDOW_FWHM * whole))
     place = np.rint(center).astype(np.int64)[:, None] + np.arange(-reach, reach + 1)
-    shape = np.exp(-4 * np.log(2) * ((place - center[:, None]) / width) ** 2) / (_AREA_OF_HEIGHT * width)
+    shape = np.exp(-4 * np.log(2) * ((place - center[:, None]) / width) ** 2) / (AREA_OF_HEIGHT * width)
     first = int(place.min(initial=0))
     span = int(place.max(initial=0)) - first + 1
     key, point = np.unique(scan[:, None] * span + place - first, return_inverse=True)
@@ -149,9 +144,9 @@ def _recorded(signal: _Points, mz: float, settings: SimulationSettings, rng: np.
         return signal
     width = _width_points(mz, settings)
     if settings.analyzer == "orbitrap":
-        floor = settings.noise_floor_counts / (_AREA_OF_HEIGHT * width)
-        smooth = gaussian_filter1d(rng.standard_normal(len(signal.counts)), width / _FWHM_TO_SD, mode="wrap")
-        seen = signal.counts + floor * np.sqrt(2 * np.sqrt(np.pi) * width / _FWHM_TO_SD) * smooth
+        floor = settings.noise_floor_counts / (AREA_OF_HEIGHT * width)
+        smooth = gaussian_filter1d(rng.standard_normal(len(signal.counts)), width / FWHM_OF_SD, mode="wrap")
+        seen = signal.counts + floor * np.sqrt(2 * np.sqrt(np.pi) * width / FWHM_OF_SD) * smooth
     else:
         floor = 0.0
         seen = np.convolve(_detected(signal.counts, settings, rng), _PULSE, mode="same")
