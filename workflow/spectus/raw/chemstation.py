@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectus.errors import InputError
-from spectus.raw.content import damaged
+from spectus.raw.content import damaged, require_each
 from spectus.raw.run import Run
 from spectus.raw.scans import FileFacts, Scans, scans_of
 from spectus.raw.timestamps import iso_from_chemstation
-from spectus.types import Flags, Floats, Ints
+from spectus.types import Floats, Ints
 
 _HEADER_BYTES = 0x12E
 _DATE, _INSTRUMENT, _DIRECTORY, _N_SCANS, _WIDE_INSTRUMENT = 0xB2, 0xD0, 0x104, 0x116, 0x1C0
@@ -92,18 +92,13 @@ def _directory(content: bytes, path: Path) -> NDArray[np.uint32]:
 def _peak_counts(words: NDArray[np.uint16], starts: Ints, times_ms: NDArray[np.uint32], path: Path) -> Ints:
     """Return the number of peaks of each record, (n_scans,), once every record is what the directory says."""
     whole = (starts >= _HEADER_BYTES // 2) & (starts + _FIRST_PEAK <= len(words))
-    _require(whole, "lies outside the file", path)
+    require_each(whole, "lies outside the file", path)
     lengths, counts = words[starts].astype(np.int64), words[starts + _N_PEAKS].astype(np.int64)
-    _require(lengths == _EMPTY_RECORD + 2 * counts, "has another length than its peaks need", path)
-    _require(starts + lengths <= len(words), "ends outside the file", path)
+    require_each(lengths == _EMPTY_RECORD + 2 * counts, "has another length than its peaks need", path)
+    require_each(starts + lengths <= len(words), "ends outside the file", path)
     record_ms = (words[starts + 1].astype(np.int64) << 16) + words[starts + 2]
-    _require(record_ms == times_ms, "has another time than the directory says", path)
+    require_each(record_ms == times_ms, "has another time than the directory says", path)
     return counts
-
-
-def _require(right: Flags, otherwise: str, path: Path) -> None:
-    if not right.all():
-        raise damaged(path, f"scan {right.argmin() + 1:,} of {len(right):,} {otherwise}")
 
 
 def _counts_of(words: NDArray[np.uint16]) -> Floats:

@@ -11,6 +11,7 @@ from typing import IO
 
 from spectus.errors import InputError
 from spectus.files import require_file
+from spectus.types import Flags
 
 _GZIP = b"\x1f\x8b"
 _LONGEST_MESSAGE = 120
@@ -53,6 +54,12 @@ def contents(path: Path) -> bytes:
 def damaged(path: Path, what: str) -> InputError:
     """Make the error for a file whose own numbers contradict each other."""
     return InputError(path, f"the file is damaged or cut short ({what})", "copy or export it again")
+
+
+def require_each(right: Flags, otherwise: str, path: Path) -> None:
+    """Raise the error for a damaged file at the first scan that is not right, (n_scans,)."""
+    if not right.all():
+        raise damaged(path, f"scan {right.argmin() + 1:,} of {len(right):,} {otherwise}")
 
 
 def first_line(error: BaseException) -> str:

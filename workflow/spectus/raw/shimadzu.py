@@ -25,10 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectus.errors import InputError
-from spectus.raw.content import damaged, first_line
+from spectus.raw.content import damaged, first_line, require_each
 from spectus.raw.run import Run
 from spectus.raw.scans import FileFacts, Scans, scans_of
-from spectus.types import Flags, Floats, Ints
+from spectus.types import Floats, Ints
 
 FORMAT = "Shimadzu .qgd"
 
@@ -132,25 +132,20 @@ def _blocks(data: NDArray[np.uint8], starts: Ints, times_ms: Ints, path: Path) -
     if len(starts) != len(times_ms):
         raise damaged(path, f"{len(times_ms):,} times for {len(starts):,} scans")
     lengths = np.diff(np.append(starts, len(data)))
-    _require(lengths >= _HEADER_BYTES, "is shorter than its header or lies outside the file", path)
+    require_each(lengths >= _HEADER_BYTES, "is shorter than its header or lies outside the file", path)
     headers = data[starts[:, None] + np.arange(_HEADER_BYTES)]
     counts = _little_endian(headers[:, _NUMBER_AT : _NUMBER_AT + 2])
     stated = _little_endian(headers[:, _WIDTH_AT : _WIDTH_AT + 2])
-    _require(_little_endian(headers[:, _TIME_AT : _TIME_AT + 4]) == times_ms, "has two different times", path)
+    require_each(_little_endian(headers[:, _TIME_AT : _TIME_AT + 4]) == times_ms, "has two different times", path)
     # Some scans state a width that their length contradicts; the length is what can be read.
     per_peak = (lengths - _HEADER_BYTES) // np.maximum(counts, 1)
     widths = np.where(counts > 0, per_peak - _MZ_BYTES, stated)
     whole = np.where(counts > 0, counts * per_peak, 0) == lengths - _HEADER_BYTES
-    _require(whole, "has another length than its peaks need", path)
+    require_each(whole, "has another length than its peaks need", path)
     known = (counts == 0) | ((widths >= _WIDTHS.start) & (widths < _WIDTHS.stop))
     if not known.all():
         raise InputError(path, f"has intensities of {widths[known.argmin()]} bytes: a variant not known here", EXPORT)
     return _Blocks(starts, counts, widths)
-
-
-def _require(right: Flags, otherwise: str, path: Path) -> None:
-    if not right.all():
-        raise damaged(path, f"scan {right.argmin() + 1:,} of {len(right):,} {otherwise}")
 
 
 def _little_endian(parts: NDArray[np.uint8]) -> Ints:
