@@ -61,7 +61,7 @@ m/z taken for half of itself puts all odd masses there, more than half of the cu
 ions of a quadrupole are nearly all near nominal masses."""
 
 _YEARS = range(1990, 2100)
-"""Years of a time of acquisition that can be. GCMSsolution is of 1999."""
+"""Years of a time of acquisition that can be. Chosen: those of data systems under Windows."""
 
 
 class _Blocks(NamedTuple):
