@@ -106,6 +106,7 @@ ROOMS = {
     "tables": "schema of every table",
     "structures": "canonical SMILES, InChIKey",
     "nominal_mass": "nominal m/z",
+    "gaussian": "numbers of a Gaussian peak",
     "arrays": "Arrow arrays",
     "files": "atomic writing",
     "errors": "InputError",
