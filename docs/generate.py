@@ -314,11 +314,15 @@ def room_drawing() -> str:
         share = (width - 50) / len(rooms)
         for place, room in enumerate(rooms):
             left = 40 + place * share
+            # Of several rooms in a row, each has its text below its name.
+            name_top, place_of_text = (
+                (top + 22, 'dx="8"') if len(rooms) == 1 else (top + 15, f'x="{left + 10:.0f}" dy="14"')
+            )
             parts += [
                 f'<rect x="{left:.0f}" y="{top}" width="{share - 6:.0f}" height="{row}" rx="4" fill="#e0f2f1" '
                 'stroke="#00796b"/>',
-                f'<text x="{left + 10:.0f}" y="{top + 22}"><tspan font-weight="bold">{escape(room)}</tspan>'
-                f'<tspan dx="8" fill="#455a64" font-size="{13 if len(rooms) == 1 else 11}">'
+                f'<text x="{left + 10:.0f}" y="{name_top}"><tspan font-weight="bold">{escape(room)}</tspan>'
+                f'<tspan {place_of_text} fill="#455a64" font-size="{13 if len(rooms) == 1 else 11}">'
                 f"{escape(ROOMS.get(room, ''))}</tspan></text>",
             ]
     return "\n".join([*parts, "</svg>"]) + "\n"
