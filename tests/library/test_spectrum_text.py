@@ -54,3 +54,31 @@ def test_a_text_without_a_spectrum_says_why(tmp_path: Path, text: str, said: str
     with pytest.raises(InputError, match=said) as caught:
         spectra(tmp_path / "bad.csv", text)
     assert str(tmp_path / "bad.csv") in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        'mz,intensity\n43,"1,080"\n58,300\n73,"9,999"\n', "mz;intensity\n43;1.080,0\n58;300\n73;9.999,0\n",
+        "mz;intensity\n43;1'080\n58;300\n73;9'999\n", "mz\tintensity\n43\t1 080\n58\t300\n73\t9 999\n",
+    ],
+)  # fmt: skip
+def test_thousands_in_a_table_are_read_to_their_end(tmp_path: Path, table: str) -> None:
+    assert spectra(tmp_path / "s.csv", table) == {"s": ([43.0, 58.0, 73.0], [0.108, 0.03, 1.0])}
+
+
+def test_decimal_commas_within_quotes_are_kept(tmp_path: Path) -> None:
+    table = 'mz,intensity\n43,"9,6"\n58,"100,0"\n73,"12,5"\n'
+    assert spectra(tmp_path / "s.csv", table) == {"s": ([43.0, 58.0, 73.0], [0.096, 1.0, 0.125])}
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("mz,intensity\n43,1,080\n58,300\n", "has 3 cells in line 2, and 2 in its first line"),
+        ('mz,intensity\n43,"1,080"\n58,"9,999"\n61,"8,000.5"\n62,"7,5"\n', "has no two numbers in line 2"),
+    ],
+)
+def test_numbers_that_could_mean_two_things_are_refused(tmp_path: Path, table: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        spectra(tmp_path / "s.csv", table)

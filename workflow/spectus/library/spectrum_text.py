@@ -1,9 +1,12 @@
 """Spectra written as JSON, as a table with columns for m/z and intensity, or as pairs of numbers: their text as MSP."""
 
+import csv
 import json
 import re
 from collections.abc import Sequence
 from typing import Any
+
+from spectus.library.numbers import comma_meaning, parse_number
 
 _NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _DECIMAL_COMMA = re.compile(r"^\s*\d+,\d+[\s;:]+\d+(?:,\d+)?\s*$|^\s*\d+[\s;:]+\d+,\d+\s*$")
@@ -77,21 +80,36 @@ def _columns(text: str, name: str) -> list[tuple[str, Pairs]]:
     """Return the spectra of a table whose first line names columns for m/z and intensity; none of any other text."""
     lines = [line for line in text.splitlines() if line.strip()]
     separator = next((sign for sign in "\t;," if lines and sign in lines[0]), None)
-    heads = [head.strip().strip('"').strip() for head in lines[0].split(separator)] if lines else []
-    of_mz, of_intensity, of_name = (_place(heads, kind) for kind in (_MZ_HEAD, _INTENSITY_HEAD, _NAME_HEAD))
-    if of_mz is None or of_intensity is None or len(lines) < 2:
+    rows = [_cells(line, separator) for line in lines]
+    places = [_place(rows[0], kind) for kind in (_MZ_HEAD, _INTENSITY_HEAD)] if rows else [None]
+    if None in places or len(rows) < 2:
         return []
+    of_name = _place(rows[0], _NAME_HEAD)
+    for number, cells in enumerate(rows[1:], 2):
+        if len(cells) != len(rows[0]):
+            raise NoSpectrumError(f"has {len(cells)} cells in line {number}, and {len(rows[0])} in its first line")
+    columns = [_numbers([cells[place or 0] for cells in rows[1:]]) for place in places]
     found: dict[str, Pairs] = {}
-    for number, line in enumerate(lines[1:], 2):
-        cells = [cell.strip().strip('"') for cell in line.split(separator)]
-        try:
-            texts = cells[of_mz], cells[of_intensity]
-            mz, intensity = (float(cell if separator == "," else cell.replace(",", ".")) for cell in texts)
-            own = name if of_name is None else cells[of_name]
-        except (ValueError, IndexError) as error:
-            raise NoSpectrumError(f"has no two numbers in line {number}") from error
-        found.setdefault(own, []).append((mz, intensity))
+    for number, (cells, mz, intensity) in enumerate(zip(rows[1:], *columns, strict=True), 2):
+        if mz is None or intensity is None:
+            raise NoSpectrumError(f"has no two numbers in line {number}")
+        found.setdefault(name if of_name is None else cells[of_name], []).append((mz, intensity))
     return list(found.items())
+
+
+def _cells(line: str, separator: str | None) -> list[str]:
+    """Return the cells of a line; a separator within quotes is part of a number."""
+    try:
+        read = csv.reader([line], delimiter=separator, skipinitialspace=True) if separator else [line.split()]
+        return [cell.strip() for cell in next(iter(read))]
+    except csv.Error as error:
+        raise NoSpectrumError(f"has a line that is no row of a table ({error})") from error
+
+
+def _numbers(texts: Sequence[str]) -> list[float | None]:
+    """Read the numbers of a column; what a comma means is told by the column as a whole."""
+    comma = comma_meaning(texts)
+    return [parse_number(text, comma) for text in texts]
 
 
 def _place(heads: Sequence[str], kind: re.Pattern[str]) -> int | None:
